@@ -4,6 +4,8 @@
 //! Nothing here does input or output, and nothing here decides anything: commands decide, projections apply.
 
 pub mod encoding;
+pub mod envelope;
+pub mod events;
 pub mod identifier;
 pub mod ids;
 pub mod time;

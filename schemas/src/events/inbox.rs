@@ -1,0 +1,63 @@
+//! `rossby.inbox`: keyed by BoxID, facts without versions, kept as long as messages live and two days more.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::DecodeError;
+use crate::encoding::{Octets, Sha256Digest};
+use crate::envelope::{Envelope, OCTETS};
+use crate::ids::{BoxId, DeviceId, OuterId};
+use crate::time::Timestamp;
+
+/// A message entered a box's queue. The value is octets in the layout of `rossby_crypto::message`; the outer id and the
+/// box stand in the envelope.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MessageEnqueuedV1 {
+    /// The box, from the envelope's stream.
+    pub box_id: BoxId,
+    /// The message's id in the queue, from the envelope.
+    pub outer_id: OuterId,
+    /// The message's value.
+    pub value: Octets,
+}
+
+impl MessageEnqueuedV1 {
+    /// The type's name with its version.
+    pub const TYPE: &str = "org.rossby.inbox.message-enqueued.v1";
+
+    pub(super) fn decode(envelope: &Envelope) -> Result<Self, DecodeError> {
+        let malformed = |reason: &str| DecodeError::Malformed { event_type: Self::TYPE.into(), reason: reason.into() };
+        if envelope.content_type != OCTETS {
+            return Err(malformed("the content type is not application/octet-stream"));
+        }
+        Ok(Self {
+            box_id: envelope.stream.parse().map_err(|_| malformed("the subject is no BoxID"))?,
+            outer_id: envelope.outer_id.ok_or_else(|| malformed("there is no ce_outerid"))?,
+            value: Octets(envelope.data.clone()),
+        })
+    }
+}
+
+/// A message that a device confirmed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AcknowledgedMessage {
+    /// The message's id in the queue.
+    pub outer_id: OuterId,
+    /// SHA-256 of the message's value.
+    pub content_hash: Sha256Digest,
+    /// When the message expires, copied from it.
+    pub expires_at: Timestamp,
+}
+
+/// A device confirmed messages.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MessagesAcknowledgedV1 {
+    /// The box.
+    pub box_id: BoxId,
+    /// The device.
+    pub device_id: DeviceId,
+    /// What it confirmed.
+    pub messages: Vec<AcknowledgedMessage>,
+}
