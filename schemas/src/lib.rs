@@ -6,6 +6,7 @@
 pub mod encoding;
 pub mod envelope;
 pub mod events;
+pub mod http;
 pub mod identifier;
 pub mod ids;
 pub mod time;
