@@ -1,1 +1,58 @@
-fn main() {}
+//! What a person or CI does with this workspace beyond `cargo build`: set-up, real servers for tests and for
+//! development, and the static checks. `cargo xtask help` lists it.
+
+mod apt;
+mod free_port;
+mod jars;
+mod kafka;
+mod layout;
+mod postgres;
+mod processes;
+mod servers;
+mod setup;
+mod stale;
+mod tools;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::processes::{Interrupted, Processes};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Set-up, tests on real servers, and the checks that CI runs", version)]
+struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Look for Java, Maven, PostgreSQL and a C compiler, install what is missing when that's possible, fetch Kafka
+    Setup,
+    /// Start Kafka and PostgreSQL, print how tests reach them, and keep them until Ctrl-C
+    Servers,
+}
+
+fn run(verb: Verb) -> anyhow::Result<()> {
+    match verb {
+        Verb::Setup => setup::run().map(|_| ()),
+        Verb::Servers => servers::run(&mut Processes::new()?),
+    }
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().verb) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => match error.downcast_ref::<Interrupted>() {
+            Some(interrupted) => {
+                eprintln!("{interrupted}");
+                ExitCode::from(interrupted.exit_code())
+            }
+            None => {
+                eprintln!("\nerror: {error:#}");
+                ExitCode::FAILURE
+            }
+        },
+    }
+}
