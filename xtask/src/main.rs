@@ -2,6 +2,10 @@
 //! development, and the static checks. `cargo xtask help` lists it.
 
 mod apt;
+mod cargo;
+mod check;
+mod deny;
+mod deps;
 mod free_port;
 mod jars;
 mod kafka;
@@ -11,6 +15,7 @@ mod processes;
 mod servers;
 mod setup;
 mod stale;
+mod test;
 mod tools;
 
 use std::process::ExitCode;
@@ -30,19 +35,31 @@ struct Arguments {
 enum Verb {
     /// Look for Java, Maven, PostgreSQL and a C compiler, install what is missing when that's possible, fetch Kafka
     Setup,
+    /// Run every test, on a Kafka and a PostgreSQL started for it
+    Test(test::Options),
+    /// Check formatting, dependencies' direction, clippy, rustdoc, and deny.toml
+    Check,
+    /// Check only that dependencies between the crates go one way
+    Deps,
+    /// What CI runs: check, then test
+    Ci,
     /// Start Kafka and PostgreSQL, print how tests reach them, and keep them until Ctrl-C
     Servers,
 }
 
-fn run(verb: Verb) -> anyhow::Result<()> {
+fn run(verb: &Verb) -> anyhow::Result<()> {
     match verb {
         Verb::Setup => setup::run().map(|_| ()),
+        Verb::Test(options) => test::run(options),
+        Verb::Check => check::run(),
+        Verb::Deps => deps::run(),
+        Verb::Ci => check::run().and_then(|()| test::run(&test::Options::default())),
         Verb::Servers => servers::run(&mut Processes::new()?),
     }
 }
 
 fn main() -> ExitCode {
-    match run(Arguments::parse().verb) {
+    match run(&Arguments::parse().verb) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => match error.downcast_ref::<Interrupted>() {
             Some(interrupted) => {
