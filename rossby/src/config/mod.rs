@@ -1,0 +1,82 @@
+//! The server's settings: where they come from, what they are, and what they are by default.
+//!
+//! Later sources win: the defaults, the file given by `--config`, environment variables (`ROSSBY_SERVER__LISTEN` for
+//! `server.listen`), and last the command line. `docs/CONFIGURATION.md` lists every one.
+
+mod secrets;
+mod settings;
+
+pub(crate) use secrets::{SecretsError, load_or_create as load_secrets};
+pub(crate) use settings::{
+    CodesSettings, EmailVia, LogFormat, LogProvider, LogSettings, ReadModelsSettings, Settings, SmsVia,
+};
+
+use std::path::{Path, PathBuf};
+
+use figment::Figment;
+use figment::providers::{Env, Format as _, Serialized, Toml};
+
+/// What the command line says over every other source.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(crate) struct Overrides {
+    /// A file of settings in TOML; docs/CONFIGURATION.md lists them all.
+    #[arg(long, value_name = "FILE", env = "ROSSBY_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+    /// Where to listen: ADDRESS:PORT. Port 0 takes a free one.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) listen: Option<String>,
+    /// The folder that holds the log, the tables and the secrets of the embedded set-up.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+}
+
+/// Settings that cannot be read or do not fit together.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConfigError {
+    /// The file is not there.
+    #[error("the settings file {0} is not there")]
+    NoFile(PathBuf),
+    /// A setting has the wrong type or an unknown name.
+    #[error("the settings cannot be read: {0}")]
+    Unreadable(#[from] Box<figment::Error>),
+    /// A setting has a value that cannot be used.
+    #[error("the setting {name} {why}")]
+    Unusable {
+        /// The setting, as `section.name`.
+        name: &'static str,
+        /// Why, and what to do.
+        why: String,
+    },
+}
+
+/// Reads the settings from all sources.
+pub(crate) fn load(overrides: &Overrides) -> Result<Settings, ConfigError> {
+    let mut figment = Figment::from(Serialized::defaults(Settings::default()));
+    if let Some(file) = &overrides.config {
+        if !file.is_file() {
+            return Err(ConfigError::NoFile(file.clone()));
+        }
+        figment = figment.merge(Toml::file_exact(file));
+    }
+    // Only names with a section are settings: ROSSBY_CONFIG, ROSSBY_HOME and the like are the command line's.
+    let env = Env::prefixed("ROSSBY_").filter(|name| name.as_str().contains("__")).split("__");
+    figment = figment.merge(env);
+    if let Some(listen) = &overrides.listen {
+        figment = figment.merge(Serialized::default("server.listen", listen));
+    }
+    if let Some(data_dir) = &overrides.data_dir {
+        figment = figment.merge(Serialized::default("server.data_dir", data_dir));
+    }
+    let settings: Settings = figment.extract().map_err(Box::new)?;
+    settings.check()?;
+    Ok(settings)
+}
+
+/// The folder for the embedded set-up's data where none is named: `$XDG_DATA_HOME/rossby-server` or
+/// `~/.local/share/rossby-server`, else `rossby-data` here.
+pub(crate) fn default_data_dir() -> PathBuf {
+    let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    absolute("XDG_DATA_HOME")
+        .or_else(|| absolute("HOME").map(|home| home.join(".local/share")))
+        .map_or_else(|| Path::new("rossby-data").to_path_buf(), |base| base.join("rossby-server"))
+}

@@ -1,0 +1,311 @@
+//! Every setting of the server with its default.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::{ConfigError, default_data_dir};
+
+/// All settings.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Settings {
+    pub(crate) server: ServerSettings,
+    pub(crate) region: RegionSettings,
+    pub(crate) log: LogSettings,
+    pub(crate) read_models: ReadModelsSettings,
+    pub(crate) secrets: SecretsSettings,
+    pub(crate) codes: CodesSettings,
+    pub(crate) limits: LimitsSettings,
+    pub(crate) logging: LoggingSettings,
+}
+
+/// The HTTP server.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct ServerSettings {
+    /// Where to listen.
+    pub(crate) listen: String,
+    /// The URLs under which clients reach the server; Hawk signs host and port, and others are refused. Empty: those of
+    /// `listen`.
+    pub(crate) public_urls: Vec<String>,
+    /// The folder of the embedded set-up.
+    pub(crate) data_dir: PathBuf,
+    /// How long a stopping server lets requests end.
+    pub(crate) shutdown_seconds: u64,
+}
+
+impl Default for ServerSettings {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:7700".into(),
+            public_urls: Vec::new(),
+            data_dir: default_data_dir(),
+            shutdown_seconds: 20,
+        }
+    }
+}
+
+/// This region.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct RegionSettings {
+    /// Its number, fixed for ever: 1 to 255.
+    pub(crate) number: u8,
+    /// Its name, which mirrors put before topics.
+    pub(crate) name: String,
+}
+
+impl Default for RegionSettings {
+    fn default() -> Self {
+        Self { number: 1, name: "home".into() }
+    }
+}
+
+/// Which provider keeps the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum LogProvider {
+    /// A file in the data folder.
+    Sqlite,
+    /// A Kafka cluster.
+    Kafka,
+}
+
+/// The log.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct LogSettings {
+    pub(crate) provider: LogProvider,
+    /// How many partitions each topic has; fixed when the topics are made.
+    pub(crate) partitions: u32,
+    /// Kafka's bootstrap servers: `HOST:PORT,HOST:PORT`.
+    pub(crate) kafka_brokers: String,
+    /// Replicas of each partition.
+    pub(crate) kafka_replication: i32,
+    /// Replicas that must have a record before it counts as written.
+    pub(crate) kafka_min_insync_replicas: i32,
+    /// After how long a record that was handed over counts as of unknown outcome.
+    pub(crate) kafka_delivery_timeout_ms: u64,
+    /// Put before the topics' names, for several services on one cluster.
+    pub(crate) kafka_topic_prefix: String,
+    /// Further settings of librdkafka, such as `security.protocol`.
+    pub(crate) kafka_settings: BTreeMap<String, Hidden>,
+}
+
+impl Default for LogSettings {
+    fn default() -> Self {
+        Self {
+            provider: LogProvider::Sqlite,
+            partitions: 8,
+            kafka_brokers: String::new(),
+            kafka_replication: 3,
+            kafka_min_insync_replicas: 2,
+            kafka_delivery_timeout_ms: 5000,
+            kafka_topic_prefix: String::new(),
+            kafka_settings: BTreeMap::new(),
+        }
+    }
+}
+
+/// The read models.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct ReadModelsSettings {
+    /// `postgres://USER:PASSWORD@HOST/DATABASE`; empty for SQLite in the data folder.
+    pub(crate) url: Hidden,
+    /// How many connections a process holds at most.
+    pub(crate) max_connections: u32,
+}
+
+impl Default for ReadModelsSettings {
+    fn default() -> Self {
+        Self { url: Hidden::default(), max_connections: 20 }
+    }
+}
+
+/// Where the server's secrets are.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct SecretsSettings {
+    /// A file of secrets; empty for `secrets.toml` in the data folder, made at the first start.
+    pub(crate) file: PathBuf,
+}
+
+/// How codes reach email addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum EmailVia {
+    /// Printed by the server.
+    Console,
+    /// Sent by SMTP.
+    Smtp,
+}
+
+/// How codes reach phones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum SmsVia {
+    /// Printed by the server.
+    Console,
+    /// Handed to a signed webhook.
+    Webhook,
+}
+
+/// Codes and how they are sent.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct CodesSettings {
+    pub(crate) email_via: EmailVia,
+    pub(crate) sms_via: SmsVia,
+    /// `smtp://HOST:PORT` (`?tls=required` for STARTTLS) or `smtps://USER:PASSWORD@HOST:PORT`.
+    pub(crate) smtp_url: Hidden,
+    /// The sender's address.
+    pub(crate) smtp_from: String,
+    /// The webhook's URL.
+    pub(crate) webhook_url: String,
+    /// The secret under which the webhook's requests are signed.
+    pub(crate) webhook_secret: Hidden,
+}
+
+impl Default for CodesSettings {
+    fn default() -> Self {
+        Self {
+            email_via: EmailVia::Console,
+            sms_via: SmsVia::Console,
+            smtp_url: Hidden::default(),
+            smtp_from: String::new(),
+            webhook_url: String::new(),
+            webhook_secret: Hidden::default(),
+        }
+    }
+}
+
+/// Limits that keep one client from taking the others' share.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct LimitsSettings {
+    /// Requests a second for each device, and how many at once.
+    pub(crate) device_per_second: u32,
+    pub(crate) device_burst: u32,
+    /// Requests a second without authentication for each address, and how many at once.
+    pub(crate) address_per_second: u32,
+    pub(crate) address_burst: u32,
+    /// Connections open at once.
+    pub(crate) connections: usize,
+    /// How long a request may take to arrive and to be answered, beyond what it asked to wait.
+    pub(crate) request_seconds: u64,
+    /// How long a connection may take to send a request's headers.
+    pub(crate) header_seconds: u64,
+}
+
+impl Default for LimitsSettings {
+    fn default() -> Self {
+        Self {
+            device_per_second: 50,
+            device_burst: 200,
+            address_per_second: 5,
+            address_burst: 30,
+            connections: 10_000,
+            request_seconds: 30,
+            header_seconds: 10,
+        }
+    }
+}
+
+/// How the server writes its own log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum LogFormat {
+    /// For people.
+    Text,
+    /// A JSON object each line.
+    Json,
+}
+
+/// The server's own log lines.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct LoggingSettings {
+    pub(crate) format: LogFormat,
+    /// A filter such as `info,rossby_api=debug`.
+    pub(crate) filter: String,
+}
+
+impl Default for LoggingSettings {
+    fn default() -> Self {
+        Self { format: LogFormat::Text, filter: "info".into() }
+    }
+}
+
+/// A setting that may hold a password: shown as `[hidden]`.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Hidden(pub(crate) String);
+
+impl fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_empty() { "\"\"" } else { "[hidden]" })
+    }
+}
+
+impl Settings {
+    /// Whether everything runs in this process, on files.
+    pub(crate) fn is_embedded(&self) -> bool {
+        self.log.provider == LogProvider::Sqlite
+    }
+
+    /// The settings as TOML, with what may hold a password hidden.
+    pub(crate) fn to_toml(&self) -> Result<String, toml::ser::Error> {
+        let mut shown = self.clone();
+        let hide = |hidden: &mut Hidden| {
+            if !hidden.0.is_empty() {
+                hidden.0 = "[hidden]".into();
+            }
+        };
+        hide(&mut shown.read_models.url);
+        hide(&mut shown.codes.smtp_url);
+        hide(&mut shown.codes.webhook_secret);
+        shown.log.kafka_settings.values_mut().for_each(hide);
+        toml::to_string(&shown)
+    }
+
+    /// Refuses settings that do not fit together, and says what to do.
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        let refuse = |name, why: &str| Err(ConfigError::Unusable { name, why: why.to_owned() });
+        if self.region.number == 0 {
+            return refuse("region.number", "is 0; regions have numbers from 1 to 255");
+        }
+        let name = &self.region.name;
+        let is_name = !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        if !is_name || name == "rossby" {
+            return refuse("region.name", "must be of lowercase letters, digits and hyphens, and not \"rossby\"");
+        }
+        if !(1..=1024).contains(&self.log.partitions) {
+            return refuse("log.partitions", "must be between 1 and 1024");
+        }
+        if self.log.provider == LogProvider::Kafka && self.log.kafka_brokers.is_empty() {
+            return refuse("log.kafka_brokers", "is empty; with log.provider = \"kafka\" it names the brokers as HOST:PORT");
+        }
+        if self.log.provider == LogProvider::Sqlite && !self.read_models.url.0.is_empty() {
+            return refuse("read_models.url", "is set, but log.provider is \"sqlite\"; set log.provider = \"kafka\" too");
+        }
+        let url = &self.read_models.url.0;
+        if !url.is_empty() && !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
+            return refuse("read_models.url", "must begin with postgres:// or be empty");
+        }
+        if self.codes.email_via == EmailVia::Smtp && (self.codes.smtp_url.0.is_empty() || self.codes.smtp_from.is_empty()) {
+            return refuse("codes.smtp_url", "and codes.smtp_from must be set with codes.email_via = \"smtp\"");
+        }
+        let webhook_set = !self.codes.webhook_url.is_empty() && self.codes.webhook_secret.0.len() >= 16;
+        if self.codes.sms_via == SmsVia::Webhook && !webhook_set {
+            return refuse(
+                "codes.webhook_url",
+                "and codes.webhook_secret (16 characters or more) must be set with codes.sms_via = \"webhook\"",
+            );
+        }
+        Ok(())
+    }
+}
