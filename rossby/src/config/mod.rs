@@ -80,3 +80,64 @@ pub(crate) fn default_data_dir() -> PathBuf {
         .or_else(|| absolute("HOME").map(|home| home.join(".local/share")))
         .map_or_else(|| Path::new("rossby-data").to_path_buf(), |base| base.join("rossby-server"))
 }
+
+#[cfg(test)]
+mod reference_test;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load_text(text: &str) -> Result<Settings, ConfigError> {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("rossby.toml");
+        std::fs::write(&file, text).unwrap();
+        load(&Overrides { config: Some(file), ..Overrides::default() })
+    }
+
+    #[test]
+    fn the_command_line_wins_over_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("rossby.toml");
+        std::fs::write(&file, "[server]\nlisten = \"127.0.0.1:1\"\nshutdown_seconds = 3\n").unwrap();
+        let overrides =
+            Overrides { config: Some(file), listen: Some("127.0.0.1:2".into()), data_dir: Some("here".into()) };
+        let settings = load(&overrides).unwrap();
+        assert_eq!(settings.server.listen, "127.0.0.1:2");
+        assert_eq!(settings.server.data_dir, Path::new("here"));
+        assert_eq!(settings.server.shutdown_seconds, 3);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused_by_name() {
+        for (text, names) in [
+            ("[server]\nlitsen = \"127.0.0.1:1\"\n", "litsen"),
+            ("[server]\nlisten = 3\n", "listen"),
+            ("[region]\nnumber = 0\n", "region.number"),
+            ("[region]\nname = \"rossby\"\n", "region.name"),
+            ("[log]\nprovider = \"kafka\"\n", "log.kafka_brokers"),
+            ("[log]\npartitions = 0\n", "log.partitions"),
+            ("[codes]\nemail_via = \"smtp\"\n", "codes.smtp_url"),
+            ("[codes]\nsms_via = \"webhook\"\n", "codes.webhook_url"),
+            ("[read_models]\nurl = \"mysql://x\"\n", "read_models.url"),
+        ] {
+            let message = load_text(text).unwrap_err().to_string();
+            assert!(message.contains(names), "{message}");
+        }
+        assert!(matches!(
+            load(&Overrides { config: Some("no-such-file.toml".into()), ..Overrides::default() }),
+            Err(ConfigError::NoFile(_))
+        ));
+    }
+
+    #[test]
+    fn passwords_are_hidden() {
+        let text = "[log]\nprovider = \"kafka\"\nkafka_brokers = \"b:1\"\n\
+                    kafka_settings = { \"sasl.password\" = \"s3cret\" }\n\
+                    [read_models]\nurl = \"postgres://u:s3cret@h/d\"\n";
+        let settings = load_text(text).unwrap();
+        assert!(!format!("{settings:?}").contains("s3cret"));
+        assert!(!settings.to_toml().unwrap().contains("s3cret"));
+        assert!(settings.read_models.url.0.contains("s3cret"));
+    }
+}

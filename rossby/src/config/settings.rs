@@ -279,7 +279,8 @@ impl Settings {
             return refuse("region.number", "is 0; regions have numbers from 1 to 255");
         }
         let name = &self.region.name;
-        let is_name = !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        let is_name =
+            !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
         if !is_name || name == "rossby" {
             return refuse("region.name", "must be of lowercase letters, digits and hyphens, and not \"rossby\"");
         }
@@ -287,16 +288,24 @@ impl Settings {
             return refuse("log.partitions", "must be between 1 and 1024");
         }
         if self.log.provider == LogProvider::Kafka && self.log.kafka_brokers.is_empty() {
-            return refuse("log.kafka_brokers", "is empty; with log.provider = \"kafka\" it names the brokers as HOST:PORT");
+            return refuse(
+                "log.kafka_brokers",
+                "is empty; with log.provider = \"kafka\" it names the brokers as HOST:PORT",
+            );
         }
         if self.log.provider == LogProvider::Sqlite && !self.read_models.url.0.is_empty() {
-            return refuse("read_models.url", "is set, but log.provider is \"sqlite\"; set log.provider = \"kafka\" too");
+            return refuse(
+                "read_models.url",
+                "is set, but log.provider is \"sqlite\"; set log.provider = \"kafka\" too",
+            );
         }
         let url = &self.read_models.url.0;
         if !url.is_empty() && !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
             return refuse("read_models.url", "must begin with postgres:// or be empty");
         }
-        if self.codes.email_via == EmailVia::Smtp && (self.codes.smtp_url.0.is_empty() || self.codes.smtp_from.is_empty()) {
+        if self.codes.email_via == EmailVia::Smtp
+            && (self.codes.smtp_url.0.is_empty() || self.codes.smtp_from.is_empty())
+        {
             return refuse("codes.smtp_url", "and codes.smtp_from must be set with codes.email_via = \"smtp\"");
         }
         let webhook_set = !self.codes.webhook_url.is_empty() && self.codes.webhook_secret.0.len() >= 16;
