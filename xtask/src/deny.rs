@@ -26,7 +26,10 @@ pub(crate) fn run(processes: &mut Processes) -> anyhow::Result<()> {
         println!("advisories are not checked: {ADVISORIES} can't be reached from here");
     }
     let mut command = Command::new(program);
-    command.args(["deny", "--workspace", "check", "--hide-inclusion-graph"]).args(&checks).current_dir(layout::workspace());
+    command
+        .args(["deny", "--workspace", "check", "--hide-inclusion-graph"])
+        .args(&checks)
+        .current_dir(layout::workspace());
     cargo::run(processes, &command, &[])
 }
 

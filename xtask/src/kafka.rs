@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use rustix::process::Signal;
 
-use crate::layout;
-use crate::processes::{Ending, Handle, Processes, Start, describe, tail};
+use crate::processes::{Ending, Handle, Processes, Start, describe};
 use crate::setup::Ready;
+use crate::{layout, logs};
 
 /// 16 bytes in base64url; each broker is a cluster of its own, so that one id does for all.
 const CLUSTER_ID: &str = "cm9zc2J5LWRldmVsb3A";
@@ -66,7 +66,7 @@ pub(crate) fn start(processes: &mut Processes, ready: &Ready, place: &Place<'_>)
 }
 
 /// What depends on the place, and follows the shared settings.
-fn lines_of_the_place(place: &Place<'_>) -> String {
+pub(crate) fn lines_of_the_place(place: &Place<'_>) -> String {
     let Place { folder, port, controller_port, .. } = place;
     format!(
         "\n# Of this broker.\n\
@@ -106,13 +106,13 @@ fn wait_until_ready(processes: &mut Processes, handle: Handle, address: SocketAd
         }
         if Instant::now() > deadline {
             processes.stop(handle);
-            bail!("Kafka was not ready after {} s; {}", PATIENCE.as_secs(), tail(log));
+            bail!("Kafka was not ready after {} s; {}", PATIENCE.as_secs(), logs::ending("Kafka", log));
         }
         processes.pause(Duration::from_millis(50))?;
     }
     let status = processes.status(handle).map(describe).unwrap_or_default();
     processes.stop(handle);
-    bail!("Kafka has ended while starting, with {status}; {}", tail(log))
+    bail!("Kafka has ended while starting, with {status}; {}", logs::ending("Kafka", log))
 }
 
 /// How many brokers the one at `address` knows that can be used. A broker takes connections before it is unfenced, and

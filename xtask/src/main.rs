@@ -4,12 +4,16 @@
 mod apt;
 mod cargo;
 mod check;
+#[cfg(test)]
+mod compose;
 mod deny;
 mod deps;
+mod dev;
 mod free_port;
 mod jars;
 mod kafka;
 mod layout;
+mod logs;
 mod postgres;
 mod processes;
 mod servers;
@@ -43,6 +47,8 @@ enum Verb {
     Deps,
     /// What CI runs: check, then test
     Ci,
+    /// Start Rossby on a Kafka and a PostgreSQL, and keep them until Ctrl-C
+    Dev(dev::Options),
     /// Start Kafka and PostgreSQL, print how tests reach them, and keep them until Ctrl-C
     Servers,
 }
@@ -54,6 +60,7 @@ fn run(verb: &Verb) -> anyhow::Result<()> {
         Verb::Check => check::run(),
         Verb::Deps => deps::run(),
         Verb::Ci => check::run().and_then(|()| test::run(&test::Options::default())),
+        Verb::Dev(options) => dev::run(options),
         Verb::Servers => servers::run(&mut Processes::new()?),
     }
 }

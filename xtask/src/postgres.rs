@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use rustix::process::Signal;
 
-use crate::layout;
-use crate::processes::{Ending, Handle, Processes, Start, describe, tail};
+use crate::processes::{Ending, Handle, Processes, Start, describe};
 use crate::setup::Ready;
 use crate::tools::{User, unprivileged_user};
+use crate::{layout, logs};
 
 /// The superuser that tests and Rossby log in as.
 const ROLE: &str = "rossby";
@@ -24,10 +24,44 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) struct Server {
     /// Its process.
     pub(crate) handle: Handle,
-    /// Where clients reach it, with a role that may make databases.
-    pub(crate) url: String,
+    /// Where it listens.
+    port: u16,
     /// What it writes.
     pub(crate) log: PathBuf,
+}
+
+impl Server {
+    /// Where clients reach a database of it, as a role that may make others.
+    pub(crate) fn url_of(&self, database: &str) -> String {
+        url(self.port, database)
+    }
+
+    /// Makes a database if there is none of that name.
+    pub(crate) fn ensure_database(&self, ready: &Ready, name: &str) -> anyhow::Result<()> {
+        let url = self.url_of("postgres");
+        let exists = query(ready, &url, &format!("select 1 from pg_database where datname = '{name}'"))?;
+        if exists.is_empty() {
+            query(ready, &url, &format!("create database {name}"))?;
+        }
+        Ok(())
+    }
+}
+
+fn url(port: u16, database: &str) -> String {
+    format!("postgres://{ROLE}@127.0.0.1:{port}/{database}")
+}
+
+/// What psql prints for one statement.
+fn query(ready: &Ready, url: &str, statement: &str) -> anyhow::Result<String> {
+    let output = Command::new(ready.tools.postgres.join("psql"))
+        .args(["--no-psqlrc", "--no-password", "--quiet", "--tuples-only", "--no-align", "--command", statement, url])
+        .stdin(Stdio::null())
+        .output()
+        .context("running psql")?;
+    if !output.status.success() {
+        bail!("`{statement}` failed:\n{}", String::from_utf8_lossy(&output.stderr).trim_end());
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
 /// Where a server keeps its data, on which port it listens, and how it ends.
@@ -78,9 +112,8 @@ pub(crate) fn start(processes: &mut Processes, ready: &Ready, place: &Place<'_>)
         Ending { signal: Signal::QUIT, patience: Duration::from_secs(5) }
     };
     let handle = processes.start(&Start { name: "PostgreSQL", command: &command, user, log: Some(&log), ending })?;
-    let url = format!("postgres://{ROLE}@127.0.0.1:{}/postgres", place.port);
-    wait_until_ready(processes, handle, ready, &url, &log)?;
-    Ok(Server { handle, url, log })
+    wait_until_ready(processes, handle, ready, &url(place.port, "postgres"), &log)?;
+    Ok(Server { handle, port: place.port, log })
 }
 
 fn make_cluster(ready: &Ready, data: &Path, folder: &Path, user: Option<User>) -> anyhow::Result<()> {
@@ -109,22 +142,17 @@ fn wait_until_ready(
 ) -> anyhow::Result<()> {
     let deadline = Instant::now() + PATIENCE;
     while processes.is_running(handle)? {
-        let answer = Command::new(ready.tools.postgres.join("psql"))
-            .args(["--no-psqlrc", "--no-password", "--quiet", "--tuples-only", "--no-align"])
-            .args(["--command", "select 'ready'", url])
-            .stdin(Stdio::null())
-            .output()
-            .context("running psql")?;
-        if answer.stdout.starts_with(b"ready") {
+        // Connections are refused until it is ready.
+        if query(ready, url, "select 'ready'").is_ok_and(|answer| answer == "ready") {
             return Ok(());
         }
         if Instant::now() > deadline {
             processes.stop(handle);
-            bail!("PostgreSQL was not ready after {} s; {}", PATIENCE.as_secs(), tail(log));
+            bail!("PostgreSQL was not ready after {} s; {}", PATIENCE.as_secs(), logs::ending("PostgreSQL", log));
         }
         processes.pause(Duration::from_millis(50))?;
     }
     let status = processes.status(handle).map(describe).unwrap_or_default();
     processes.stop(handle);
-    bail!("PostgreSQL has ended while starting, with {status}; {}", tail(log))
+    bail!("PostgreSQL has ended while starting, with {status}; {}", logs::ending("PostgreSQL", log))
 }

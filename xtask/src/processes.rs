@@ -200,15 +200,17 @@ impl Processes {
         }
     }
 
-    /// Waits until a signal comes (an error, [`Interrupted`]) or one of the processes ends (an error that names it).
-    pub(crate) fn wait_for_signal(&mut self) -> anyhow::Result<()> {
+    /// Waits until one of the processes ends, and gives its name.
+    ///
+    /// Fails with [`Interrupted`] when a signal comes first.
+    pub(crate) fn wait_for_end(&mut self) -> anyhow::Result<&str> {
         loop {
+            if let Some(index) = self.running.iter().position(|process| process.status.is_some()) {
+                return Ok(&self.running[index].name);
+            }
             let event = self.events.recv().context("waiting for a signal")?;
             self.note(event)?;
             self.check_signal()?;
-            if let Some(dead) = self.running.iter().find(|process| process.status.is_some()) {
-                bail!("{} has ended by itself", dead.name);
-            }
         }
     }
 
@@ -333,12 +335,4 @@ pub(crate) fn describe(status: ExitStatus) -> String {
         (None, Some(signal)) => format!("signal {signal}"),
         (None, None) => status.to_string(),
     }
-}
-
-/// The last lines of a log file, indented, and where the file is.
-pub(crate) fn tail(log: &Path) -> String {
-    let text = std::fs::read(log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
-    let lines: Vec<&str> = text.lines().collect();
-    let last = lines[lines.len().saturating_sub(30)..].iter().map(|line| format!("    {line}\n")).collect::<String>();
-    format!("its log, {}, ends with:\n{last}", PathBuf::from(log).display())
 }

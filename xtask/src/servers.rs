@@ -4,8 +4,11 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Instant;
 
+use anyhow::bail;
+
 use crate::free_port::free_ports;
 use crate::kafka::{self, Broker};
+use crate::logs;
 use crate::postgres::{self, Server};
 use crate::processes::{Handle, Interrupted, Processes};
 use crate::setup::{self, Ready};
@@ -32,7 +35,7 @@ impl Servers {
             let place = folder.join(format!("postgres-{number}"));
             postgres::start(processes, ready, &postgres::Place { folder: &place, port, is_kept: false })
         })?;
-        println!("  PostgreSQL  {}  ({:.1} s)", postgres.url, begin.elapsed().as_secs_f64());
+        println!("  PostgreSQL  {}  ({:.1} s)", postgres.url_of("postgres"), begin.elapsed().as_secs_f64());
         let begin = Instant::now();
         let kafka = try_again(|number| {
             let [port, controller_port] = free_ports()?;
@@ -48,7 +51,7 @@ impl Servers {
         vec![
             ("ROSSBY_TEST_KAFKA", self.kafka.address.to_string()),
             ("ROSSBY_TEST_KAFKA_PID", self.kafka.handle.pid().to_string()),
-            ("ROSSBY_TEST_POSTGRES", self.postgres.url.clone()),
+            ("ROSSBY_TEST_POSTGRES", self.postgres.url_of("postgres")),
         ]
     }
 
@@ -82,12 +85,7 @@ pub(crate) fn run(processes: &mut Processes) -> anyhow::Result<()> {
     for (name, value) in servers.variables() {
         println!("export {name}={value}");
     }
-    let ended = processes.wait_for_signal();
-    for (name, log) in servers.logs() {
-        if ended.as_ref().is_err_and(|error| !error.is::<Interrupted>()) {
-            eprintln!("{name}: {}", crate::processes::tail(log));
-        }
-    }
-    processes.stop_all();
-    ended
+    let ended = processes.wait_for_end()?.to_owned();
+    let logs: String = servers.logs().iter().map(|(name, log)| format!("\n{}", logs::ending(name, log))).collect();
+    bail!("{ended} has ended by itself{logs}")
 }

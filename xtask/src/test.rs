@@ -1,12 +1,12 @@
 //! `cargo xtask test`: every test, on servers that are started for it.
 
-use std::fs;
+use std::process::Command;
 use std::time::Instant;
 
 use clap::Args;
 
 use crate::cargo::{self, Selection};
-use crate::layout;
+use crate::logs;
 use crate::processes::{Interrupted, Processes};
 use crate::servers::Servers;
 use crate::setup;
@@ -27,19 +27,20 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let begin = Instant::now();
     let mut processes = Processes::new()?;
     let selection = Selection::of(&options.arguments);
-    let mut words = vec!["test".to_owned()];
+    let mut words = Vec::new();
     if selection == Selection::Workspace {
         words.push("--workspace".to_owned());
     }
     if options.quick {
-        words.extend_from_slice(&options.arguments);
-        cargo::run(&mut processes, &cargo::command(&borrowed(&words)), &[])?;
+        cargo::run(&mut processes, &test_command(&words, options, &[]), &[])?;
     } else {
         words.extend(cargo::server_features(&cargo::metadata()?, &selection));
-        words.extend_from_slice(&options.arguments);
         let ready = setup::run()?;
+        // Built before the servers start: they needn't wait for a compiler, and it not for them.
+        cargo::run(&mut processes, &test_command(&words, options, &["--no-run"]), &[])?;
+        println!();
         let servers = Servers::start(&mut processes, &ready)?;
-        let mut command = cargo::command(&borrowed(&words));
+        let mut command = test_command(&words, options, &[]);
         command.envs(servers.variables());
         if let Err(error) = cargo::run(&mut processes, &command, &servers.handles()) {
             if !error.is::<Interrupted>() {
@@ -48,22 +49,20 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
             return Err(error);
         }
     }
+    drop(processes);
     println!("\nall tests passed ({} s)", begin.elapsed().as_secs());
     Ok(())
 }
 
-fn borrowed(words: &[String]) -> Vec<&str> {
-    words.iter().map(String::as_str).collect()
+fn test_command(words: &[String], options: &Options, flags: &[&str]) -> Command {
+    let mut command = cargo::command(&["test"]);
+    command.args(words).args(flags).args(&options.arguments);
+    command
 }
 
-/// The servers' folder goes; what they wrote may tell why a test failed.
+/// What the servers wrote may tell why a test failed.
 fn keep_logs(servers: &Servers) {
-    let folder = layout::cache().join("logs");
-    let _ = fs::create_dir_all(&folder);
     for (name, log) in servers.logs() {
-        let kept = folder.join(format!("{}.log", name.to_lowercase()));
-        if fs::copy(log, &kept).is_ok() {
-            eprintln!("{name}'s log of this run: {}", kept.display());
-        }
+        eprintln!("{name}'s log of this run: {}", logs::keep(name, log).display());
     }
 }
