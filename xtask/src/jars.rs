@@ -25,9 +25,10 @@ pub(crate) fn fetch(maven: &Path) -> anyhow::Result<PathBuf> {
     fs::create_dir_all(&kafka).with_context(|| format!("making the folder {}", kafka.display()))?;
     let fresh = tempfile::Builder::new().prefix("fetching-").tempdir_in(&kafka)?;
     let output = Command::new(maven)
-        .args(["--batch-mode", "--quiet", "--file"])
+        .args(["--batch-mode", "--quiet", "-Dstyle.color=never", "--file"])
         .arg(&pom)
-        .arg("dependency:copy-dependencies")
+        // By its whole name: the short one has to be looked up first. Its version is in the pom.
+        .arg("org.apache.maven.plugins:maven-dependency-plugin:copy-dependencies")
         .arg(format!("-DoutputDirectory={}", fresh.path().display()))
         .stdin(Stdio::null())
         .output()
@@ -58,9 +59,10 @@ fn fingerprint(pom: &[u8]) -> String {
     format!("{:016x}", hasher.finish())
 }
 
-/// The first lines in which Maven says what went wrong, without its advice on flags.
+/// The first lines in which Maven says what went wrong, without colours and its advice on flags.
 fn errors(output: &str) -> String {
-    output.lines().filter(|line| line.contains("ERROR")).take(4).map(|line| format!("  {line}\n")).collect()
+    let said = output.lines().filter_map(|line| line.split_once("[ERROR] ")).map(|(_, said)| said);
+    said.take_while(|said| !said.trim().is_empty()).take(3).map(|said| format!("  {said}\n")).collect()
 }
 
 #[cfg(test)]
@@ -75,6 +77,9 @@ mod tests {
 
     #[test]
     fn of_mavens_output_the_errors_are_shown() {
-        assert_eq!(errors("[INFO] a\n[ERROR] no route to host\n"), "  [ERROR] no route to host\n");
+        assert_eq!(
+            errors("[INFO] a\n\u{1b}[0m[ERROR] no route to host\n[ERROR] \n[ERROR] re-run"),
+            "  no route to host\n"
+        );
     }
 }

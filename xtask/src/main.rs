@@ -37,7 +37,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Verb {
-    /// Look for Java, Maven, PostgreSQL and a C compiler, install what is missing when that's possible, fetch Kafka
+    /// Look for Java, Maven, PostgreSQL and compilers, install what is missing when that's possible, fetch Kafka
     Setup,
     /// Run every test, on a Kafka and a PostgreSQL started for it
     Test(test::Options),

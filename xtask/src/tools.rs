@@ -39,7 +39,7 @@ pub(crate) enum Lacking {
     Maven,
     /// PostgreSQL's programs, new enough.
     Postgres,
-    /// A C compiler.
+    /// A C and a C++ compiler: librdkafka is written in C, but its build asks for both.
     Compiler,
     /// `make`.
     Make,
@@ -52,7 +52,7 @@ impl Lacking {
             Self::Java => format!("Java {JAVA} or newer (java)"),
             Self::Maven => "Maven (mvn)".to_owned(),
             Self::Postgres => format!("PostgreSQL {POSTGRES} or newer (initdb, postgres, psql)"),
-            Self::Compiler => "a C compiler (cc)".to_owned(),
+            Self::Compiler => "a C and a C++ compiler (cc, c++)".to_owned(),
             Self::Make => "make".to_owned(),
         }
     }
@@ -63,7 +63,7 @@ impl Lacking {
             Self::Java => "default-jre-headless",
             Self::Maven => "maven",
             Self::Postgres => "postgresql",
-            Self::Compiler => "gcc",
+            Self::Compiler => "g++",
             Self::Make => "make",
         }
     }
@@ -75,7 +75,8 @@ impl Tools {
         let java = on_path("java").filter(|java| major_version(java, "-version").is_some_and(|major| major >= JAVA));
         let maven = on_path("mvn");
         let postgres = postgres_folder();
-        let compiler = on_path("cc").or_else(|| on_path("gcc")).or_else(|| on_path("clang"));
+        let c = ["cc", "gcc", "clang"].into_iter().find_map(on_path);
+        let compiler = c.and(["c++", "g++", "clang++"].into_iter().find_map(on_path));
         let make = on_path("make").or_else(|| on_path("gmake"));
         match (java, maven, postgres, compiler, make) {
             (Some(java), Some(maven), Some(postgres), Some(_), Some(_)) => Ok(Self { java, maven, postgres }),
