@@ -35,6 +35,13 @@ impl LogRecord {
         let headers: usize = self.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
         self.key.as_ref().map_or(0, Bytes::len) + self.value.as_ref().map_or(0, Bytes::len) + headers
     }
+
+    pub(crate) fn check_size(&self) -> Result<(), AppendError> {
+        match self.size() {
+            size if size > MAX_RECORD_BYTES => Err(AppendError::TooLarge { size, limit: MAX_RECORD_BYTES }),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// A record as it stands in a partition.

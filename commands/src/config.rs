@@ -1,0 +1,109 @@
+//! What the service is told at its start: where it is, and what its rules allow.
+
+use std::time::Duration;
+
+use rossby_schemas::ids::{IDENTIFIER_SLOTS, RegionNumber};
+
+/// Which region is home to each slot of identifiers, fixed when the system is founded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdentifierSlots(Vec<RegionNumber>);
+
+impl IdentifierSlots {
+    /// Every identifier at home in one region.
+    #[must_use]
+    pub fn all_in(region: RegionNumber) -> Self {
+        Self(vec![region; usize::from(IDENTIFIER_SLOTS)])
+    }
+
+    /// A table with an entry for each slot; none if the number of entries is another.
+    #[must_use]
+    pub fn new(homes: Vec<RegionNumber>) -> Option<Self> {
+        (homes.len() == usize::from(IDENTIFIER_SLOTS)).then_some(Self(homes))
+    }
+
+    /// The home region of a slot; none for a slot that does not exist.
+    #[must_use]
+    pub fn home(&self, slot: u16) -> Option<RegionNumber> {
+        self.0.get(usize::from(slot)).copied()
+    }
+}
+
+/// What the rules allow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Codes issued for an identifier in a day (UTC).
+    pub codes_per_day: u32,
+    /// Guesses at an identifier's codes in a day (UTC).
+    pub guesses_per_day: u32,
+    /// Guesses at one code.
+    pub guesses_per_code: u32,
+    /// How long a code is good.
+    pub code_lifetime: Duration,
+    /// How far clients' clocks may be ahead or behind, where a rule compares their times with ours.
+    pub clock_skew: Duration,
+    /// Octets of the encrypted profile.
+    pub profile_blob: usize,
+    /// Boxes that one box may block, and contacts that it may have.
+    pub list_entries: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            codes_per_day: 5,
+            guesses_per_day: 20,
+            guesses_per_code: 5,
+            code_lifetime: Duration::from_secs(10 * 60),
+            clock_skew: Duration::from_secs(2 * 60),
+            profile_blob: 64 * 1024,
+            list_entries: 5000,
+        }
+    }
+}
+
+/// How long the service waits for what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    /// For the projections to carry a control command's events; after that its outcome is unknown.
+    pub outcome: Duration,
+    /// For a key record to reach the head or sealing key that a sender states.
+    pub newer_head: Duration,
+    /// For a read to see the position that it carries.
+    pub position: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            outcome: Duration::from_secs(10),
+            newer_head: Duration::from_secs(2),
+            position: Duration::from_secs(5),
+        }
+    }
+}
+
+/// Everything that is told at the start and is no secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceConfig {
+    /// This region.
+    pub region: RegionNumber,
+    /// The home regions of identifiers.
+    pub slots: IdentifierSlots,
+    /// What the rules allow.
+    pub limits: Limits,
+    /// How long to wait.
+    pub timeouts: Timeouts,
+}
+
+impl ServiceConfig {
+    /// The only region there is, with the default rules.
+    #[must_use]
+    pub fn single_region(region: RegionNumber) -> Self {
+        Self {
+            region,
+            slots: IdentifierSlots::all_in(region),
+            limits: Limits::default(),
+            timeouts: Timeouts::default(),
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! What a device signs to authorize: that it, which asked for the registration, has the code.
+
+use rossby_schemas::ids::{DeviceId, RegistrationId};
+
+use crate::keyed_hash::Code;
+use crate::layout::{Writer, of_kind};
+use crate::signing::{BadSignature, Signature, SigningKey, VerificationKey};
+
+const KIND: &str = "authorize";
+
+/// A device says that it has a registration's code.
+///
+/// Signed: `"rossby/v1/authorize" ‖ 0x00 ‖ registration id ‖ device id ‖ code`, the code as text of 8 digits.
+#[derive(Debug)]
+pub struct AuthorizeProof<'a> {
+    /// The registration.
+    pub registration_id: RegistrationId,
+    /// The registration's device.
+    pub device_id: DeviceId,
+    /// The code.
+    pub code: &'a Code,
+}
+
+impl AuthorizeProof<'_> {
+    /// Signs with the device's key.
+    #[must_use]
+    pub fn sign(&self, key: &SigningKey) -> Signature {
+        key.sign(&self.to_octets())
+    }
+
+    /// Checks the signature with the key of the registration's founding statement. Whether the code is right is another
+    /// question.
+    ///
+    /// # Errors
+    /// [`BadSignature`].
+    pub fn verify(&self, key: &VerificationKey, signature: &Signature) -> Result<(), BadSignature> {
+        key.verify(&self.to_octets(), signature)
+    }
+
+    fn to_octets(&self) -> zeroize::Zeroizing<Vec<u8>> {
+        let mut writer = Writer::new();
+        writer
+            .fixed(self.registration_id.as_bytes())
+            .fixed(self.device_id.as_bytes())
+            .variable(self.code.digits().as_bytes());
+        zeroize::Zeroizing::new(of_kind(KIND, &writer.finish()))
+    }
+}

@@ -1,0 +1,3 @@
+//! The providers of the log port.
+
+pub mod sqlite;
