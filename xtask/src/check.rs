@@ -4,9 +4,9 @@ use std::time::Instant;
 
 use crate::cargo::{self, Selection};
 use crate::processes::Processes;
-use crate::{deny, deps};
+use crate::{deny, deps, golden};
 
-/// Formatting, the direction of dependencies, clippy and rustdoc with warnings denied, licences, bans and sources.
+/// Formatting, the direction of dependencies, golden files, clippy and rustdoc with warnings denied, licences, bans and sources.
 ///
 /// Fails at the first that fails, the quickest first.
 pub(crate) fn run() -> anyhow::Result<()> {
@@ -14,6 +14,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
     let mut processes = Processes::new()?;
     cargo::run(&mut processes, &cargo::command(&["fmt", "--all", "--check"]), &[])?;
     deps::run()?;
+    golden::run()?;
 
     let features = cargo::server_features(&cargo::metadata()?, &Selection::Workspace);
     let mut clippy = cargo::command(&["clippy", "--workspace", "--all-targets"]);

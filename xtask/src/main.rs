@@ -10,6 +10,7 @@ mod deny;
 mod deps;
 mod dev;
 mod free_port;
+mod golden;
 mod jars;
 mod kafka;
 mod layout;
