@@ -1,7 +1,10 @@
 //! What client and server compute alike.
 
+pub mod account;
+pub mod authorize;
 pub mod box_id;
 pub mod key_record;
+pub mod keyed_hash;
 pub mod layout;
 pub mod sealing;
 pub mod signing;

@@ -113,7 +113,10 @@ impl MasterSecrets {
 
 /// HMAC-SHA-256 over the concatenation of `parts`.
 fn hmac(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
-    let mut mac = HmacSha256::new(key.into());
+    // HMAC itself pads a shorter key to its block with zeros (RFC 2104, section 2).
+    let mut block = Zeroizing::new([0; 64]);
+    block[..32].copy_from_slice(key);
+    let mut mac = HmacSha256::new((&*block).into());
     for part in parts {
         mac.update(part);
     }
@@ -132,4 +135,9 @@ pub(crate) fn hkdf_64(secret: &[u8], info: &[u8]) -> Zeroizing<[u8; 64]> {
     let mut key = Zeroizing::new([0; 64]);
     hkdf(secret, info, &mut *key);
     key
+}
+
+fn hkdf(secret: &[u8], info: &[u8], output: &mut [u8]) {
+    let expanded = Hkdf::<Sha256>::new(None, secret).expand(info, output);
+    debug_assert!(expanded.is_ok(), "HKDF-SHA-256 gives up to 8160 octets");
 }

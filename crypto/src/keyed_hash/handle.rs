@@ -1,0 +1,118 @@
+//! Message handles: what fetch gives with a message and confirm brings back, so that a message can be confirmed in a region
+//! that it has not reached.
+
+use rossby_schemas::encoding::{Octets, Sha256Digest};
+use rossby_schemas::ids::{BoxId, DeviceId, OuterId};
+use rossby_schemas::time::Timestamp;
+
+use super::{MasterSecret, MasterSecrets};
+use crate::layout::{LayoutError, Reader, Writer};
+
+/// How many octets a handle has: the secret's number (u32), outer id, content hash, expires at, and a MAC of 32 octets.
+pub const MESSAGE_HANDLE_OCTETS: usize = 4 + 16 + 32 + 8 + 32;
+
+const LABEL: &str = "handle";
+
+/// What a handle says of a message: all that its acknowledgement needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MessageHandle {
+    /// The message's id in the queue.
+    pub outer_id: OuterId,
+    /// SHA-256 of its value.
+    pub content_hash: Sha256Digest,
+    /// When it expires.
+    pub expires_at: Timestamp,
+}
+
+/// Why a handle is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum HandleError {
+    /// It is not in the layout.
+    #[error("the handle is malformed: {0}")]
+    Malformed(#[from] LayoutError),
+    /// It was not given to this device of this box, or was changed.
+    #[error("the handle was not given to this device")]
+    NotGiven,
+}
+
+impl MessageHandle {
+    /// The handle as it is given to one device: bound to it by a MAC under the secret.
+    #[must_use]
+    pub fn give(&self, secret: &MasterSecret, box_id: BoxId, device_id: DeviceId) -> Octets {
+        let mut text = self.text(secret.number());
+        let mac = secret.mac(LABEL, &bound(&text, box_id, device_id));
+        text.extend_from_slice(&mac);
+        text.into()
+    }
+
+    /// Reads a handle that this device of this box was given, under whichever of the secrets.
+    ///
+    /// # Errors
+    /// [`HandleError`].
+    pub fn take(
+        secrets: &MasterSecrets,
+        box_id: BoxId,
+        device_id: DeviceId,
+        handle: &Octets,
+    ) -> Result<Self, HandleError> {
+        let mut reader = Reader::new(handle.as_slice(), MESSAGE_HANDLE_OCTETS)?;
+        let number = reader.u32()?;
+        let message = Self {
+            outer_id: OuterId::from_bytes(reader.fixed()?),
+            content_hash: Sha256Digest::from(reader.fixed::<32>()?),
+            expires_at: reader.time("expires_at")?,
+        };
+        let mac = reader.fixed::<32>()?;
+        reader.finish()?;
+        let secret = secrets.by_number(number).ok_or(HandleError::NotGiven)?;
+        let data = bound(&message.text(number), box_id, device_id);
+        if secret.mac_matches(LABEL, &data, &mac) { Ok(message) } else { Err(HandleError::NotGiven) }
+    }
+
+    fn text(&self, number: u32) -> Vec<u8> {
+        let mut writer = Writer::new();
+        writer
+            .u32(number)
+            .fixed(self.outer_id.as_bytes())
+            .fixed(self.content_hash.as_slice())
+            .time(self.expires_at);
+        writer.finish()
+    }
+}
+
+fn bound(text: &[u8], box_id: BoxId, device_id: DeviceId) -> Vec<u8> {
+    [text, box_id.as_bytes(), device_id.as_bytes()].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_handle_is_good_for_its_own_device_and_unchanged() {
+        let secrets = MasterSecrets::new(vec![MasterSecret::new(1, &[1; 32]), MasterSecret::new(2, &[2; 32])]).unwrap();
+        let message = MessageHandle {
+            outer_id: OuterId::from_bytes([3; 16]),
+            content_hash: [4; 32].into(),
+            expires_at: Timestamp::from_millis(5).unwrap(),
+        };
+        let (box_id, device) = (BoxId::from_bytes([6; 16]), DeviceId::from_bytes([7; 16]));
+        for number in [1, 2] {
+            let handle = message.give(secrets.by_number(number).unwrap(), box_id, device);
+            assert_eq!(handle.as_slice().len(), MESSAGE_HANDLE_OCTETS);
+            assert_eq!(MessageHandle::take(&secrets, box_id, device, &handle), Ok(message));
+            let other = DeviceId::from_bytes([8; 16]);
+            assert_eq!(MessageHandle::take(&secrets, box_id, other, &handle), Err(HandleError::NotGiven));
+            for i in 0..MESSAGE_HANDLE_OCTETS {
+                let mut changed = handle.as_slice().to_vec();
+                changed[i] ^= 0x40;
+                assert!(MessageHandle::take(&secrets, box_id, device, &changed.into()).is_err(), "{i}");
+                let short = Octets::from(&handle.as_slice()[..i]);
+                assert!(matches!(
+                    MessageHandle::take(&secrets, box_id, device, &short),
+                    Err(HandleError::Malformed(_))
+                ));
+            }
+        }
+    }
+}
