@@ -6,6 +6,7 @@ pub mod box_id;
 pub mod key_record;
 pub mod keyed_hash;
 pub mod layout;
+pub mod message;
 pub mod sealing;
 pub mod signing;
 pub mod statements;

@@ -71,11 +71,7 @@ impl MessageHandle {
 
     fn text(&self, number: u32) -> Vec<u8> {
         let mut writer = Writer::new();
-        writer
-            .u32(number)
-            .fixed(self.outer_id.as_bytes())
-            .fixed(self.content_hash.as_slice())
-            .time(self.expires_at);
+        writer.u32(number).fixed(self.outer_id.as_bytes()).fixed(self.content_hash.as_slice()).time(self.expires_at);
         writer.finish()
     }
 }

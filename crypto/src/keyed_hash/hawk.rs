@@ -37,11 +37,7 @@ const TOKEN_ID_CHARACTERS: usize = 54;
 impl fmt::Display for TokenId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut writer = Writer::new();
-        writer
-            .fixed(self.box_id.as_bytes())
-            .fixed(self.device_id.as_bytes())
-            .u32(self.epoch)
-            .u32(self.secret_number);
+        writer.fixed(self.box_id.as_bytes()).fixed(self.device_id.as_bytes()).u32(self.epoch).u32(self.secret_number);
         f.write_str(&URL_SAFE_NO_PAD.encode(writer.finish()))
     }
 }

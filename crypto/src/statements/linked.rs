@@ -78,11 +78,7 @@ impl Linked {
 
 fn request_octets(box_id: BoxId, previous: Sha256Digest, device_id: DeviceId, key: &VerificationKey) -> Vec<u8> {
     let mut writer = Writer::new();
-    writer
-        .fixed(box_id.as_bytes())
-        .fixed(previous.as_slice())
-        .fixed(device_id.as_bytes())
-        .fixed(key.as_bytes());
+    writer.fixed(box_id.as_bytes()).fixed(previous.as_slice()).fixed(device_id.as_bytes()).fixed(key.as_bytes());
     of_kind(REQUEST_KIND, &writer.finish())
 }
 

@@ -12,7 +12,7 @@ mod sealing_key;
 
 pub use founded::{Founded, found};
 pub use linked::{LinkRequest, Linked, link, request_link};
-pub use removed::{Remover, Removed, remove};
+pub use removed::{Removed, Remover, remove};
 use rossby_schemas::encoding::{FixedOctets, Octets, Sha256Digest};
 use rossby_schemas::ids::BoxId;
 pub use sealing_key::{
