@@ -1,1 +1,26 @@
+//! From topics to tables: the runner, what each projection applies, and the queries.
+//!
+//! A [`Projector`] reads the log's partitions and writes tables; [`ReadModels`] answers from them. Rows and the position of
+//! the partition commit in one transaction, so a record is applied exactly once however often it is read. Projections check
+//! only versions, never rules: a replay gives the same tables for ever.
 
+mod inbox;
+mod keys;
+mod profiles;
+mod projection;
+mod read_models;
+mod runner;
+mod store;
+mod wake;
+
+pub use projection::Projection;
+pub use read_models::{
+    AcceptedMessage, DevicePointer, DeviceState, IdentifierOwner, IdentifierState, IssuedCode, Profile, ReadModels,
+    Registration, RegistrationDay, Waiting, WaitingMessage,
+};
+pub use runner::{Homes, PartitionStatus, Projector, ProjectorConfig, ProjectorError, ProjectorStatus, StatusHandle};
+pub use store::{
+    CommandEvent, DERIVED_TABLES, EventStatus, OPERATIONAL_TABLES, Permission, PositionRow, Snapshot, StoreError,
+    StoredKeyRecord, Swept, Taken,
+};
+pub use wake::Applied;

@@ -1,0 +1,72 @@
+//! The projection `inbox`: registrations, the lookup from identifiers to boxes, and the message queue.
+
+use rossby_crypto::message::{MessageValue, content_hash};
+use rossby_log::Offset;
+use rossby_schemas::envelope::{Control, Envelope};
+use rossby_schemas::events::Event;
+
+use crate::store::{BoxFact, Place, StoreError, Tx};
+
+/// Applies an admitted event of a control stream.
+pub(crate) async fn apply(tx: &mut Tx, envelope: &Envelope, control: &Control, event: &Event) -> Result<(), StoreError> {
+    match event {
+        Event::RegistrationAskedV1(e) => tx.ask_registration(&envelope.stream, envelope.time, e).await,
+        Event::CodeIssuedV1(e) => tx.issue_code(&envelope.stream, e).await,
+        Event::CodeGuessedV1(e) => {
+            tx.guess_code(&envelope.stream, control.expected_version, control.command, e).await
+        }
+        Event::IdentifierVerifiedV1(e) => tx.verify_identifier(control.command, e).await,
+        Event::IdentifierReleasedV1(e) => tx.release_identifier(e).await,
+        Event::BoxFoundedV1(e) => tx.state_fact(BoxFact::Founded, e.box_id).await,
+        Event::DeviceRemovedV1(e) => tx.remove_share(e.box_id, e.device_id).await,
+        Event::BoxClosingV1(e) => tx.state_fact(BoxFact::Closing, e.box_id).await,
+        Event::BoxClosedV1(e) => tx.state_fact(BoxFact::Closed, e.box_id).await,
+        _ => Ok(()),
+    }
+}
+
+/// A fact of the queue, checked as far as it can be without a key.
+pub(crate) enum Fact {
+    Enqueued(MessageValue),
+    Acknowledged,
+}
+
+/// Why a record is no fact of the queue.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct NoFact(String);
+
+/// Reads what `event` says of the queue.
+pub(crate) fn fact(envelope: &Envelope, event: &Event) -> Result<Fact, NoFact> {
+    let stream = envelope.stream.as_str();
+    match event {
+        Event::MessageEnqueuedV1(message) => {
+            let value = MessageValue::parse(&message.value).map_err(|error| NoFact(error.to_string()))?;
+            Ok(Fact::Enqueued(value))
+        }
+        Event::MessagesAcknowledgedV1(e) if e.box_id.to_string() == stream => Ok(Fact::Acknowledged),
+        Event::MessagesAcknowledgedV1(_) => Err(NoFact("the box is not the event's subject".to_owned())),
+        _ => Err(NoFact(format!("an event of type {} is no fact of the queue", event.event_type()))),
+    }
+}
+
+/// Applies a fact. Any order and any number of times give the same.
+pub(crate) async fn apply_fact(
+    tx: &mut Tx,
+    envelope: &Envelope,
+    event: &Event,
+    fact: &Fact,
+    partition: u32,
+    offset: Offset,
+) -> Result<(), StoreError> {
+    match (event, fact) {
+        (Event::MessageEnqueuedV1(message), Fact::Enqueued(value)) => {
+            let place = Place { region: envelope.region, partition, offset };
+            let hash = content_hash(&message.value);
+            let octets = message.value.as_slice();
+            tx.enqueue(message.box_id, message.outer_id, hash, envelope.time, place, value, octets).await
+        }
+        (Event::MessagesAcknowledgedV1(e), Fact::Acknowledged) => tx.acknowledge(envelope.time, e).await,
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,181 @@
+//! The queries, and waiting for what a projection has yet to apply.
+
+use std::future::Future;
+use std::time::Duration;
+
+use rossby_log::Offset;
+use rossby_schemas::events::profiles::AclTag;
+use rossby_schemas::ids::{BoxId, CommandId, DeviceId, IdentifierHash, OuterId, RegistrationId};
+use rossby_schemas::time::Timestamp;
+use rossby_schemas::topic::{Topic, TopicName};
+use tokio::sync::broadcast;
+use tokio::time::Instant;
+
+use crate::projection::Projection;
+pub use crate::store::{
+    AcceptedMessage, DevicePointer, DeviceState, IdentifierOwner, IdentifierState, IssuedCode, Profile, Registration,
+    RegistrationDay, Waiting, WaitingMessage,
+};
+use crate::store::{
+    CommandEvent, Permission, PositionRow, Snapshot, Store, StoreError, StoredKeyRecord, Swept, Taken,
+};
+use crate::wake::{Applied, Wakes};
+
+/// Who waits looks at least so often, whether a wake-up comes or not.
+const POLL: Duration = Duration::from_secs(1);
+
+/// The read models of one database.
+#[derive(Debug, Clone)]
+pub struct ReadModels {
+    pub(crate) store: Store,
+    pub(crate) wakes: Wakes,
+}
+
+impl ReadModels {
+    /// Opens `postgres://…` or `sqlite:PATH`, and brings the tables up to date. A SQLite file is made with access for its
+    /// owner alone; one process may open it.
+    ///
+    /// # Errors
+    /// [`StoreError`]: it can't be reached, or was made by a newer Rossby.
+    pub async fn open(url: &str, max_connections: u32) -> Result<Self, StoreError> {
+        let store = Store::open(url, max_connections).await?;
+        let wakes = if store.is_postgres() { Wakes::listening(url.to_owned()) } else { Wakes::new() };
+        Ok(Self { store, wakes })
+    }
+
+    /// Closes the connections once they are idle.
+    pub async fn close(&self) {
+        self.store.close().await;
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn health(&self) -> Result<(), StoreError> {
+        self.store.ping().await
+    }
+
+    /// Hears of each batch that is committed from now on, in any process. Who falls behind is told so, and should look.
+    #[must_use]
+    pub fn subscribe(&self) -> broadcast::Receiver<Applied> {
+        self.wakes.subscribe()
+    }
+
+    /// Waits until a projection has carried a stream past `expected_version`; false if it has not in time.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn wait_past(
+        &self,
+        projection: Projection,
+        topic: Topic,
+        stream: &str,
+        expected_version: u64,
+        patience: Duration,
+    ) -> Result<bool, StoreError> {
+        self.wait(patience, || async move {
+            Ok(self.store.stream_version(projection, topic, stream).await? > expected_version)
+        })
+        .await
+    }
+
+    /// Waits until a projection has applied a record; false if it has not in time.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn wait_offset(
+        &self,
+        projection: Projection,
+        topic: &TopicName,
+        partition: u32,
+        offset: Offset,
+        patience: Duration,
+    ) -> Result<bool, StoreError> {
+        self.wait(patience, || async move {
+            let position = self.store.position(projection, topic, partition).await?;
+            Ok(position.is_some_and(|position| position.next_offset > offset))
+        })
+        .await
+    }
+
+    /// Subscribes first and looks then, so that nothing is missed between the two.
+    async fn wait<Fut>(&self, patience: Duration, look: impl Fn() -> Fut) -> Result<bool, StoreError>
+    where
+        Fut: Future<Output = Result<bool, StoreError>>,
+    {
+        let mut wakes = self.subscribe();
+        let deadline = Instant::now() + patience;
+        loop {
+            if look().await? {
+                return Ok(true);
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(false);
+            }
+            // A wake-up, a backlog that overflowed, or the time to look again: all mean to look.
+            let _ = tokio::time::timeout(left.min(POLL), wakes.recv()).await;
+        }
+    }
+}
+
+/// Queries that only pass on to the store.
+macro_rules! queries {
+    ($($(#[$doc:meta])* $name:ident($($argument:ident: $type:ty),*) -> $answer:ty;)*) => {
+        impl ReadModels {
+            $(
+                $(#[$doc])*
+                ///
+                /// # Errors
+                /// [`StoreError`]: the database can't be reached, or a row can't be read.
+                pub async fn $name(&self, $($argument: $type),*) -> Result<$answer, StoreError> {
+                    self.store.$name($($argument),*).await
+                }
+            )*
+        }
+    };
+}
+
+queries! {
+    /// The version of a stream, as a projection knows it; 0 for one that is unknown.
+    stream_version(projection: Projection, topic: Topic, stream: &str) -> u64;
+    /// Which event took a version of a stream, if one has.
+    taken(projection: Projection, topic: Topic, stream: &str, expected_version: u64) -> Option<Taken>;
+    /// The events of a command that any projection knows, each once.
+    command(id: CommandId) -> Vec<CommandEvent>;
+    /// A registration, if it is known and its day is not over for long.
+    registration(id: RegistrationId) -> Option<Registration>;
+    /// What an identifier has used up of a day; `stream` is `rossby_schemas::events::registrations::stream`.
+    registration_day(stream: &str) -> RegistrationDay;
+    /// An identifier, and whom it belongs to.
+    identifier(hash: IdentifierHash) -> IdentifierState;
+    /// Verified identifiers whose box nobody has founded yet: half-done commands.
+    unfounded_identifiers(limit: u32) -> Vec<(IdentifierHash, IdentifierState)>;
+    /// What waits for a device at `now`: `limit` messages and about `max_octets` at most, but always one.
+    waiting(box_id: BoxId, device_id: DeviceId, now: Timestamp, limit: u32, max_octets: usize) -> Waiting;
+    /// The messages that were accepted under an id, as long as they live.
+    accepted(box_id: BoxId, outer_id: OuterId) -> Vec<AcceptedMessage>;
+    /// A device and its part of the queue at `now`.
+    device_pointer(box_id: BoxId, device_id: DeviceId, now: Timestamp) -> DevicePointer;
+    /// How many messages the queues of all boxes hold.
+    queue_depth(now: Timestamp) -> u64;
+    /// A box's key record, if it was ever founded.
+    key_record(box_id: BoxId) -> Option<StoredKeyRecord>;
+    /// A box's devices, removed ones too, in ascending order.
+    devices(box_id: BoxId) -> Vec<(DeviceId, DeviceState)>;
+    /// One of a box's devices.
+    device(box_id: BoxId, device_id: DeviceId) -> Option<DeviceState>;
+    /// A box's settings; the defaults if it has set none.
+    profile(box_id: BoxId) -> Profile;
+    /// What a box allows the one that has this tag in its lists. The same work whatever the answer.
+    permission(asked: BoxId, tag: AclTag) -> Permission;
+    /// Where every projection stands.
+    positions() -> Vec<PositionRow>;
+    /// How many records lie in quarantine.
+    quarantined() -> u64;
+    /// All rows of the derived tables, for comparing two databases. Sweep both at one moment first.
+    snapshot() -> Snapshot;
+    /// Blanks bodies that nobody waits for, and deletes what has expired at `now`. Not to be cancelled half-way.
+    sweep(now: Timestamp) -> Swept;
+}

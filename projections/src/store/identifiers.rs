@@ -1,0 +1,143 @@
+//! The inbox lookup: from an identifier's hash to its box.
+
+use rossby_schemas::events::identifiers::{Founding, IdentifierReleasedV1, IdentifierVerifiedV1};
+use rossby_schemas::ids::{BoxId, CommandId, DeviceId, IdentifierHash, RegistrationId};
+use sqlx::any::AnyRow;
+
+use super::row::{Columns as _, unreadable};
+use super::{Store, StoreError, Tx};
+
+/// An identifier, and whom it belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdentifierState {
+    /// The version of the identifier's stream.
+    pub version: u64,
+    /// Whom it belongs to, if anyone.
+    pub owner: Option<IdentifierOwner>,
+}
+
+/// Whom an identifier belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdentifierOwner {
+    /// The box.
+    pub box_id: BoxId,
+    /// The registration whose code showed it.
+    pub registration_id: RegistrationId,
+    /// The number of the secret under which the identifier was hashed.
+    pub secret_number: u32,
+    /// The identifier's slot.
+    pub slot: u16,
+    /// The command that verified it.
+    pub verified_by: CommandId,
+    /// What founds the box, if this identifier is its first.
+    pub founding: Option<Founding>,
+    /// Whether the box was founded.
+    pub founded: bool,
+    /// Whether the box is closing or closed: the identifier counts as free.
+    pub closing: bool,
+}
+
+impl Store {
+    pub(crate) async fn identifier(&self, hash: IdentifierHash) -> Result<IdentifierState, StoreError> {
+        let row = sqlx::query(
+            "select (select version from heads where projection = 'inbox' and topic = 'rossby.identifiers' \
+             and stream = $1), i.box_id, i.registration_id, i.secret_number, i.slot, i.verified_by, \
+             i.founding_device, i.founding_statement, i.founding_sealing, \
+             (select count(*) from founded f where f.box_id = i.box_id), \
+             (select count(*) from closing c where c.box_id = i.box_id) + \
+             (select count(*) from closed d where d.box_id = i.box_id), i.identifier_hash \
+             from (select 1 as one) o left join identifiers i on i.identifier_hash = $1",
+        )
+        .bind(hash.to_string())
+        .fetch_one(&self.pool)
+        .await?;
+        state(&row)
+    }
+
+    /// Verified identifiers whose box nobody has founded yet.
+    pub(crate) async fn unfounded_identifiers(
+        &self,
+        limit: u32,
+    ) -> Result<Vec<(IdentifierHash, IdentifierState)>, StoreError> {
+        let rows = sqlx::query(
+            "select (select version from heads h where h.projection = 'inbox' and h.topic = 'rossby.identifiers' \
+             and h.stream = i.identifier_hash), i.box_id, i.registration_id, i.secret_number, i.slot, i.verified_by, \
+             i.founding_device, i.founding_statement, i.founding_sealing, cast(0 as bigint), cast(0 as bigint), \
+             i.identifier_hash from identifiers i where i.founding_device is not null \
+             and not exists (select 1 from founded f where f.box_id = i.box_id) \
+             and not exists (select 1 from closed d where d.box_id = i.box_id) \
+             order by i.identifier_hash limit $1",
+        )
+        .bind(i64::from(limit))
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter()
+            .map(|row| Ok((row.text(11)?.parse().map_err(|error| unreadable(11, error))?, state(row)?)))
+            .collect()
+    }
+}
+
+fn state(row: &AnyRow) -> Result<IdentifierState, StoreError> {
+    let version = row.maybe_number(0)?.unwrap_or(0);
+    if row.maybe_octets(1)?.is_none() {
+        return Ok(IdentifierState { version, owner: None });
+    }
+    let founding = match row.maybe_octets(6)? {
+        None => None,
+        Some(_) => Some(Founding {
+            device_id: DeviceId::from_bytes(row.id(6)?),
+            founding_statement: row.octets(7)?,
+            sealing_statement: row.octets(8)?,
+        }),
+    };
+    let owner = IdentifierOwner {
+        box_id: BoxId::from_bytes(row.id(1)?),
+        registration_id: RegistrationId::from_bytes(row.id(2)?),
+        secret_number: row.small(3)?,
+        slot: u16::try_from(row.small(4)?).map_err(|error| unreadable(4, error))?,
+        verified_by: CommandId::from_bytes(row.id(5)?),
+        founding,
+        founded: row.flag(9)?,
+        closing: row.flag(10)?,
+    };
+    Ok(IdentifierState { version, owner: Some(owner) })
+}
+
+impl Tx {
+    pub(crate) async fn verify_identifier(
+        &mut self,
+        command: CommandId,
+        event: &IdentifierVerifiedV1,
+    ) -> Result<(), StoreError> {
+        let founding = event.founding.as_ref();
+        sqlx::query(
+            "insert into identifiers (identifier_hash, box_id, registration_id, secret_number, slot, verified_by, \
+             founding_device, founding_statement, founding_sealing) values ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
+             on conflict (identifier_hash) do update set box_id = excluded.box_id, \
+             registration_id = excluded.registration_id, secret_number = excluded.secret_number, \
+             slot = excluded.slot, verified_by = excluded.verified_by, founding_device = excluded.founding_device, \
+             founding_statement = excluded.founding_statement, founding_sealing = excluded.founding_sealing",
+        )
+        .bind(event.identifier_hash.to_string())
+        .bind(event.box_id.as_bytes().to_vec())
+        .bind(event.registration_id.as_bytes().to_vec())
+        .bind(i64::from(event.secret_number))
+        .bind(i64::from(event.slot))
+        .bind(command.as_bytes().to_vec())
+        .bind(founding.map(|founding| founding.device_id.as_bytes().to_vec()))
+        .bind(founding.map(|founding| founding.founding_statement.as_slice().to_vec()))
+        .bind(founding.map(|founding| founding.sealing_statement.as_slice().to_vec()))
+        .execute(&mut *self.inner)
+        .await?;
+        Ok(())
+    }
+
+    pub(crate) async fn release_identifier(&mut self, event: &IdentifierReleasedV1) -> Result<(), StoreError> {
+        sqlx::query("delete from identifiers where identifier_hash = $1 and box_id = $2")
+            .bind(event.identifier_hash.to_string())
+            .bind(event.box_id.as_bytes().to_vec())
+            .execute(&mut *self.inner)
+            .await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,197 @@
+//! The read-model store: PostgreSQL or SQLite, a closed set of two. All SQL of the read models stands in this folder.
+//!
+//! Both speak one dialect here, through sqlx's `Any` driver: what differs (octets' type, pragmas, how a write transaction
+//! begins) stands in this file and in the two folders of migrations.
+
+mod account;
+mod identifiers;
+mod positions;
+mod queue;
+mod registrations;
+mod row;
+mod snapshot;
+mod streams;
+mod sweep;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::any::{Any, AnyPoolOptions};
+use sqlx::migrate::Migrator;
+use sqlx::{AnyPool, Executor as _, Transaction};
+use tokio::sync::{Mutex, OwnedMutexGuard};
+
+pub use self::account::{DeviceState, Profile, StoredKeyRecord};
+pub(crate) use self::account::{Setting, TagList};
+pub use self::identifiers::{IdentifierOwner, IdentifierState};
+pub use self::positions::PositionRow;
+pub(crate) use self::positions::{LastRecord, Position, Quarantined};
+pub use self::queue::{AcceptedMessage, DevicePointer, Permission, Waiting, WaitingMessage};
+pub(crate) use self::queue::{BoxFact, Place};
+pub use self::registrations::{IssuedCode, Registration, RegistrationDay};
+pub use self::snapshot::{DERIVED_TABLES, OPERATIONAL_TABLES, Snapshot};
+pub use self::streams::{CommandEvent, EventStatus, Taken};
+pub use self::sweep::Swept;
+
+/// SQLite 3.7.0 to 3.51.2 can corrupt a WAL when it is reset.
+const OLDEST_SQLITE: (u32, u32, u32) = (3, 51, 3);
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+
+static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
+
+/// Why the read models could not answer or be written.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database can't be reached or can't do it now. It is worth trying again.
+    #[error("the read models are unavailable: {0}")]
+    Unavailable(String),
+    /// Waiting won't cure it: the schema is another's, or a row can't be read.
+    #[error("the read models failed: {0}")]
+    Failed(String),
+    /// Another projector has moved the partition's position: this one is a zombie, and nothing was written.
+    #[error("another projector has moved the position")]
+    Moved,
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        match error {
+            sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::ColumnNotFound(_) => {
+                Self::Failed(error.to_string())
+            }
+            error => Self::Unavailable(error.to_string()),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Sqlite,
+    Postgres,
+}
+
+/// A connection pool to one of the two databases.
+#[derive(Debug, Clone)]
+pub(crate) struct Store {
+    pool: AnyPool,
+    kind: Kind,
+    /// SQLite has one writer: whoever writes waits here in turn, instead of trying again and again.
+    writer: Arc<Mutex<()>>,
+}
+
+/// A write transaction.
+pub(crate) struct Tx {
+    pub(super) inner: Transaction<'static, Any>,
+    kind: Kind,
+    _turn: Option<OwnedMutexGuard<()>>,
+}
+
+impl Store {
+    /// Opens a database and brings its tables up to date.
+    pub(crate) async fn open(url: &str, max_connections: u32) -> Result<Self, StoreError> {
+        sqlx::any::install_default_drivers();
+        let options = AnyPoolOptions::new().max_connections(max_connections).acquire_timeout(ACQUIRE_TIMEOUT);
+        let (kind, pool) = match url.strip_prefix("sqlite:") {
+            Some(path) => (Kind::Sqlite, sqlite_pool(options, Path::new(path)).await?),
+            None => (Kind::Postgres, options.connect(url).await.map_err(hide_url)?),
+        };
+        let migrations = match kind {
+            Kind::Sqlite => &SQLITE_MIGRATIONS,
+            Kind::Postgres => &POSTGRES_MIGRATIONS,
+        };
+        if kind == Kind::Sqlite {
+            check_sqlite(&pool).await?;
+        }
+        migrations.run(&pool).await.map_err(|error| StoreError::Failed(error.to_string()))?;
+        Ok(Self { pool, kind, writer: Arc::default() })
+    }
+
+    pub(crate) fn is_postgres(&self) -> bool {
+        self.kind == Kind::Postgres
+    }
+
+    /// Begins a write transaction. To be called from a task that is not cancelled: a `begin` that is dropped half-way
+    /// leaves the pooled connection unusable (sqlx #4394).
+    pub(crate) async fn begin(&self) -> Result<Tx, StoreError> {
+        let (turn, begin) = match self.kind {
+            Kind::Sqlite => (Some(Arc::clone(&self.writer).lock_owned().await), "begin immediate"),
+            Kind::Postgres => (None, "begin"),
+        };
+        Ok(Tx { inner: self.pool.begin_with(begin).await?, kind: self.kind, _turn: turn })
+    }
+
+    pub(crate) async fn ping(&self) -> Result<(), StoreError> {
+        sqlx::query("select 1").execute(&self.pool).await?;
+        Ok(())
+    }
+
+    pub(crate) async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+impl Tx {
+    /// Tells other processes, once this commits, that a partition has moved. SQLite has no other process.
+    pub(crate) async fn notify(&mut self, channel: &str, text: String) -> Result<(), StoreError> {
+        if self.kind == Kind::Postgres {
+            sqlx::query("select cast(pg_notify($1, $2) as text)")
+                .bind(channel.to_owned())
+                .bind(text)
+                .execute(&mut *self.inner)
+                .await?;
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn commit(self) -> Result<(), StoreError> {
+        Ok(self.inner.commit().await?)
+    }
+}
+
+async fn sqlite_pool(options: AnyPoolOptions, path: &Path) -> Result<AnyPool, StoreError> {
+    let failed = |error: std::io::Error| StoreError::Failed(format!("{}: {error}", path.display()));
+    create_private(path).map_err(failed)?;
+    let path = std::path::absolute(path).map_err(failed)?;
+    // `?` and `%` would be read as a part of the URL.
+    let path = path.display().to_string().replace('%', "%25").replace('?', "%3F");
+    let options = options.after_connect(|connection, _| {
+        Box::pin(async move {
+            connection
+                .execute("pragma journal_mode = wal; pragma synchronous = full; pragma busy_timeout = 5000")
+                .await
+                .map(|_| ())
+        })
+    });
+    Ok(options.connect(&format!("sqlite:{path}")).await?)
+}
+
+/// Makes the file, with access for its owner alone, if it is not there.
+fn create_private(path: &Path) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(|_| ())
+}
+
+async fn check_sqlite(pool: &AnyPool) -> Result<(), StoreError> {
+    let version: String = sqlx::query_scalar("select sqlite_version()").fetch_one(pool).await?;
+    let mut parts = version.split('.').map(|part| part.parse().unwrap_or(0));
+    let mut part = || parts.next().unwrap_or(0);
+    if (part(), part(), part()) < OLDEST_SQLITE {
+        return Err(StoreError::Failed(format!(
+            "SQLite is {version}, and 3.51.3 is the oldest that does not corrupt its write-ahead log"
+        )));
+    }
+    Ok(())
+}
+
+/// A connection's error may show the URL, which may hold a password.
+fn hide_url(error: sqlx::Error) -> StoreError {
+    match error {
+        sqlx::Error::Configuration(_) => StoreError::Failed("the database's URL can't be used".to_owned()),
+        error => error.into(),
+    }
+}

@@ -1,0 +1,188 @@
+//! Registrations, their codes and guesses.
+
+use rossby_schemas::encoding::Octets;
+use rossby_schemas::events::registrations::{CodeGuessedV1, CodeIssuedV1, RegistrationAskedV1};
+use rossby_schemas::ids::{BoxId, CommandId, DeviceId, IdentifierHash, RegistrationId};
+use rossby_schemas::time::Timestamp;
+
+use super::row::{Columns as _, signed, unreadable};
+use super::{Store, StoreError, Tx};
+
+/// A registration with its codes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Registration {
+    /// The registration.
+    pub id: RegistrationId,
+    /// The stream of the identifier's day in which it stands.
+    pub stream: String,
+    /// The identifier.
+    pub identifier_hash: IdentifierHash,
+    /// The number of the secret under which it was hashed.
+    pub secret_number: u32,
+    /// The identifier's slot.
+    pub slot: u16,
+    /// The box that it will found.
+    pub box_id: BoxId,
+    /// The device that asked.
+    pub device_id: DeviceId,
+    /// The founding statement.
+    pub founding_statement: Octets,
+    /// The device's first sealing statement.
+    pub sealing_statement: Octets,
+    /// When it was asked.
+    pub asked_at: Timestamp,
+    /// Its codes, in the order of their numbers.
+    pub codes: Vec<IssuedCode>,
+    /// The command whose guess was right; none if no guess was.
+    pub right_command: Option<CommandId>,
+}
+
+/// A code that was issued.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IssuedCode {
+    /// Its number among the registration's codes, from 1.
+    pub number: u32,
+    /// When it stops being good.
+    pub expires_at: Timestamp,
+    /// How many guesses at it were wrong.
+    pub wrong_guesses: u32,
+}
+
+/// What an identifier has used up of a day.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RegistrationDay {
+    /// The stream's version.
+    pub version: u64,
+    /// How many codes were issued.
+    pub codes_issued: u32,
+    /// How many guesses were made, right ones too.
+    pub guesses: u32,
+}
+
+impl Store {
+    pub(crate) async fn registration(&self, id: RegistrationId) -> Result<Option<Registration>, StoreError> {
+        let row = sqlx::query(
+            "select stream, identifier_hash, secret_number, slot, box_id, device_id, founding_statement, \
+             sealing_statement, asked_at from registrations where registration_id = $1",
+        )
+        .bind(id.as_bytes().to_vec())
+        .fetch_optional(&self.pool)
+        .await?;
+        let Some(row) = row else { return Ok(None) };
+        let right = sqlx::query("select command_id from guesses where registration_id = $1 and is_right = 1")
+            .bind(id.as_bytes().to_vec())
+            .fetch_optional(&self.pool)
+            .await?;
+        Ok(Some(Registration {
+            id,
+            stream: row.text(0)?,
+            identifier_hash: row.text(1)?.parse().map_err(|error| unreadable(1, error))?,
+            secret_number: row.small(2)?,
+            slot: u16::try_from(row.small(3)?).map_err(|error| unreadable(3, error))?,
+            box_id: BoxId::from_bytes(row.id(4)?),
+            device_id: DeviceId::from_bytes(row.id(5)?),
+            founding_statement: row.octets(6)?,
+            sealing_statement: row.octets(7)?,
+            asked_at: row.time(8)?,
+            codes: self.codes(id).await?,
+            right_command: right.map(|row| row.id(0).map(CommandId::from_bytes)).transpose()?,
+        }))
+    }
+
+    async fn codes(&self, id: RegistrationId) -> Result<Vec<IssuedCode>, StoreError> {
+        let rows = sqlx::query(
+            "select c.number, c.expires_at, \
+             (select count(*) from guesses g \
+              where g.registration_id = c.registration_id and g.number = c.number and g.is_right = 0) \
+             from codes c where c.registration_id = $1 order by c.number",
+        )
+        .bind(id.as_bytes().to_vec())
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(IssuedCode { number: row.small(0)?, expires_at: row.time(1)?, wrong_guesses: row.small(2)? })
+            })
+            .collect()
+    }
+
+    pub(crate) async fn registration_day(&self, stream: &str) -> Result<RegistrationDay, StoreError> {
+        let row = sqlx::query(
+            "select (select version from heads where projection = 'inbox' and topic = 'rossby.registrations' \
+             and stream = $1), (select count(*) from codes where stream = $1), \
+             (select count(*) from guesses where stream = $1)",
+        )
+        .bind(stream.to_owned())
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(RegistrationDay {
+            version: row.maybe_number(0)?.unwrap_or(0),
+            codes_issued: row.small(1)?,
+            guesses: row.small(2)?,
+        })
+    }
+}
+
+impl Tx {
+    pub(crate) async fn ask_registration(
+        &mut self,
+        stream: &str,
+        asked_at: Timestamp,
+        event: &RegistrationAskedV1,
+    ) -> Result<(), StoreError> {
+        sqlx::query(
+            "insert into registrations (registration_id, stream, identifier_hash, secret_number, slot, box_id, \
+             device_id, founding_statement, sealing_statement, asked_at) \
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict do nothing",
+        )
+        .bind(event.registration_id.as_bytes().to_vec())
+        .bind(stream.to_owned())
+        .bind(event.identifier_hash.to_string())
+        .bind(i64::from(event.secret_number))
+        .bind(i64::from(event.slot))
+        .bind(event.box_id.as_bytes().to_vec())
+        .bind(event.device_id.as_bytes().to_vec())
+        .bind(event.founding_statement.as_slice().to_vec())
+        .bind(event.sealing_statement.as_slice().to_vec())
+        .bind(asked_at.signed_millis())
+        .execute(&mut *self.inner)
+        .await?;
+        Ok(())
+    }
+
+    pub(crate) async fn issue_code(&mut self, stream: &str, event: &CodeIssuedV1) -> Result<(), StoreError> {
+        sqlx::query(
+            "insert into codes (registration_id, number, stream, expires_at) values ($1, $2, $3, $4) \
+             on conflict do nothing",
+        )
+        .bind(event.registration_id.as_bytes().to_vec())
+        .bind(i64::from(event.number))
+        .bind(stream.to_owned())
+        .bind(event.expires_at.signed_millis())
+        .execute(&mut *self.inner)
+        .await?;
+        Ok(())
+    }
+
+    pub(crate) async fn guess_code(
+        &mut self,
+        stream: &str,
+        version: u64,
+        command: CommandId,
+        event: &CodeGuessedV1,
+    ) -> Result<(), StoreError> {
+        sqlx::query(
+            "insert into guesses (stream, version, registration_id, number, is_right, command_id) \
+             values ($1, $2, $3, $4, $5, $6) on conflict do nothing",
+        )
+        .bind(stream.to_owned())
+        .bind(signed(version))
+        .bind(event.registration_id.as_bytes().to_vec())
+        .bind(i64::from(event.number))
+        .bind(i64::from(event.right))
+        .bind(command.as_bytes().to_vec())
+        .execute(&mut *self.inner)
+        .await?;
+        Ok(())
+    }
+}

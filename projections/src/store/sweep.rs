@@ -1,0 +1,92 @@
+//! The sweeper: blanks bodies that nobody waits for, and deletes what has expired. Never needed for a right answer, since
+//! queries leave out what has expired; it keeps the tables small.
+
+use rossby_schemas::time::Timestamp;
+
+use super::{Store, StoreError};
+
+/// What a sweep did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Bodies that nobody waited for.
+    pub bodies: u64,
+    /// Messages that had expired.
+    pub messages: u64,
+    /// Acknowledgements whose messages had expired.
+    pub acknowledgements: u64,
+    /// Registrations whose day was over.
+    pub registrations: u64,
+}
+
+/// What an unexpired registration's stream can't be older than, so that the rebuilt tables are those that live: the log
+/// keeps two days.
+fn first_day(now: Timestamp) -> String {
+    now.minus(std::time::Duration::from_secs(24 * 3600)).utc_day()
+}
+
+impl Store {
+    pub(crate) async fn sweep(&self, now: Timestamp) -> Result<Swept, StoreError> {
+        let mut swept = Swept::default();
+        let mut tx = self.begin().await?;
+        swept.bodies = sqlx::query(
+            "update enqueued set value = null where value is not null and not exists (\
+             select 1 from owed o where o.box_id = enqueued.box_id and o.outer_id = enqueued.outer_id \
+             and o.content_hash = enqueued.content_hash \
+             and not exists (select 1 from acknowledged a where a.box_id = o.box_id and a.device_id = o.device_id \
+             and a.outer_id = o.outer_id and a.content_hash = o.content_hash) \
+             and not exists (select 1 from removed r where r.box_id = o.box_id and r.device_id = o.device_id) \
+             and not exists (select 1 from closed c where c.box_id = o.box_id))",
+        )
+        .execute(&mut *tx.inner)
+        .await?
+        .rows_affected();
+        tx.commit().await?;
+
+        let mut tx = self.begin().await?;
+        // What devices lose is counted in the transaction that deletes it, so that it is counted once.
+        sqlx::query(
+            "insert into device_figures (box_id, device_id, lost_messages, lost_from, lost_until) \
+             select o.box_id, o.device_id, count(*), min(e.accepted_at), max(e.accepted_at) \
+             from owed o join enqueued e \
+             on e.box_id = o.box_id and e.outer_id = o.outer_id and e.content_hash = o.content_hash \
+             where o.expires_at <= $1 \
+             and not exists (select 1 from acknowledged a where a.box_id = o.box_id and a.device_id = o.device_id \
+             and a.outer_id = o.outer_id and a.content_hash = o.content_hash) \
+             and not exists (select 1 from removed r where r.box_id = o.box_id and r.device_id = o.device_id) \
+             and not exists (select 1 from closed c where c.box_id = o.box_id) \
+             group by o.box_id, o.device_id \
+             on conflict (box_id, device_id) do update set \
+             lost_messages = device_figures.lost_messages + excluded.lost_messages, \
+             lost_from = case when device_figures.lost_from < excluded.lost_from then device_figures.lost_from \
+             else excluded.lost_from end, \
+             lost_until = case when device_figures.lost_until > excluded.lost_until then device_figures.lost_until \
+             else excluded.lost_until end",
+        )
+        .bind(now.signed_millis())
+        .execute(&mut *tx.inner)
+        .await?;
+        for (count, query) in [
+            (&mut swept.messages, "delete from enqueued where expires_at <= $1"),
+            (&mut 0, "delete from owed where expires_at <= $1"),
+            (&mut swept.acknowledgements, "delete from acknowledged where expires_at <= $1"),
+        ] {
+            *count = sqlx::query(query).bind(now.signed_millis()).execute(&mut *tx.inner).await?.rows_affected();
+        }
+        tx.commit().await?;
+
+        let mut tx = self.begin().await?;
+        // A registrations stream is called HASH/DAY, the hash being 64 characters.
+        for (count, query) in [
+            (&mut swept.registrations, "delete from registrations where substr(stream, 66) < $1"),
+            (&mut 0, "delete from codes where substr(stream, 66) < $1"),
+            (&mut 0, "delete from guesses where substr(stream, 66) < $1"),
+            (&mut 0, "delete from heads where topic = 'rossby.registrations' and substr(stream, 66) < $1"),
+            (&mut 0, "delete from outcomes where topic = 'rossby.registrations' and substr(stream, 66) < $1"),
+            (&mut 0, "delete from superseded where topic = 'rossby.registrations' and substr(stream, 66) < $1"),
+        ] {
+            *count = sqlx::query(query).bind(first_day(now)).execute(&mut *tx.inner).await?.rows_affected();
+        }
+        tx.commit().await?;
+        Ok(swept)
+    }
+}
