@@ -16,9 +16,7 @@ pub use crate::store::{
     AcceptedMessage, DevicePointer, DeviceState, IdentifierOwner, IdentifierState, IssuedCode, Profile, Registration,
     RegistrationDay, Waiting, WaitingMessage,
 };
-use crate::store::{
-    CommandEvent, Permission, PositionRow, Snapshot, Store, StoreError, StoredKeyRecord, Swept, Taken,
-};
+use crate::store::{CommandEvent, Permission, PositionRow, Snapshot, Store, StoreError, StoredKeyRecord, Swept, Taken};
 use crate::wake::{Applied, Wakes};
 
 /// Who waits looks at least so often, whether a wake-up comes or not.

@@ -201,7 +201,8 @@ create table profiles (
 );
 create table profile_boxes (
     box_id blob not null primary key,
-    is_open bigint not null
+    -- open, closing or closed
+    state text not null
 );
 create table profile_tags (
     box_id blob not null,

@@ -1,20 +1,23 @@
 //! The projection `inbox`: registrations, the lookup from identifiers to boxes, and the message queue.
 
-use rossby_crypto::message::{MessageValue, content_hash};
+use rossby_crypto::message::MessageValue;
 use rossby_log::Offset;
 use rossby_schemas::envelope::{Control, Envelope};
 use rossby_schemas::events::Event;
 
-use crate::store::{BoxFact, Place, StoreError, Tx};
+use crate::store::{BoxFact, Enqueued, StoreError, Tx};
 
 /// Applies an admitted event of a control stream.
-pub(crate) async fn apply(tx: &mut Tx, envelope: &Envelope, control: &Control, event: &Event) -> Result<(), StoreError> {
+pub(crate) async fn apply(
+    tx: &mut Tx,
+    envelope: &Envelope,
+    control: &Control,
+    event: &Event,
+) -> Result<(), StoreError> {
     match event {
         Event::RegistrationAskedV1(e) => tx.ask_registration(&envelope.stream, envelope.time, e).await,
         Event::CodeIssuedV1(e) => tx.issue_code(&envelope.stream, e).await,
-        Event::CodeGuessedV1(e) => {
-            tx.guess_code(&envelope.stream, control.expected_version, control.command, e).await
-        }
+        Event::CodeGuessedV1(e) => tx.guess_code(&envelope.stream, control.expected_version, control.command, e).await,
         Event::IdentifierVerifiedV1(e) => tx.verify_identifier(control.command, e).await,
         Event::IdentifierReleasedV1(e) => tx.release_identifier(e).await,
         Event::BoxFoundedV1(e) => tx.state_fact(BoxFact::Founded, e.box_id).await,
@@ -61,10 +64,8 @@ pub(crate) async fn apply_fact(
 ) -> Result<(), StoreError> {
     match (event, fact) {
         (Event::MessageEnqueuedV1(message), Fact::Enqueued(value)) => {
-            let place = Place { region: envelope.region, partition, offset };
-            let hash = content_hash(&message.value);
-            let octets = message.value.as_slice();
-            tx.enqueue(message.box_id, message.outer_id, hash, envelope.time, place, value, octets).await
+            let (accepted_at, region) = (envelope.time, envelope.region);
+            tx.enqueue(Enqueued { event: message, value, accepted_at, region, partition, offset }).await
         }
         (Event::MessagesAcknowledgedV1(e), Fact::Acknowledged) => tx.acknowledge(envelope.time, e).await,
         _ => Ok(()),

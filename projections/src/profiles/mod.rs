@@ -2,7 +2,7 @@
 
 use rossby_schemas::events::Event;
 
-use crate::store::{Setting, StoreError, TagList, Tx};
+use crate::store::{BoxState, Setting, StoreError, TagList, Tx};
 
 /// Applies an admitted event of `rossby.keys` or `rossby.profiles`.
 ///
@@ -10,9 +10,9 @@ use crate::store::{Setting, StoreError, TagList, Tx};
 /// box is known to be founded waits for it, and one of a closed box is never asked for.
 pub(crate) async fn apply(tx: &mut Tx, event: &Event) -> Result<(), StoreError> {
     match event {
-        Event::BoxFoundedV1(e) => tx.open_profile_box(e.box_id, true).await,
-        Event::BoxClosingV1(e) => tx.open_profile_box(e.box_id, false).await,
-        Event::BoxClosedV1(e) => tx.open_profile_box(e.box_id, false).await,
+        Event::BoxFoundedV1(e) => tx.set_profile_box(e.box_id, BoxState::Open).await,
+        Event::BoxClosingV1(e) => tx.set_profile_box(e.box_id, BoxState::Closing).await,
+        Event::BoxClosedV1(e) => tx.set_profile_box(e.box_id, BoxState::Closed).await,
         Event::DiscoverableSetV1(e) => tx.set_profile(e.box_id, Setting::Discoverable(e.discoverable)).await,
         Event::AcceptFromSetV1(e) => tx.set_profile(e.box_id, Setting::AcceptFrom(e.accept_from)).await,
         Event::ProfileBlobSetV1(e) => tx.set_profile(e.box_id, Setting::Blob(&e.blob)).await,

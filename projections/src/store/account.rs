@@ -65,6 +65,24 @@ impl TagList {
     }
 }
 
+/// A box as the profiles know it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BoxState {
+    Open,
+    Closing,
+    Closed,
+}
+
+impl BoxState {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Closing => "closing",
+            Self::Closed => "closed",
+        }
+    }
+}
+
 /// A setting of a profile.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Setting<'a> {
@@ -136,11 +154,7 @@ impl Store {
             .collect()
     }
 
-    pub(crate) async fn device(
-        &self,
-        box_id: BoxId,
-        device_id: DeviceId,
-    ) -> Result<Option<DeviceState>, StoreError> {
+    pub(crate) async fn device(&self, box_id: BoxId, device_id: DeviceId) -> Result<Option<DeviceState>, StoreError> {
         let row = sqlx::query("select epoch, is_removed from devices where box_id = $1 and device_id = $2")
             .bind(box_id.as_bytes().to_vec())
             .bind(device_id.as_bytes().to_vec())
@@ -248,12 +262,7 @@ impl Tx {
         Ok(())
     }
 
-    pub(crate) async fn set_epoch(
-        &mut self,
-        box_id: BoxId,
-        device_id: DeviceId,
-        epoch: u32,
-    ) -> Result<(), StoreError> {
+    pub(crate) async fn set_epoch(&mut self, box_id: BoxId, device_id: DeviceId, epoch: u32) -> Result<(), StoreError> {
         sqlx::query("update devices set epoch = $3 where box_id = $1 and device_id = $2")
             .bind(box_id.as_bytes().to_vec())
             .bind(device_id.as_bytes().to_vec())
@@ -280,23 +289,17 @@ impl Tx {
         Ok(())
     }
 
-    /// Whether others may find the box and write to it at all.
-    pub(crate) async fn open_profile_box(&mut self, box_id: BoxId, is_open: bool) -> Result<(), StoreError> {
+    /// Whether others may find the box and write to it at all. Rows of a closed box are left to the sweeper: its profile's
+    /// events may come later than its closing.
+    pub(crate) async fn set_profile_box(&mut self, box_id: BoxId, state: BoxState) -> Result<(), StoreError> {
         sqlx::query(
-            "insert into profile_boxes (box_id, is_open) values ($1, $2) \
-             on conflict (box_id) do update set is_open = excluded.is_open",
+            "insert into profile_boxes (box_id, state) values ($1, $2) \
+             on conflict (box_id) do update set state = excluded.state",
         )
         .bind(box_id.as_bytes().to_vec())
-        .bind(i64::from(is_open))
+        .bind(state.name())
         .execute(&mut *self.inner)
         .await?;
-        Ok(())
-    }
-
-    pub(crate) async fn delete_profile(&mut self, box_id: BoxId) -> Result<(), StoreError> {
-        let id = box_id.as_bytes().to_vec();
-        sqlx::query("delete from profiles where box_id = $1").bind(id.clone()).execute(&mut *self.inner).await?;
-        sqlx::query("delete from profile_tags where box_id = $1").bind(id).execute(&mut *self.inner).await?;
         Ok(())
     }
 
@@ -311,19 +314,15 @@ impl Tx {
         .await?;
         let id = box_id.as_bytes().to_vec();
         let query = match setting {
-            Setting::Discoverable(audience) => {
-                sqlx::query("update profiles set discoverable = $2 where box_id = $1")
-                    .bind(id)
-                    .bind(audience_name(audience))
-            }
-            Setting::AcceptFrom(audience) => {
-                sqlx::query("update profiles set accept_from = $2 where box_id = $1")
-                    .bind(id)
-                    .bind(audience_name(audience))
-            }
-            Setting::Blob(blob) => sqlx::query("update profiles set blob = $2 where box_id = $1")
+            Setting::Discoverable(audience) => sqlx::query("update profiles set discoverable = $2 where box_id = $1")
                 .bind(id)
-                .bind(blob.as_slice().to_vec()),
+                .bind(audience_name(audience)),
+            Setting::AcceptFrom(audience) => sqlx::query("update profiles set accept_from = $2 where box_id = $1")
+                .bind(id)
+                .bind(audience_name(audience)),
+            Setting::Blob(blob) => {
+                sqlx::query("update profiles set blob = $2 where box_id = $1").bind(id).bind(blob.as_slice().to_vec())
+            }
         };
         query.execute(&mut *self.inner).await?;
         Ok(())

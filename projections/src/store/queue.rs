@@ -1,10 +1,10 @@
 //! The message queue: a set of facts. Everything is inserted, nothing is read in order to write, and what waits is computed.
 
 use bytes::Bytes;
-use rossby_crypto::message::MessageValue;
+use rossby_crypto::message::{MessageValue, content_hash};
 use rossby_log::Offset;
 use rossby_schemas::encoding::Sha256Digest;
-use rossby_schemas::events::inbox::MessagesAcknowledgedV1;
+use rossby_schemas::events::inbox::{MessageEnqueuedV1, MessagesAcknowledgedV1};
 use rossby_schemas::events::profiles::{AclTag, Audience};
 use rossby_schemas::http::messages::Lost;
 use rossby_schemas::ids::{BoxId, DeviceId, OuterId, RegionNumber};
@@ -54,9 +54,12 @@ pub struct AcceptedMessage {
     pub offset: Offset,
 }
 
-/// Where a message stands in the log.
+/// A message that entered a queue, and where it stands in the log.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Place {
+pub(crate) struct Enqueued<'a> {
+    pub(crate) event: &'a MessageEnqueuedV1,
+    pub(crate) value: &'a MessageValue,
+    pub(crate) accepted_at: Timestamp,
     pub(crate) region: RegionNumber,
     pub(crate) partition: u32,
     pub(crate) offset: Offset,
@@ -138,11 +141,7 @@ impl Store {
         Ok(waiting)
     }
 
-    pub(crate) async fn accepted(
-        &self,
-        box_id: BoxId,
-        outer_id: OuterId,
-    ) -> Result<Vec<AcceptedMessage>, StoreError> {
+    pub(crate) async fn accepted(&self, box_id: BoxId, outer_id: OuterId) -> Result<Vec<AcceptedMessage>, StoreError> {
         let rows = sqlx::query(
             "select content_hash, accepted_at, expires_at, region, partition, record_offset from enqueued \
              where box_id = $1 and outer_id = $2 order by content_hash",
@@ -208,7 +207,7 @@ impl Store {
     /// One query that does the same work whatever the answer is.
     pub(crate) async fn permission(&self, asked: BoxId, tag: AclTag) -> Result<Permission, StoreError> {
         let row = sqlx::query(
-            "select (select count(*) from profile_boxes b where b.box_id = $1 and b.is_open = 1), \
+            "select (select count(*) from profile_boxes b where b.box_id = $1 and b.state = 'open'), \
              p.discoverable, p.accept_from, \
              (select count(*) from profile_tags t where t.box_id = $1 and t.list = 'block' and t.tag = $2), \
              (select count(*) from profile_tags t where t.box_id = $1 and t.list = 'contact' and t.tag = $2) \
@@ -230,16 +229,9 @@ impl Store {
 
 impl Tx {
     /// A message entered a queue. Accepted again, in this region or another, the earliest time counts.
-    pub(crate) async fn enqueue(
-        &mut self,
-        box_id: BoxId,
-        outer_id: OuterId,
-        content_hash: Sha256Digest,
-        accepted_at: Timestamp,
-        place: Place,
-        message: &MessageValue,
-        value: &[u8],
-    ) -> Result<(), StoreError> {
+    pub(crate) async fn enqueue(&mut self, message: Enqueued<'_>) -> Result<(), StoreError> {
+        let Enqueued { event, value, .. } = message;
+        let hash = content_hash(&event.value).as_slice().to_vec();
         sqlx::query(
             "insert into enqueued (box_id, outer_id, content_hash, accepted_at, expires_at, region, partition, \
              record_offset, value) values ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
@@ -248,27 +240,27 @@ impl Tx {
              where (excluded.accepted_at, excluded.region, excluded.record_offset) \
              < (enqueued.accepted_at, enqueued.region, enqueued.record_offset)",
         )
-        .bind(box_id.as_bytes().to_vec())
-        .bind(outer_id.as_bytes().to_vec())
-        .bind(content_hash.as_slice().to_vec())
-        .bind(accepted_at.signed_millis())
-        .bind(message.expires_at.signed_millis())
-        .bind(i64::from(place.region.0))
-        .bind(i64::from(place.partition))
-        .bind(signed(place.offset))
-        .bind(value.to_vec())
+        .bind(event.box_id.as_bytes().to_vec())
+        .bind(event.outer_id.as_bytes().to_vec())
+        .bind(hash.clone())
+        .bind(message.accepted_at.signed_millis())
+        .bind(value.expires_at.signed_millis())
+        .bind(i64::from(message.region.0))
+        .bind(i64::from(message.partition))
+        .bind(signed(message.offset))
+        .bind(event.value.as_slice().to_vec())
         .execute(&mut *self.inner)
         .await?;
-        for device_id in message.devices() {
+        for device_id in value.devices() {
             sqlx::query(
                 "insert into owed (box_id, device_id, outer_id, content_hash, expires_at) \
                  values ($1, $2, $3, $4, $5) on conflict do nothing",
             )
-            .bind(box_id.as_bytes().to_vec())
+            .bind(event.box_id.as_bytes().to_vec())
             .bind(device_id.as_bytes().to_vec())
-            .bind(outer_id.as_bytes().to_vec())
-            .bind(content_hash.as_slice().to_vec())
-            .bind(message.expires_at.signed_millis())
+            .bind(event.outer_id.as_bytes().to_vec())
+            .bind(hash.clone())
+            .bind(value.expires_at.signed_millis())
             .execute(&mut *self.inner)
             .await?;
         }
@@ -276,7 +268,11 @@ impl Tx {
     }
 
     /// A device confirmed messages, whether they have arrived here or not.
-    pub(crate) async fn acknowledge(&mut self, at: Timestamp, event: &MessagesAcknowledgedV1) -> Result<(), StoreError> {
+    pub(crate) async fn acknowledge(
+        &mut self,
+        at: Timestamp,
+        event: &MessagesAcknowledgedV1,
+    ) -> Result<(), StoreError> {
         for message in &event.messages {
             sqlx::query(
                 "insert into acknowledged (box_id, device_id, outer_id, content_hash, expires_at) \

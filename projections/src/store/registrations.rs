@@ -100,9 +100,7 @@ impl Store {
         .fetch_all(&self.pool)
         .await?;
         rows.iter()
-            .map(|row| {
-                Ok(IssuedCode { number: row.small(0)?, expires_at: row.time(1)?, wrong_guesses: row.small(2)? })
-            })
+            .map(|row| Ok(IssuedCode { number: row.small(0)?, expires_at: row.time(1)?, wrong_guesses: row.small(2)? }))
             .collect()
     }
 

@@ -86,6 +86,12 @@ impl Store {
         ] {
             *count = sqlx::query(query).bind(first_day(now)).execute(&mut *tx.inner).await?.rows_affected();
         }
+        for query in [
+            "delete from profiles where box_id in (select box_id from profile_boxes where state = 'closed')",
+            "delete from profile_tags where box_id in (select box_id from profile_boxes where state = 'closed')",
+        ] {
+            sqlx::query(query).execute(&mut *tx.inner).await?;
+        }
         tx.commit().await?;
         Ok(swept)
     }
