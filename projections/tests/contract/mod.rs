@@ -1,0 +1,202 @@
+//! What the projections promise, asked of both databases alike. `tests/sqlite.rs` and `tests/postgres.rs` run it.
+
+pub(crate) mod admission;
+pub(crate) mod events;
+pub(crate) mod positions;
+pub(crate) mod queue;
+pub(crate) mod rebuild;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use rossby_log::providers::sqlite::{SqliteConfig, SqliteLog};
+use rossby_log::topics::TopicSpec;
+use rossby_log::{Log, LogRecord, TopicAdmin, partition_for};
+use rossby_projections::{Projector, ProjectorConfig, ProjectorStatus, ReadModels};
+use rossby_schemas::envelope::Envelope;
+use rossby_schemas::ids::RegionNumber;
+use rossby_schemas::time::{Clock, ManualClock, Timestamp};
+use rossby_schemas::topic::{Topic, TopicName};
+use tokio_util::sync::CancellationToken;
+
+/// The region of all that these tests write.
+pub(crate) const HOME: RegionNumber = RegionNumber(1);
+pub(crate) const PARTITIONS: u32 = 2;
+/// How long anything may take that isn't a failure.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Makes a new database and gives its URL.
+pub(crate) type NewDatabase = fn() -> Pin<Box<dyn Future<Output = (String, Box<dyn Send>)> + Send>>;
+
+/// A log, a clock and read models of its own.
+pub(crate) struct World {
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) log: Arc<SqliteLog>,
+    pub(crate) models: ReadModels,
+    new_database: NewDatabase,
+    _keep: Vec<Box<dyn Send>>,
+}
+
+impl World {
+    pub(crate) async fn new(new_database: NewDatabase) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Arc::new(ManualClock::new("2026-11-24T09:00:00Z".parse::<Timestamp>().unwrap()));
+        let log = open_log(folder.path(), &clock).await;
+        let (url, keep) = new_database().await;
+        let models = ReadModels::open(&url, 10).await.unwrap();
+        Self { folder, clock, log, models, new_database, _keep: vec![keep] }
+    }
+
+    /// Read models with nothing in them.
+    pub(crate) async fn empty_models(&mut self) -> ReadModels {
+        let (url, keep) = (self.new_database)().await;
+        self._keep.push(keep);
+        ReadModels::open(&url, 10).await.unwrap()
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Closes the log and opens it again.
+    pub(crate) async fn reopen_log(&mut self) {
+        self.log.close().await;
+        let clock = Arc::clone(&self.clock);
+        // The lock goes with the last reference.
+        self.log = Arc::new(
+            SqliteLog::open(SqliteConfig::new(self.folder.path().join("other")), clock.clone()).await.unwrap(),
+        );
+        self.log = open_log(self.folder.path(), &clock).await;
+    }
+
+    /// Appends an event to the topic that it belongs to.
+    pub(crate) async fn append(&self, topic: Topic, envelope: &Envelope) {
+        append(&self.log, topic, envelope).await;
+    }
+
+    /// Applies everything that the log has, and gives where the projector stood then.
+    pub(crate) async fn project(&self) -> ProjectorStatus {
+        self.project_into(&self.models).await
+    }
+
+    pub(crate) async fn project_into(&self, models: &ReadModels) -> ProjectorStatus {
+        let running = Running::start(models, self.log.clone(), &self.clock);
+        running.until_idle(&self.log).await;
+        running.stop().await
+    }
+}
+
+pub(crate) async fn open_log(folder: &std::path::Path, clock: &Arc<ManualClock>) -> Arc<SqliteLog> {
+    let log = SqliteLog::open(SqliteConfig::new(folder.join("log")), clock.clone()).await.unwrap();
+    log.ensure_topics(&TopicSpec::local(PARTITIONS)).await.unwrap();
+    Arc::new(log)
+}
+
+/// Where an envelope goes: keyed by the identifier's hash or the BoxID.
+pub(crate) fn partition(envelope: &Envelope) -> u32 {
+    let key = envelope.stream.split('/').next().unwrap();
+    partition_for(key.as_bytes(), PARTITIONS)
+}
+
+pub(crate) async fn append(log: &SqliteLog, topic: Topic, envelope: &Envelope) {
+    let key = envelope.stream.split('/').next().unwrap().to_owned();
+    let record =
+        LogRecord { key: Some(Bytes::from(key)), headers: envelope.headers(), value: Some(envelope.data.clone()) };
+    log.append(&TopicName::local(topic), partition(envelope), record).await.unwrap();
+}
+
+/// A projector at work.
+pub(crate) struct Running {
+    stop: CancellationToken,
+    status: rossby_projections::StatusHandle,
+    task: tokio::task::JoinHandle<Result<(), rossby_projections::ProjectorError>>,
+}
+
+impl Running {
+    pub(crate) fn start(models: &ReadModels, log: Arc<dyn Log>, clock: &Arc<ManualClock>) -> Self {
+        let projector = Projector::new(models.clone(), log, clock.clone(), ProjectorConfig::single_region(HOME));
+        let (stop, status) = (CancellationToken::new(), projector.status());
+        let task = tokio::spawn(projector.run(stop.clone()));
+        Self { stop, status, task }
+    }
+
+    /// Waits until every partition has applied all that the log has, or has stopped.
+    pub(crate) async fn until_idle(&self, log: &SqliteLog) {
+        let idle = async || {
+            let partitions = self.status.get().partitions;
+            for partition in &partitions {
+                let bounds = log.bounds(&partition.topic, partition.partition).await.unwrap();
+                let is_done = partition.caught_up && partition.next_offset == bounds.end;
+                if !is_done && partition.stopped.is_none() {
+                    return false;
+                }
+            }
+            // Seven topics are read by the three projections.
+            partitions.len() == usize::try_from(7 * PARTITIONS).unwrap()
+        };
+        eventually(idle).await;
+    }
+
+    /// Stops it, and gives where it stood.
+    pub(crate) async fn stop(self) -> ProjectorStatus {
+        self.stop.cancel();
+        self.task.await.unwrap().unwrap();
+        self.status.get()
+    }
+}
+
+/// Waits until something holds.
+pub(crate) async fn eventually(holds: impl AsyncFn() -> bool) {
+    let waiting = async {
+        while !holds().await {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, waiting).await.expect("it does not come to hold");
+}
+
+/// The reasons for which partitions have stopped.
+pub(crate) fn stops(status: &ProjectorStatus) -> Vec<String> {
+    status.partitions.iter().filter_map(|partition| partition.stopped.clone()).collect()
+}
+
+/// Makes the tests of a database.
+macro_rules! contract {
+    ($new_database:path) => {
+        $crate::contract::contract!(@cases $new_database,
+            queue::every_order_of_facts_gives_the_same,
+            queue::a_removal_and_a_closing_take_the_share_whenever_they_come,
+            queue::two_projectors_at_once_apply_each_record_once,
+            queue::what_expires_is_left_out_counted_and_swept,
+            queue::a_repeated_record_brings_nothing_back,
+            admission::versions_decide,
+            admission::a_lost_record_stops_its_partition_alone,
+            admission::what_cannot_be_read_stops_control_streams_and_is_put_aside_in_the_queue,
+            admission::a_stream_at_home_elsewhere_is_put_aside,
+            admission::any_interleaving_gives_one_history,
+            admission::an_identifier_has_one_owner,
+            admission::the_rest_of_an_expired_day_is_ignored,
+            admission::waiting_ends_when_the_version_is_passed,
+            positions::a_restart_goes_on_where_it_stood,
+            positions::a_projector_that_wakes_late_does_nothing,
+            positions::a_topic_made_anew_is_recognised,
+            positions::lost_records_stop_control_topics,
+            positions::a_truncated_queue_goes_on,
+            rebuild::a_rebuild_gives_the_same_tables,
+            rebuild::keys_and_profiles_say_what_was_admitted,
+        );
+    };
+    (@cases $new_database:path, $($module:ident::$case:ident,)*) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                $crate::contract::$module::$case($crate::contract::World::new($new_database).await).await;
+            }
+        )*
+    };
+}
+pub(crate) use contract;

@@ -1,0 +1,22 @@
+//! The contract on PostgreSQL, on databases of their own in a server that runs already.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod contract;
+
+use std::future::Future;
+use std::pin::Pin;
+
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+
+fn new_database() -> Pin<Box<dyn Future<Output = (String, Box<dyn Send>)> + Send>> {
+    Box::pin(async {
+        let admin = std::env::var("ROSSBY_TEST_POSTGRES").expect("ROSSBY_TEST_POSTGRES is set by `cargo xtask test`");
+        let name = format!("projections_{}", uuid::Uuid::new_v4().simple());
+        let mut connection = PgConnection::connect(&admin).await.unwrap();
+        sqlx::query(AssertSqlSafe(format!("create database {name}"))).execute(&mut connection).await.unwrap();
+        let (server, _) = admin.rsplit_once('/').unwrap();
+        (format!("{server}/{name}"), Box::new(()) as Box<dyn Send>)
+    })
+}
+
+contract::contract!(new_database);
