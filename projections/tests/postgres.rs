@@ -3,12 +3,9 @@
 
 mod contract;
 
-use std::future::Future;
-use std::pin::Pin;
-
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
-fn new_database() -> Pin<Box<dyn Future<Output = (String, Box<dyn Send>)> + Send>> {
+fn new_database() -> contract::Opening {
     Box::pin(async {
         let admin = std::env::var("ROSSBY_TEST_POSTGRES").expect("ROSSBY_TEST_POSTGRES is set by `cargo xtask test`");
         let name = format!("projections_{}", uuid::Uuid::new_v4().simple());

@@ -3,12 +3,9 @@
 
 mod contract;
 
-use std::future::Future;
-use std::pin::Pin;
-
 use rossby_projections::ReadModels;
 
-fn new_database() -> Pin<Box<dyn Future<Output = (String, Box<dyn Send>)> + Send>> {
+fn new_database() -> contract::Opening {
     Box::pin(async {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", folder.path().join("read models?.sqlite").display());

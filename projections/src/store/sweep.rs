@@ -1,9 +1,16 @@
 //! The sweeper: blanks bodies that nobody waits for, and deletes what has expired. Never needed for a right answer, since
 //! queries leave out what has expired; it keeps the tables small.
 
+use std::time::Duration;
+
+use backon::{ConstantBuilder, Retryable as _};
 use rossby_schemas::time::Timestamp;
 
 use super::{Store, StoreError};
+
+/// A sweep and a projector may wait for each other's rows; PostgreSQL ends one of the two, which begins again.
+const TRIES: usize = 10;
+const AGAIN: Duration = Duration::from_millis(100);
 
 /// What a sweep did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -21,14 +28,22 @@ pub struct Swept {
 /// What an unexpired registration's stream can't be older than, so that the rebuilt tables are those that live: the log
 /// keeps two days.
 fn first_day(now: Timestamp) -> String {
-    now.minus(std::time::Duration::from_secs(24 * 3600)).utc_day()
+    now.minus(Duration::from_secs(24 * 3600)).utc_day()
 }
 
 impl Store {
     pub(crate) async fn sweep(&self, now: Timestamp) -> Result<Swept, StoreError> {
-        let mut swept = Swept::default();
+        let retry = || ConstantBuilder::default().with_delay(AGAIN).with_max_times(TRIES);
+        let is_passing = |error: &StoreError| matches!(error, StoreError::Unavailable(_));
+        let bodies = (|| self.blank_bodies()).retry(retry()).when(is_passing).await?;
+        let (messages, acknowledgements) = (|| self.delete_expired(now)).retry(retry()).when(is_passing).await?;
+        let registrations = (|| self.delete_days_and_closed(now)).retry(retry()).when(is_passing).await?;
+        Ok(Swept { bodies, messages, acknowledgements, registrations })
+    }
+
+    async fn blank_bodies(&self) -> Result<u64, StoreError> {
         let mut tx = self.begin().await?;
-        swept.bodies = sqlx::query(
+        let bodies = sqlx::query(
             "update enqueued set value = null where value is not null and not exists (\
              select 1 from owed o where o.box_id = enqueued.box_id and o.outer_id = enqueued.outer_id \
              and o.content_hash = enqueued.content_hash \
@@ -41,7 +56,11 @@ impl Store {
         .await?
         .rows_affected();
         tx.commit().await?;
+        Ok(bodies)
+    }
 
+    async fn delete_expired(&self, now: Timestamp) -> Result<(u64, u64), StoreError> {
+        let (mut messages, mut acknowledgements) = (0, 0);
         let mut tx = self.begin().await?;
         // What devices lose is counted in the transaction that deletes it, so that it is counted once.
         sqlx::query(
@@ -66,18 +85,22 @@ impl Store {
         .execute(&mut *tx.inner)
         .await?;
         for (count, query) in [
-            (&mut swept.messages, "delete from enqueued where expires_at <= $1"),
+            (&mut messages, "delete from enqueued where expires_at <= $1"),
             (&mut 0, "delete from owed where expires_at <= $1"),
-            (&mut swept.acknowledgements, "delete from acknowledged where expires_at <= $1"),
+            (&mut acknowledgements, "delete from acknowledged where expires_at <= $1"),
         ] {
             *count = sqlx::query(query).bind(now.signed_millis()).execute(&mut *tx.inner).await?.rows_affected();
         }
         tx.commit().await?;
+        Ok((messages, acknowledgements))
+    }
 
+    async fn delete_days_and_closed(&self, now: Timestamp) -> Result<u64, StoreError> {
+        let mut registrations = 0;
         let mut tx = self.begin().await?;
         // A registrations stream is called HASH/DAY, the hash being 64 characters.
         for (count, query) in [
-            (&mut swept.registrations, "delete from registrations where substr(stream, 66) < $1"),
+            (&mut registrations, "delete from registrations where substr(stream, 66) < $1"),
             (&mut 0, "delete from codes where substr(stream, 66) < $1"),
             (&mut 0, "delete from guesses where substr(stream, 66) < $1"),
             (&mut 0, "delete from heads where topic = 'rossby.registrations' and substr(stream, 66) < $1"),
@@ -93,6 +116,6 @@ impl Store {
             sqlx::query(query).execute(&mut *tx.inner).await?;
         }
         tx.commit().await?;
-        Ok(swept)
+        Ok(registrations)
     }
 }

@@ -28,8 +28,10 @@ pub(crate) const PARTITIONS: u32 = 2;
 /// How long anything may take that isn't a failure.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Makes a new database and gives its URL.
-pub(crate) type NewDatabase = fn() -> Pin<Box<dyn Future<Output = (String, Box<dyn Send>)> + Send>>;
+/// A new database's URL, and what has to live as long.
+pub(crate) type Opening = Pin<Box<dyn Future<Output = (String, Box<dyn Send>)> + Send>>;
+/// Makes a new database.
+pub(crate) type NewDatabase = fn() -> Opening;
 
 /// A log, a clock and read models of its own.
 pub(crate) struct World {
