@@ -96,7 +96,14 @@ impl Appender {
         Ok(partition_for(key.as_bytes(), partitions))
     }
 
-    fn envelope(&self, id: EventId, stream: String, time: Timestamp, control: Option<Control>, event: &Event) -> Envelope {
+    fn envelope(
+        &self,
+        id: EventId,
+        stream: String,
+        time: Timestamp,
+        control: Option<Control>,
+        event: &Event,
+    ) -> Envelope {
         let (content_type, data) = event.encode();
         Envelope {
             id,

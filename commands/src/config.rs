@@ -74,11 +74,7 @@ pub struct Timeouts {
 
 impl Default for Timeouts {
     fn default() -> Self {
-        Self {
-            outcome: Duration::from_secs(10),
-            newer_head: Duration::from_secs(2),
-            position: Duration::from_secs(5),
-        }
+        Self { outcome: Duration::from_secs(10), newer_head: Duration::from_secs(2), position: Duration::from_secs(5) }
     }
 }
 

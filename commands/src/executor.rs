@@ -210,8 +210,7 @@ impl Executor {
     /// The outcome can't be told; the client gets what settles it on any process, and this process remembers.
     fn unknown(&self, running: &Running, stream: &Stream, step: u32, expected: u64, reason: String) -> CommandError {
         let command = running.identity.id;
-        let place =
-            Place { topic: stream.topic, stream: stream.name.clone(), step, expected_version: expected };
+        let place = Place { topic: stream.topic, stream: stream.name.clone(), step, expected_version: expected };
         let token = self.tokens.issue(command, &place);
         self.unsettled.insert(command, place);
         CommandError::OutcomeUnknown { status: Some((command, token)), reason }

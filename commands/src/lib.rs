@@ -1,1 +1,37 @@
+//! What the API can be asked to do: one module for each verb, and the one executor.
+//!
+//! A verb loads state through the projections' queries, decides by a pure function, appends to the log, waits until the
+//! projections have carried it, and answers from the outcome. Rules live here and may change with time; projections check
+//! only versions.
 
+mod account;
+mod account_command;
+mod append;
+mod authorize;
+mod codes;
+mod command_status;
+mod config;
+mod confirm_messages;
+mod error;
+mod executor;
+mod fetch_messages;
+mod found_box;
+mod identity;
+mod permission;
+mod position;
+mod register;
+mod request_key;
+mod send_message;
+mod service;
+mod statement;
+mod status_token;
+mod token;
+
+pub use codes::{CodeSender, SendCodeError};
+pub use config::{IdentifierSlots, Limits, ServiceConfig, Timeouts};
+pub use error::{CommandError, Refusal};
+pub use fetch_messages::Fetch;
+pub use position::{NotAPosition, Position};
+pub use service::Service;
+pub use status_token::StatusToken;
+pub use token::{Caller, TokenError};

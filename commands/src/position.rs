@@ -59,7 +59,14 @@ mod tests {
         let position = Position { region: RegionNumber(1), topic: Topic::Inbox, partition: 3, offset: 42 };
         assert_eq!(position.token().0, "1/rossby.inbox/3/42");
         assert_eq!(position.token().0.parse(), Ok(position));
-        for bad in ["", "1/rossby.inbox/3", "1/rossby.inbox/3/42/", "1/east.rossby.inbox/3/42", "1/inbox/3/42", "300/rossby.inbox/3/4"] {
+        for bad in [
+            "",
+            "1/rossby.inbox/3",
+            "1/rossby.inbox/3/42/",
+            "1/east.rossby.inbox/3/42",
+            "1/inbox/3/42",
+            "300/rossby.inbox/3/4",
+        ] {
             assert_eq!(bad.parse::<Position>(), Err(NotAPosition), "{bad}");
         }
     }

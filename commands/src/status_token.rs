@@ -135,7 +135,12 @@ mod tests {
     use super::*;
 
     fn place() -> Place {
-        Place { topic: Topic::Registrations, stream: format!("{}/2026-11-24", "ab".repeat(32)), step: 1, expected_version: 7 }
+        Place {
+            topic: Topic::Registrations,
+            stream: format!("{}/2026-11-24", "ab".repeat(32)),
+            step: 1,
+            expected_version: 7,
+        }
     }
 
     #[test]

@@ -10,3 +10,4 @@ pub mod message;
 pub mod sealing;
 pub mod signing;
 pub mod statements;
+pub mod token;

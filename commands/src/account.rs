@@ -1,0 +1,48 @@
+//! A device's own account.
+
+use rossby_schemas::http::account::{AccountResponse, DeviceStatus, ProfileDocument};
+
+use crate::error::{CommandError, Refusal};
+use crate::request_key::document;
+use crate::service::Service;
+use crate::token::Caller;
+
+impl Service {
+    /// The account as its own devices see it.
+    ///
+    /// # Errors
+    /// [`Refusal::NotADevice`] for a box that was closed meanwhile.
+    pub async fn account(&self, caller: Caller) -> Result<AccountResponse, CommandError> {
+        let record = self.models.key_record(caller.box_id).await?.ok_or(Refusal::NotADevice)?;
+        let key_record = document(&record).ok_or(Refusal::NotADevice)?;
+        let mut devices = Vec::new();
+        for (device_id, state) in self.models.devices(caller.box_id).await? {
+            let pointer = self.models.device_pointer(caller.box_id, device_id, self.now()).await?;
+            devices.push(DeviceStatus {
+                device_id,
+                epoch: state.epoch,
+                removed: state.removed,
+                waiting: pointer.waiting,
+                confirmed: pointer.confirmed,
+                last_confirmed_at: pointer.last_confirmed_at,
+                lost: pointer.lost,
+            });
+        }
+        let profile = self.models.profile(caller.box_id).await?;
+        Ok(AccountResponse {
+            box_id: caller.box_id,
+            device_id: caller.device_id,
+            key_record,
+            keys_version: record.version,
+            devices,
+            profile: ProfileDocument {
+                version: profile.version,
+                discoverable: profile.discoverable,
+                accept_from: profile.accept_from,
+                blob: profile.blob,
+                blocks: profile.blocks,
+                contacts: profile.contacts,
+            },
+        })
+    }
+}

@@ -1,0 +1,137 @@
+//! Commands that change an account, signed by the device over (stream, expected version, change): neither server nor
+//! operator can make them up.
+
+use rossby_crypto::account::{AccountChange, AccountCommand};
+use rossby_crypto::key_record::KeyRecord;
+use rossby_projections::Profile;
+use rossby_schemas::events::keys::TokenRevokedV1;
+use rossby_schemas::events::profiles::{
+    AcceptFromSetV1, BoxBlockedV1, BoxUnblockedV1, ContactAddedV1, ContactRemovedV1, DiscoverableSetV1,
+    ProfileBlobSetV1,
+};
+use rossby_schemas::events::{Event, SignedCommand};
+use rossby_schemas::http::account::{AccountCommandRequest, CommandResponse};
+use rossby_schemas::topic::Topic;
+
+use crate::append::Stream;
+use crate::config::Limits;
+use crate::error::{CommandError, Refusal};
+use crate::executor::{Decision, Loaded, WhenSuperseded};
+use crate::identity::CommandIdentity;
+use crate::service::Service;
+use crate::token::Caller;
+
+/// The state on which a change is decided, with its stream's version.
+struct State {
+    version: u64,
+    profile: Option<Profile>,
+    /// The epoch of the device whose token is revoked.
+    epoch: Option<u32>,
+}
+
+/// What a signed change comes to. The version must be the one that was signed.
+fn decide(
+    state: &State,
+    command: &AccountCommand,
+    signed: &SignedCommand,
+    limits: &Limits,
+) -> Result<Decision, Refusal> {
+    if state.version != command.expected_version {
+        return Err(Refusal::VersionConflict { current: state.version });
+    }
+    let (box_id, signed) = (command.box_id, signed.clone());
+    let room = |entries: Option<usize>| match entries {
+        Some(entries) if entries >= limits.list_entries => {
+            Err(Refusal::invalid("/command", format!("the list has {} entries already", limits.list_entries)))
+        }
+        _ => Ok(()),
+    };
+    Ok(Decision::Append(match &command.change {
+        AccountChange::SetDiscoverable(audience) => {
+            Event::DiscoverableSetV1(DiscoverableSetV1 { box_id, discoverable: *audience, signed })
+        }
+        AccountChange::SetAcceptFrom(audience) => {
+            Event::AcceptFromSetV1(AcceptFromSetV1 { box_id, accept_from: *audience, signed })
+        }
+        AccountChange::Block(tag) => {
+            room(state.profile.as_ref().map(|profile| profile.blocks.len()))?;
+            Event::BoxBlockedV1(BoxBlockedV1 { box_id, tag: *tag, signed })
+        }
+        AccountChange::Unblock(tag) => Event::BoxUnblockedV1(BoxUnblockedV1 { box_id, tag: *tag, signed }),
+        AccountChange::AddContact(tag) => {
+            room(state.profile.as_ref().map(|profile| profile.contacts.len()))?;
+            Event::ContactAddedV1(ContactAddedV1 { box_id, tag: *tag, signed })
+        }
+        AccountChange::RemoveContact(tag) => Event::ContactRemovedV1(ContactRemovedV1 { box_id, tag: *tag, signed }),
+        AccountChange::SetProfileBlob(blob) => {
+            if blob.as_slice().len() > limits.profile_blob {
+                return Err(Refusal::TooLarge { field: "/command".to_owned(), limit: limits.profile_blob });
+            }
+            Event::ProfileBlobSetV1(ProfileBlobSetV1 { box_id, blob: blob.clone(), signed })
+        }
+        AccountChange::RevokeToken { device_id, epoch } => {
+            let now = state.epoch.ok_or_else(|| Refusal::statement("/command", "names no device of the box"))?;
+            if now.checked_add(1) != Some(*epoch) {
+                return Err(Refusal::statement("/command", format!("the device's epoch is {now}")));
+            }
+            Event::TokenRevokedV1(TokenRevokedV1 { box_id, device_id: *device_id, epoch: *epoch, signed })
+        }
+        AccountChange::CloseBox(_) => {
+            return Err(Refusal::statement("/command", "closing a box is not offered by this version"));
+        }
+    }))
+}
+
+impl Service {
+    /// Carries out a change that the caller's device has signed on the stream's current version.
+    ///
+    /// # Errors
+    /// [`Refusal::Statement`] for what does not verify, [`Refusal::VersionConflict`] when the stream has moved on.
+    pub async fn account_command(
+        &self,
+        caller: Caller,
+        request: &AccountCommandRequest,
+    ) -> Result<CommandResponse, CommandError> {
+        let record = self.models.key_record(caller.box_id).await?.ok_or(Refusal::NotADevice)?;
+        let record = KeyRecord::verify(&record.statements).map_err(|_| Refusal::NotADevice)?;
+        let command = AccountCommand::verify_by(&record, &request.command, &request.signature)
+            .map_err(|error| Refusal::statement("/command", error))?;
+        if command.device_id != caller.device_id {
+            return Err(Refusal::statement("/command", "is signed by another device than the one that asks").into());
+        }
+        let signed = SignedCommand {
+            device_id: command.device_id,
+            command: request.command.clone(),
+            signature: request.signature,
+        };
+        let fields: [&[u8]; 2] = [request.command.as_slice(), request.signature.as_slice()];
+        let running = self.executor.begin(CommandIdentity::new(command.command_id, "account", &fields)).await?;
+        let stream = match command.change.topic() {
+            Topic::Keys => Stream::keys(caller.box_id),
+            _ => Stream::profile(caller.box_id),
+        };
+        let load = || async {
+            let state = self.account_state(&command, &stream).await?;
+            Ok(Loaded { version: state.version, state })
+        };
+        let decide = |state: &State| decide(state, &command, &signed, &self.config.limits);
+        let done = self.executor.step(&running, &stream, 0, WhenSuperseded::Conflict, load, decide).await?;
+        Ok(CommandResponse { command_id: command.command_id, version: done.version })
+    }
+
+    async fn account_state(&self, command: &AccountCommand, stream: &Stream) -> Result<State, CommandError> {
+        if stream.topic == Topic::Profiles {
+            let profile = self.models.profile(command.box_id).await?;
+            return Ok(State { version: profile.version, profile: Some(profile), epoch: None });
+        }
+        let record = self.models.key_record(command.box_id).await?.ok_or(Refusal::NotADevice)?;
+        let epoch = match &command.change {
+            AccountChange::RevokeToken { device_id, .. } => {
+                let device = self.models.device(command.box_id, *device_id).await?;
+                device.filter(|device| !device.removed).map(|device| device.epoch)
+            }
+            _ => None,
+        };
+        Ok(State { version: record.version, profile: None, epoch })
+    }
+}

@@ -1,0 +1,151 @@
+//! Authorize: a registration's code, signed by its device. A guess is an event, admitted before it is answered, so that
+//! concurrent guesses can't exceed their number.
+
+use rossby_crypto::authorize::AuthorizeProof;
+use rossby_crypto::key_record::KeyRecord;
+use rossby_crypto::keyed_hash::{Code, MasterSecret};
+use rossby_crypto::token::DeviceToken;
+use rossby_projections::{IdentifierState, IssuedCode, Registration};
+use rossby_schemas::events::Event;
+use rossby_schemas::events::identifiers::{Founding, IdentifierVerifiedV1};
+use rossby_schemas::events::registrations::CodeGuessedV1;
+use rossby_schemas::http::registration::{AuthorizeRequest, AuthorizeResponse};
+use rossby_schemas::ids::RegistrationId;
+use rossby_schemas::time::Timestamp;
+
+use crate::append::Stream;
+use crate::codes::{RegistrationState, until_tomorrow};
+use crate::config::Limits;
+use crate::error::{CommandError, Refusal};
+use crate::executor::{Decision, Loaded, Running, WhenSuperseded};
+use crate::identity::CommandIdentity;
+use crate::service::Service;
+
+/// The code that can be guessed now: the last one issued.
+fn open_code(registration: &Registration, now: Timestamp, limits: &Limits) -> Result<IssuedCode, Refusal> {
+    let last = registration.codes.last().copied().ok_or(Refusal::CodeSpent)?;
+    let is_open = last.expires_at > now && last.wrong_guesses < limits.guesses_per_code;
+    if is_open { Ok(last) } else { Err(Refusal::CodeSpent) }
+}
+
+fn is_right(secret: &MasterSecret, registration: &Registration, number: u32, code: &Code) -> bool {
+    secret.code(registration.id, registration.device_id, number).matches(code)
+}
+
+/// What a guess comes to: an event that says whether it is right, or nothing if one was right before.
+fn decide_guess(
+    state: &RegistrationState,
+    secret: &MasterSecret,
+    code: &Code,
+    now: Timestamp,
+    limits: &Limits,
+) -> Result<Decision, Refusal> {
+    let registration = state.registration.as_ref().ok_or(Refusal::NoSuchRegistration)?;
+    if registration.right_command.is_some() {
+        return Ok(Decision::Nothing);
+    }
+    let number = open_code(registration, now, limits)?.number;
+    if state.day.guesses >= limits.guesses_per_day {
+        return Err(Refusal::CodesExhausted { retry_after: until_tomorrow(now) });
+    }
+    let right = is_right(secret, registration, number, code);
+    Ok(Decision::Append(Event::CodeGuessedV1(CodeGuessedV1 { registration_id: registration.id, number, right })))
+}
+
+fn decide_verified(state: &IdentifierState, verified: &IdentifierVerifiedV1) -> Result<Decision, Refusal> {
+    match &state.owner {
+        Some(owner) if owner.box_id == verified.box_id => Ok(Decision::Nothing),
+        Some(owner) if !owner.closing => Err(Refusal::IdentifierTaken),
+        _ => Ok(Decision::Append(Event::IdentifierVerifiedV1(verified.clone()))),
+    }
+}
+
+impl Service {
+    /// Authorizes a registration's device: founds the box, and gives the device its token, sealed to its key. Repeating it
+    /// gives the same token.
+    ///
+    /// # Errors
+    /// [`Refusal`] for a proof that does not verify, a wrong or spent code, an identifier that belongs to another box.
+    pub async fn authorize(
+        &self,
+        id: RegistrationId,
+        request: &AuthorizeRequest,
+    ) -> Result<AuthorizeResponse, CommandError> {
+        let code: Code = request.code.parse().map_err(|error| Refusal::invalid("/code", error))?;
+        let registration = self.models.registration(id).await?.ok_or(Refusal::NoSuchRegistration)?;
+        if registration.device_id != request.device_id {
+            return Err(Refusal::NoSuchRegistration.into());
+        }
+        let record = KeyRecord::verify(std::slice::from_ref(&registration.founding_statement))
+            .map_err(|error| CommandError::Internal(error.to_string()))?;
+        let proof = AuthorizeProof { registration_id: id, device_id: request.device_id, code: &code };
+        proof
+            .verify(&record.founded().content().signing_key, &request.signature)
+            .map_err(|error| Refusal::statement("/signature", error))?;
+
+        let fields: [&[u8]; 3] = [id.as_bytes(), request.device_id.as_bytes(), request.signature.as_slice()];
+        let running = self.executor.begin(CommandIdentity::new(request.command_id, "authorize", &fields)).await?;
+        self.guess(&running, &registration, &code).await?;
+        self.verify_identifier(&running, &registration).await?;
+        let founding = founding(&registration);
+        self.found_box(&running, registration.box_id, &founding).await?;
+        self.token(&record, &registration).await
+    }
+
+    async fn guess(&self, running: &Running, registration: &Registration, code: &Code) -> Result<(), CommandError> {
+        let secret = self.secret(registration.secret_number)?;
+        let stream = Stream::registrations(registration.identifier_hash, registration.stream.clone());
+        let load = || self.registration_state(&stream.name, registration.id);
+        let decide = |state: &RegistrationState| decide_guess(state, secret, code, self.now(), &self.config.limits);
+        self.executor.step(running, &stream, 0, WhenSuperseded::DecideAgain, load, decide).await?;
+        let now = self.models.registration(registration.id).await?.ok_or(Refusal::NoSuchRegistration)?;
+        let matches_one = now.codes.iter().any(|issued| is_right(secret, &now, issued.number, code));
+        if now.right_command.is_some() && matches_one {
+            return Ok(());
+        }
+        let wrong = now.codes.last().map_or(0, |last| last.wrong_guesses);
+        Err(Refusal::WrongCode { guesses_left: self.config.limits.guesses_per_code.saturating_sub(wrong) }.into())
+    }
+
+    async fn verify_identifier(&self, running: &Running, registration: &Registration) -> Result<(), CommandError> {
+        let verified = IdentifierVerifiedV1 {
+            identifier_hash: registration.identifier_hash,
+            secret_number: registration.secret_number,
+            slot: registration.slot,
+            box_id: registration.box_id,
+            registration_id: registration.id,
+            founding: Some(founding(registration)),
+        };
+        let load = || async {
+            let state = self.models.identifier(registration.identifier_hash).await?;
+            Ok(Loaded { version: state.version, state })
+        };
+        let decide = |state: &IdentifierState| decide_verified(state, &verified);
+        let stream = Stream::identifier(registration.identifier_hash);
+        self.executor.step(running, &stream, 1, WhenSuperseded::DecideAgain, load, decide).await.map(|_| ())
+    }
+
+    /// The device's token, derived and sealed to the key that it registered with.
+    async fn token(&self, record: &KeyRecord, registration: &Registration) -> Result<AuthorizeResponse, CommandError> {
+        let (box_id, device_id) = (registration.box_id, registration.device_id);
+        let state = self.models.device(box_id, device_id).await?.filter(|state| !state.removed);
+        let epoch = state.ok_or(Refusal::NotADevice)?.epoch;
+        let sealing = record
+            .verify_sealing(&registration.sealing_statement, None)
+            .map_err(|error| CommandError::Internal(error.to_string()))?;
+        let secret = self.secrets.current();
+        let token = DeviceToken::derive(secret, secret.token_id(box_id, device_id, epoch));
+        let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
+        let sealed_token =
+            token.seal(&mut rng, &sealing.content().key).map_err(|error| CommandError::Internal(error.to_string()))?;
+        Ok(AuthorizeResponse { box_id, device_id, token_id: token.id.to_string(), sealed_token })
+    }
+}
+
+fn founding(registration: &Registration) -> Founding {
+    Founding {
+        device_id: registration.device_id,
+        founding_statement: registration.founding_statement.clone(),
+        sealing_statement: registration.sealing_statement.clone(),
+    }
+}

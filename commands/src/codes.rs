@@ -1,0 +1,176 @@
+//! Codes: how they are issued, and handed to whoever sends them.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use moka::sync::Cache;
+use rossby_crypto::keyed_hash::Code;
+use rossby_projections::{Registration, RegistrationDay};
+use rossby_schemas::events::Event;
+use rossby_schemas::events::registrations::CodeIssuedV1;
+use rossby_schemas::http::registration::{IssueCodeRequest, RegisterResponse};
+use rossby_schemas::identifier::Identifier;
+use rossby_schemas::ids::RegistrationId;
+use rossby_schemas::time::Timestamp;
+use rossby_schemas::topic::Topic;
+
+use crate::append::Stream;
+use crate::config::Limits;
+use crate::error::{CommandError, Refusal};
+use crate::executor::{Decision, Loaded, Running, WhenSuperseded};
+use crate::identity::CommandIdentity;
+use crate::service::Service;
+
+/// A code that could not be handed over. The text is for the server's own log, and holds no identifier and no code.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct SendCodeError(pub String);
+
+/// Brings codes to phones and mailboxes.
+#[async_trait]
+pub trait CodeSender: Send + Sync + fmt::Debug + 'static {
+    /// Sends a code to an identifier, trying again as long as that makes sense.
+    ///
+    /// # Errors
+    /// [`SendCodeError`]: it was given up.
+    async fn send(&self, identifier: &Identifier, code: &Code, expires_at: Timestamp) -> Result<(), SendCodeError>;
+}
+
+/// The codes that this process has sent, so that a repeated command does not send another message.
+#[derive(Debug, Clone)]
+pub(crate) struct SentCodes(Cache<(RegistrationId, u32), ()>);
+
+impl SentCodes {
+    pub(crate) fn new(lifetime: Duration) -> Self {
+        Self(Cache::builder().max_capacity(1_000_000).time_to_live(lifetime).build())
+    }
+
+    /// Whether it is the first time that this one is sent.
+    fn is_first(&self, id: RegistrationId, number: u32) -> bool {
+        self.0.entry((id, number)).or_insert(()).is_fresh()
+    }
+}
+
+/// A registration with what its identifier has used up of the day.
+#[derive(Debug, Clone)]
+pub(crate) struct RegistrationState {
+    pub(crate) day: RegistrationDay,
+    pub(crate) registration: Option<Registration>,
+}
+
+/// Seconds until the next day in UTC.
+pub(crate) fn until_tomorrow(now: Timestamp) -> u64 {
+    const DAY: u64 = 24 * 3600;
+    DAY - now.millis() / 1000 % DAY
+}
+
+/// Issues a registration's code with this number, unless it was issued or the day's are used up.
+pub(crate) fn decide_code(
+    state: &RegistrationState,
+    number: u32,
+    now: Timestamp,
+    limits: &Limits,
+) -> Result<Decision, Refusal> {
+    let registration = state.registration.as_ref().ok_or(Refusal::NoSuchRegistration)?;
+    if registration.codes.iter().any(|code| code.number == number) {
+        return Ok(Decision::Nothing);
+    }
+    if state.day.codes_issued >= limits.codes_per_day {
+        return Err(Refusal::CodesExhausted { retry_after: until_tomorrow(now) });
+    }
+    Ok(Decision::Append(Event::CodeIssuedV1(CodeIssuedV1 {
+        registration_id: registration.id,
+        number,
+        expires_at: now.plus(limits.code_lifetime),
+    })))
+}
+
+impl Service {
+    /// The version of the day's stream first, then the registration: a newer state only means another decision.
+    pub(crate) async fn registration_state(
+        &self,
+        stream: &str,
+        id: RegistrationId,
+    ) -> Result<Loaded<RegistrationState>, CommandError> {
+        let day = self.models.registration_day(stream).await?;
+        let registration = self.models.registration(id).await?;
+        Ok(Loaded { version: day.version, state: RegistrationState { day, registration } })
+    }
+
+    /// Issues another code for a registration, and sends it.
+    ///
+    /// # Errors
+    /// [`Refusal::NoSuchRegistration`] also when the identifier is another one; [`Refusal::CodesExhausted`].
+    pub async fn issue_code(
+        &self,
+        id: RegistrationId,
+        request: &IssueCodeRequest,
+    ) -> Result<RegisterResponse, CommandError> {
+        let identifier: Identifier =
+            request.identifier.parse().map_err(|error| Refusal::invalid("/identifier", error))?;
+        let registration = self.models.registration(id).await?.ok_or(Refusal::NoSuchRegistration)?;
+        let hash = self.secret(registration.secret_number)?.identifier_hash(&identifier);
+        if hash != registration.identifier_hash {
+            return Err(Refusal::NoSuchRegistration.into());
+        }
+        let identity = CommandIdentity::new(request.command_id, "issue-code", &[id.as_bytes(), &hash.0]);
+        let running = self.executor.begin(identity).await?;
+        let stream = Stream::registrations(hash, registration.stream);
+        self.issue(&running, &stream, id, 0, None).await?;
+        self.send_last_code(&identifier, id).await
+    }
+
+    /// One step of a command: issues a code; the next one if no number is given.
+    pub(crate) async fn issue(
+        &self,
+        running: &Running,
+        stream: &Stream,
+        id: RegistrationId,
+        step: u32,
+        number: Option<u32>,
+    ) -> Result<(), CommandError> {
+        let load = || self.registration_state(&stream.name, id);
+        let decide = |state: &RegistrationState| {
+            let last = state.registration.iter().flat_map(|r| &r.codes).map(|code| code.number).max();
+            let number = number.unwrap_or_else(|| last.unwrap_or(0) + 1);
+            decide_code(state, number, self.now(), &self.config.limits)
+        };
+        self.executor.step(running, stream, step, WhenSuperseded::DecideAgain, load, decide).await.map(|_| ())
+    }
+
+    /// Sends a registration's last code, once it is admitted, in a task of its own: how long that takes tells nobody
+    /// anything.
+    pub(crate) async fn send_last_code(
+        &self,
+        identifier: &Identifier,
+        id: RegistrationId,
+    ) -> Result<RegisterResponse, CommandError> {
+        let registration = self.models.registration(id).await?.ok_or(Refusal::NoSuchRegistration)?;
+        let last = registration.codes.last().copied().ok_or(Refusal::NoSuchRegistration)?;
+        if last.expires_at > self.now() && self.sent.is_first(id, last.number) {
+            let code = self.secret(registration.secret_number)?.code(id, registration.device_id, last.number);
+            let (sender, identifier) = (Arc::clone(&self.sender), identifier.clone());
+            self.sending.spawn(async move {
+                if let Err(error) = sender.send(&identifier, &code, last.expires_at).await {
+                    tracing::error!(registration.id = %id, %error, "a code could not be sent");
+                }
+            });
+        }
+        Ok(RegisterResponse { registration_id: id, box_id: registration.box_id, code_expires_at: last.expires_at })
+    }
+}
+
+impl Stream {
+    /// The stream in which a new registration of an identifier stands, or the one on which the same command was tried.
+    pub(crate) async fn of_registration(
+        service: &Service,
+        running: &Running,
+        hash: rossby_schemas::ids::IdentifierHash,
+    ) -> Result<Self, CommandError> {
+        let tried = service.executor.tried_stream(running, Topic::Registrations).await?;
+        let today = || rossby_schemas::events::registrations::stream(hash, service.now());
+        Ok(Self::registrations(hash, tried.unwrap_or_else(today)))
+    }
+}

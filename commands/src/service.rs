@@ -1,0 +1,94 @@
+//! What all verbs share.
+
+use std::sync::Arc;
+
+use rossby_crypto::keyed_hash::{MasterSecret, MasterSecrets};
+use rossby_log::Log;
+use rossby_projections::ReadModels;
+use rossby_schemas::ids::IdentifierHash;
+use rossby_schemas::time::{Clock, Timestamp};
+use tokio_util::task::TaskTracker;
+use zeroize::Zeroizing;
+
+use crate::append::Appender;
+use crate::codes::{CodeSender, SentCodes};
+use crate::config::ServiceConfig;
+use crate::error::CommandError;
+use crate::executor::Executor;
+use crate::status_token::StatusTokens;
+
+/// The service behind the API: a method for each verb. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Service {
+    pub(crate) config: Arc<ServiceConfig>,
+    pub(crate) models: ReadModels,
+    pub(crate) appender: Appender,
+    pub(crate) executor: Executor,
+    pub(crate) secrets: Arc<MasterSecrets>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) sender: Arc<dyn CodeSender>,
+    pub(crate) sent: SentCodes,
+    pub(crate) tokens: Arc<StatusTokens>,
+    /// Codes on their way, which a stopping server lets arrive.
+    pub(crate) sending: TaskTracker,
+}
+
+impl Service {
+    /// A service on this log and these read models.
+    #[must_use]
+    pub fn new(
+        config: ServiceConfig,
+        models: ReadModels,
+        log: Arc<dyn Log>,
+        secrets: MasterSecrets,
+        clock: Arc<dyn Clock>,
+        sender: Arc<dyn CodeSender>,
+    ) -> Self {
+        let appender = Appender::new(config.region, log, Arc::clone(&clock));
+        let key = secrets.current().mac("status-token", b"");
+        let tokens = Arc::new(StatusTokens::new(Zeroizing::new(key)));
+        let executor = Executor::new(models.clone(), appender.clone(), Arc::clone(&tokens), config.timeouts.outcome);
+        Self {
+            sent: SentCodes::new(config.limits.code_lifetime),
+            config: Arc::new(config),
+            models,
+            appender,
+            executor,
+            secrets: Arc::new(secrets),
+            clock,
+            sender,
+            tokens,
+            sending: TaskTracker::new(),
+        }
+    }
+
+    /// The read models that the service answers from.
+    #[must_use]
+    pub const fn models(&self) -> &ReadModels {
+        &self.models
+    }
+
+    /// Waits until the codes on their way have been handed over. Called once no request is left.
+    pub async fn finish(&self) {
+        self.sending.close();
+        self.sending.wait().await;
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The secret with this number.
+    pub(crate) fn secret(&self, number: u32) -> Result<&MasterSecret, CommandError> {
+        let missing = || CommandError::Internal(format!("there is no master secret with number {number}"));
+        self.secrets.by_number(number).ok_or_else(missing)
+    }
+
+    /// Refuses an identifier whose home is another region, whose log can't be written from here yet.
+    pub(crate) fn check_home(&self, hash: IdentifierHash) -> Result<(), CommandError> {
+        match self.config.slots.home(hash.slot()) {
+            Some(home) if home == self.config.region => Ok(()),
+            home => Err(CommandError::Unavailable(format!("the identifier's home is region {home:?}"))),
+        }
+    }
+}
