@@ -1,4 +1,85 @@
-//! Rossby: an end-to-end encrypted message service over a log. One binary: the server's commands and a person's.
+//! Rossby's one binary.
 
 mod config;
-fn main() {}
+
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::bail;
+use clap::{Parser, Subcommand};
+
+use crate::config::Overrides;
+
+/// An end-to-end encrypted message service over a log.
+#[derive(Debug, Parser)]
+#[command(name = "rossby", version, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Print the server's settings, with what may hold a password hidden
+    Config {
+        #[command(flatten)]
+        overrides: Overrides,
+    },
+    /// The server's master secrets
+    #[command(subcommand)]
+    Secrets(SecretsCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum SecretsCommand {
+    /// Make a file with a new master secret, which all processes of all regions share
+    New {
+        /// The file, which must not be there yet
+        file: PathBuf,
+    },
+}
+
+fn run(command: &Command) -> anyhow::Result<()> {
+    match command {
+        Command::Config { overrides } => {
+            let settings = config::load(overrides)?;
+            let set_up = if settings.is_embedded() { "embedded, one process" } else { "distributed" };
+            print(&format!("# set-up: {set_up}\n{}", settings.to_toml()?))
+        }
+        Command::Secrets(SecretsCommand::New { file }) => new_secrets(file),
+    }
+}
+
+fn new_secrets(file: &Path) -> anyhow::Result<()> {
+    if file.exists() {
+        bail!(
+            "{} is there already; a secret is never replaced, since tokens and identifiers hang on it",
+            file.display()
+        );
+    }
+    let secrets = config::load_secrets(file, true)?;
+    let number = secrets.last().map_or(0, |secret| secret.number);
+    print(&format!(
+        "wrote {} with master secret {number}; keep it like a private key, and back it up\n",
+        file.display()
+    ))
+}
+
+/// A reader that has gone away is no failure.
+fn print(text: &str) -> anyhow::Result<()> {
+    match io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -6,10 +6,8 @@
 mod secrets;
 mod settings;
 
-pub(crate) use secrets::{SecretsError, load_or_create as load_secrets};
-pub(crate) use settings::{
-    CodesSettings, EmailVia, LogFormat, LogProvider, LogSettings, ReadModelsSettings, Settings, SmsVia,
-};
+pub(crate) use secrets::load_or_create as load_secrets;
+use settings::Settings;
 
 use std::path::{Path, PathBuf};
 
