@@ -1,1 +1,1 @@
-
+//! The HTTP server: routes, Hawk, limits, notifiers, OpenAPI.

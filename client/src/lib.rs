@@ -1,1 +1,1 @@
-
+//! The client: private keys, contacts and pins, conversations, the local store, HTTP.

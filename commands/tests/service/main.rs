@@ -1,0 +1,8 @@
+//! The verbs on a real log and real read models.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod account;
+mod messages;
+mod outcomes;
+mod registration;
+mod world;

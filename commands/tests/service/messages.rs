@@ -1,0 +1,217 @@
+//! Request key, send, fetch and confirm.
+
+use std::time::Duration;
+
+use rossby_commands::{CommandError, Fetch, Refusal};
+use rossby_crypto::message::{SealedMessage, open};
+use rossby_schemas::encoding::FixedOctets;
+use rossby_schemas::http::lookup::LookupRequest;
+use rossby_schemas::http::messages::{ConfirmRequest, OutgoingMessage, SendOutcome, SendRequest};
+use rossby_schemas::ids::OuterId;
+use rossby_schemas::topic::Topic;
+use uuid::Uuid;
+
+use crate::world::{DAY, Fault, Person, World, refusal};
+
+const ANN: &str = "ann@example.org";
+const BEN: &str = "tel:+15551234567";
+
+fn one(message: &OutgoingMessage) -> SendRequest {
+    SendRequest { messages: vec![message.clone()] }
+}
+
+async fn send(world: &World, from: &Person, message: &OutgoingMessage) -> SendOutcome {
+    let mut response = world.service.send_message(from.caller(), &one(message)).await.unwrap();
+    assert_eq!(response.results.len(), 1);
+    response.results.remove(0).outcome
+}
+
+fn seen(outcome: &SendOutcome) -> Fetch {
+    match outcome {
+        SendOutcome::Accepted { position, .. } => {
+            Fetch { position: Some(position.0.parse().unwrap()), ..Fetch::default() }
+        }
+        other => panic!("not accepted: {other:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_people_talk() {
+    let world = World::new().await;
+    let (ann, ben) = (world.person(ANN).await, world.person(BEN).await);
+    let lookup = LookupRequest { identifier: Some("+1 555 123 4567".to_owned()), box_id: None };
+    let found = world.service.request_key(ann.caller(), &lookup).await.unwrap();
+    assert_eq!((found.box_id, found.key_record.head), (ben.box_id(), ben.record.head()));
+    assert_eq!(found.key_record.sealing_statements, std::slice::from_ref(&ben.sealing_statement));
+
+    let message = ann.message(&ben, "hello", 1, world.now());
+    let outcome = send(&world, &ann, &message).await;
+    let fetched = world.service.fetch_messages(ben.caller(), seen(&outcome)).await.unwrap();
+    assert_eq!((fetched.messages.len(), fetched.position_seen, fetched.more), (1, Some(true), false));
+    let got = &fetched.messages[0];
+    let sealed = SealedMessage {
+        recipient: ben.box_id(),
+        device_id: ben.device_id,
+        recipient_head: got.recipient_head,
+        outer_id: got.outer_id,
+        content: &got.content,
+        sealing_counter: got.sealing_counter,
+        enc: &FixedOctets::try_from(got.enc.as_slice()).unwrap(),
+        wrapped_key: &got.wrapped_key,
+    };
+    let opened = open(&sealed, &ben.sealing_key).unwrap();
+    opened.verify(&ann.record).unwrap();
+    assert_eq!(opened.content().body.as_slice(), b"hello");
+
+    // Nothing moves until it is confirmed; then it is gone, and confirming again is harmless.
+    let again = world.service.fetch_messages(ben.caller(), Fetch::default()).await.unwrap();
+    assert_eq!(again.messages, fetched.messages);
+    let confirm = ConfirmRequest { handles: vec![got.handle.clone(), got.handle.clone()] };
+    let confirmed = world.service.confirm_messages(ben.caller(), &confirm).await.unwrap();
+    assert_eq!(confirmed.confirmed, 1);
+    let fetch = Fetch { position: Some(confirmed.position.0.parse().unwrap()), ..Fetch::default() };
+    assert_eq!(world.service.fetch_messages(ben.caller(), fetch).await.unwrap().messages, []);
+    world.service.confirm_messages(ben.caller(), &confirm).await.unwrap();
+    // Another device's handles are nothing.
+    let refused = refusal(world.service.confirm_messages(ann.caller(), &confirm).await);
+    assert!(matches!(refused, Refusal::Invalid { field, .. } if field == "/handles/0"));
+    // Sent again, also by a process that knows nothing of it: the same answer, and nothing comes back.
+    let repeated = world.other_process().send_message(ann.caller(), &one(&message)).await.unwrap();
+    assert_eq!(repeated.results[0].outcome, outcome);
+    assert_eq!(world.service.fetch_messages(ben.caller(), seen(&outcome)).await.unwrap().messages, []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fetch_waits_for_a_message() {
+    let world = World::new().await;
+    let (ann, ben) = (world.person(ANN).await, world.person(BEN).await);
+    let message = ann.message(&ben, "hello", 1, world.now());
+    let wait = Fetch { wait_seconds: Some(30), ..Fetch::default() };
+    let (fetched, ()) = tokio::join!(world.service.fetch_messages(ben.caller(), wait), async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        send(&world, &ann, &message).await;
+    });
+    assert_eq!(fetched.unwrap().messages.len(), 1);
+    for bad in [
+        Fetch { limit: Some(0), ..Fetch::default() },
+        Fetch { limit: Some(501), ..Fetch::default() },
+        Fetch { wait_seconds: Some(31), ..Fetch::default() },
+    ] {
+        assert!(matches!(refusal(world.service.fetch_messages(ben.caller(), bad).await), Refusal::Invalid { .. }));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_id_with_another_value_is_refused() {
+    let world = World::new().await;
+    let (ann, ben) = (world.person(ANN).await, world.person(BEN).await);
+    let message = ann.message(&ben, "hello", 1, world.now());
+    let outcome = send(&world, &ann, &message).await;
+    world.service.fetch_messages(ben.caller(), seen(&outcome)).await.unwrap();
+    let other = OutgoingMessage { outer_id: message.outer_id, ..ann.message(&ben, "other", 1, world.now()) };
+    let refused = refusal(world.service.send_message(ann.caller(), &one(&other)).await);
+    assert_eq!(refused, Refusal::IdReused { field: "/messages/0/outer_id".to_owned() });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_value_for_another_head_or_key_is_stale() {
+    let world = World::new().await;
+    let (ann, mut ben) = (world.person(ANN).await, world.person(BEN).await);
+    let old = ann.message(&ben, "hello", 1, world.now());
+    // A new sealing key.
+    let sealing = ben.sealing(2, world.now());
+    let request = rossby_schemas::http::account::StatementRequest {
+        command_id: crate::world::command(),
+        statement: sealing.clone(),
+    };
+    world.service.statement(ben.caller(), &request).await.unwrap();
+    match send(&world, &ann, &old).await {
+        SendOutcome::Stale { head, statements, sealing_statements } => {
+            assert_eq!((head, statements.len()), (ben.record.head(), 0));
+            assert_eq!(sealing_statements, [sealing]);
+        }
+        other => panic!("{other:?}"),
+    }
+    assert!(matches!(send(&world, &ann, &ann.message(&ben, "x", 2, world.now())).await, SendOutcome::Accepted { .. }));
+    // A key that this server has not heard of: it may be on its way.
+    assert_eq!(send(&world, &ann, &ann.message(&ben, "x", 3, world.now())).await, SendOutcome::Unavailable);
+    // A head that the record never had.
+    let stranger = Person::new(world.now());
+    ben.record = stranger.record;
+    let forged = OutgoingMessage { recipient: old.recipient, ..ann.message(&ben, "x", 2, world.now()) };
+    assert!(
+        matches!(send(&world, &ann, &forged).await, SendOutcome::Stale { statements, .. } if statements.len() == 1)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_that_make_no_sense_change_nothing() {
+    let world = World::new().await;
+    let (ann, ben) = (world.person(ANN).await, world.person(BEN).await);
+    let good = ann.message(&ben, "hello", 1, world.now());
+    let expired = ann.message(&ben, "hello", 1, world.now().minus(2 * DAY));
+    let far = ann.message(&ben, "hello", 1, world.now().plus(31 * DAY));
+    let cut = OutgoingMessage { value: good.value.as_slice()[..100].into(), ..good.clone() };
+    for (messages, field) in [
+        (vec![], "/messages"),
+        (vec![good.clone(), good.clone()], "/messages/1/outer_id"),
+        (vec![good.clone(), expired], "/messages/1/value"),
+        (vec![good.clone(), far], "/messages/1/value"),
+        (vec![cut], "/messages/0/value"),
+        (vec![good.clone(); 301], "/messages"),
+    ] {
+        let refused = refusal(world.service.send_message(ann.caller(), &SendRequest { messages }).await);
+        assert!(matches!(&refused, Refusal::Invalid { field: found, .. } if found == field), "{refused:?}");
+    }
+    assert_eq!(world.models.accepted(ben.box_id(), good.outer_id).await.unwrap(), []);
+    let stranger = Person::new(world.now());
+    let nobody = ann.message(&stranger, "hello", 1, world.now());
+    assert_eq!(send(&world, &ann, &nobody).await, SendOutcome::NoSuchRecipient);
+    for bad in [
+        LookupRequest { identifier: None, box_id: None },
+        LookupRequest { identifier: Some(BEN.into()), box_id: Some(ben.box_id()) },
+    ] {
+        assert!(matches!(refusal(world.service.request_key(ann.caller(), &bad).await), Refusal::Invalid { .. }));
+    }
+    for unknown in [
+        LookupRequest { identifier: Some("nobody@example.org".into()), box_id: None },
+        LookupRequest { identifier: None, box_id: Some(stranger.box_id()) },
+    ] {
+        assert_eq!(refusal(world.service.request_key(ann.caller(), &unknown).await), Refusal::NoSuchRecipient);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_log_is_away_writes_end_at_once_and_reads_go_on() {
+    let world = World::new().await;
+    let (ann, ben) = (world.person(ANN).await, world.person(BEN).await);
+    let first = ann.message(&ben, "first", 1, world.now());
+    let outcome = send(&world, &ann, &first).await;
+    world.service.fetch_messages(ben.caller(), seen(&outcome)).await.unwrap();
+    for topic in Topic::ALL {
+        world.log.set(topic, Some(Fault::Refused));
+    }
+    let second = ann.message(&ben, "second", 1, world.now());
+    assert_eq!(send(&world, &ann, &second).await, SendOutcome::Unavailable);
+    let refused = Person::new(world.now()).register(&world.service, "new@example.org").await;
+    assert!(matches!(refused, Err(CommandError::Unavailable(_))), "{refused:?}");
+    let fetched = world.service.fetch_messages(ben.caller(), Fetch::default()).await.unwrap();
+    assert_eq!(fetched.messages.len(), 1);
+    let confirm = ConfirmRequest { handles: vec![fetched.messages[0].handle.clone()] };
+    let refused = world.service.confirm_messages(ben.caller(), &confirm).await;
+    assert!(matches!(refused, Err(CommandError::Unavailable(_))), "{refused:?}");
+    // Sent before: still the same answer.
+    assert_eq!(send(&world, &ann, &first).await, outcome);
+
+    // A message whose outcome nobody can tell is sent again, and is there once.
+    for topic in Topic::ALL {
+        world.log.set(topic, None);
+    }
+    world.log.set(Topic::Inbox, Some(Fault::UnknownWritten));
+    let third = OutgoingMessage { outer_id: OuterId(Uuid::new_v4()), ..ann.message(&ben, "third", 1, world.now()) };
+    assert_eq!(send(&world, &ann, &third).await, SendOutcome::OutcomeUnknown);
+    world.log.set(Topic::Inbox, None);
+    let outcome = send(&world, &ann, &third).await;
+    let fetched = world.service.fetch_messages(ben.caller(), seen(&outcome)).await.unwrap();
+    assert_eq!(fetched.messages.iter().filter(|m| m.outer_id == third.outer_id).count(), 1);
+}
