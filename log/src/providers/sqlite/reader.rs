@@ -49,8 +49,13 @@ impl SqliteReader {
         if self.position < bounds.start && first != self.position || self.position > bounds.end {
             return Err(ReadError::OutOfRange { from: self.position, bounds });
         }
-        if first != self.position {
-            return Err(damaged(format!("{} has lost offsets {} to {}", self.topic, self.position, first - 1)));
+        let mut expected = self.position;
+        for record in &records {
+            if record.offset != expected {
+                let lost = format!("{} has lost offsets {expected} to {}", self.topic, record.offset - 1);
+                return Err(damaged(lost));
+            }
+            expected += 1;
         }
         let next_offset = self.position + records.len() as u64;
         Ok(Batch { records, next_offset, caught_up: next_offset == bounds.end })
@@ -82,6 +87,7 @@ impl SqliteReader {
 #[async_trait]
 impl PartitionReader for SqliteReader {
     async fn next(&mut self, limit: BatchLimit) -> Result<Batch, ReadError> {
+        let mut empty_handed = 0;
         loop {
             // Seen before the query, so that what is written after it wakes.
             self.wake.borrow_and_update();
@@ -93,7 +99,13 @@ impl PartitionReader for SqliteReader {
                 metrics::read(&self.topic, &batch);
                 return Ok(batch);
             }
-            if batch.caught_up && self.wake.changed().await.is_err() {
+            if !batch.caught_up {
+                // Written between the two queries, and there for the next round; else it will never be.
+                empty_handed += 1;
+                if empty_handed > 3 {
+                    return Err(damaged(format!("{} has lost what follows offset {}", self.topic, self.position)));
+                }
+            } else if self.wake.changed().await.is_err() {
                 return Err(LogError::NoSuchTopic(self.topic.clone()).into());
             }
         }
