@@ -49,13 +49,11 @@ impl SqliteReader {
         if self.position < bounds.start && first != self.position || self.position > bounds.end {
             return Err(ReadError::OutOfRange { from: self.position, bounds });
         }
-        let mut expected = self.position;
-        for record in &records {
+        for (expected, record) in (self.position..).zip(&records) {
             if record.offset != expected {
                 let lost = format!("{} has lost offsets {expected} to {}", self.topic, record.offset - 1);
                 return Err(damaged(lost));
             }
-            expected += 1;
         }
         let next_offset = self.position + records.len() as u64;
         Ok(Batch { records, next_offset, caught_up: next_offset == bounds.end })

@@ -1,0 +1,96 @@
+//! Bodies: read whole, up to a limit and within a time, and parsed so that an error names its field.
+
+use axum::body::Body;
+use axum::extract::{FromRequest, Request};
+use axum::http::HeaderMap;
+use axum::http::header::CONTENT_TYPE;
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use rossby_schemas::http::problem::ProblemType;
+use serde::de::DeserializeOwned;
+
+use crate::error::ApiError;
+use crate::state::Api;
+
+/// How many octets a body has at most: 300 messages of ordinary size, or a few of the largest.
+pub(crate) const MAX_BODY: usize = 2 * 1024 * 1024;
+/// How many octets a body has at most where nobody is authenticated.
+pub(crate) const MAX_OPEN_BODY: usize = 16 * 1024;
+
+/// Reads a body whole.
+pub(crate) async fn read(api: &Api, body: Body, limit: usize) -> Result<Bytes, ApiError> {
+    let reading = Limited::new(body, limit).collect();
+    match tokio::time::timeout(api.request_timeout, reading).await {
+        Err(_) => Err(ApiError::new(ProblemType::RequestTimeout)),
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            Err(ApiError::field(ProblemType::TooLarge, "", format!("has more than {limit} octets")))
+        }
+        Ok(Err(_)) => Err(ApiError::field(ProblemType::InvalidRequest, "", "the body did not arrive whole")),
+    }
+}
+
+/// Parses JSON of the media type that the headers state.
+pub(crate) fn parse<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, ApiError> {
+    let media_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = media_type.split(';').next().unwrap_or_default().trim();
+    if !essence.eq_ignore_ascii_case("application/json") {
+        return Err(ApiError::field(ProblemType::UnsupportedMediaType, "content-type", "must be application/json"));
+    }
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let field = pointer(error.path());
+        ApiError::field(ProblemType::InvalidRequest, field, reason(error.inner()))
+    })?;
+    json.end().map_err(|error| ApiError::field(ProblemType::InvalidRequest, "", reason(&error)))?;
+    Ok(value)
+}
+
+/// A JSON Pointer (RFC 6901) to where the error is.
+fn pointer(path: &serde_path_to_error::Path) -> String {
+    use serde_path_to_error::Segment;
+    let mut pointer = String::new();
+    for segment in path {
+        match segment {
+            Segment::Seq { index } => pointer += &format!("/{index}"),
+            Segment::Map { key } => pointer += &format!("/{}", key.replace('~', "~0").replace('/', "~1")),
+            Segment::Enum { variant } => pointer += &format!("/{variant}"),
+            Segment::Unknown => {}
+        }
+    }
+    pointer
+}
+
+/// Why, without the values that came: they may be personal.
+fn reason(error: &serde_json::Error) -> String {
+    use serde_json::error::Category;
+    match error.classify() {
+        Category::Eof => "ends too early".to_owned(),
+        Category::Syntax => format!("is no JSON, at line {} column {}", error.line(), error.column()),
+        Category::Io => "can't be read".to_owned(),
+        Category::Data => {
+            let text = error.to_string();
+            if text.starts_with("unknown field") || text.starts_with("missing field") {
+                text.split(" at line ").next().unwrap_or_default().to_owned()
+            } else if text.starts_with("invalid type") {
+                "is of the wrong type".to_owned()
+            } else {
+                "is not of the form that the field takes".to_owned()
+            }
+        }
+    }
+}
+
+/// A JSON body that nobody has signed.
+pub(crate) struct OpenJson<T>(pub(crate) T);
+
+impl<T: DeserializeOwned> FromRequest<Api> for OpenJson<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, api: &Api) -> Result<Self, ApiError> {
+        api.limiters.check_address(request.extensions())?;
+        let (parts, body) = request.into_parts();
+        let body = read(api, body, MAX_OPEN_BODY).await?;
+        parse(&parts.headers, &body).map(Self)
+    }
+}

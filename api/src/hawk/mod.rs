@@ -1,0 +1,131 @@
+//! Hawk authentication (Holder-of-Key, version 1): every request is signed with the device's token, its body too.
+
+mod nonces;
+mod signed;
+mod url;
+
+use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
+
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue};
+use hawk::{DigestAlgorithm, Header, Key, PayloadHasher, RequestBuilder};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use rossby_commands::{Caller, Service, TokenError};
+use rossby_crypto::keyed_hash::{HawkKey, TokenId};
+use rossby_schemas::http::problem::ProblemType;
+use rossby_schemas::time::Clock;
+use sha2::Sha256;
+
+use self::nonces::Nonces;
+pub(crate) use self::signed::{Signed, SignedJson};
+pub use self::url::PublicUrl;
+use crate::error::ApiError;
+
+/// How far a client's clock may be from ours.
+const SKEW: Duration = Duration::from_secs(60);
+/// A longer header is none of ours.
+const MAX_HEADER: usize = 1024;
+/// The crate panics on times that the system can't hold, before it has authenticated anyone.
+const MAX_TS_DIGITS: usize = 12;
+
+/// Checks signatures.
+pub(crate) struct Hawk {
+    urls: Vec<PublicUrl>,
+    clock: Arc<dyn Clock>,
+    nonces: Nonces,
+    /// In seconds: what was signed before may have been seen by the process before.
+    started: u64,
+}
+
+impl Hawk {
+    pub(crate) fn new(urls: Vec<PublicUrl>, clock: Arc<dyn Clock>) -> Self {
+        let started = clock.now().millis() / 1000;
+        Self { urls, clock, nonces: Nonces::new(3 * SKEW), started }
+    }
+
+    /// Who signed this request. Everything that is wrong gets the same answer, but for a clock that is wrong: it is told
+    /// the time, to those who have the key.
+    pub(crate) async fn authenticate(&self, service: &Service, parts: &Parts, body: &[u8]) -> Result<Caller, ApiError> {
+        let header = header(&parts.headers).ok_or_else(unauthenticated)?;
+        let (Some(id), Some(ts), Some(nonce)) = (&header.id, header.ts, &header.nonce) else {
+            return Err(unauthenticated());
+        };
+        let id: TokenId = id.parse().map_err(|_| unauthenticated())?;
+        let ts = ts.duration_since(UNIX_EPOCH).map_err(|_| unauthenticated())?.as_secs();
+        let url = self.url(&parts.headers).ok_or_else(unauthenticated)?;
+        let key = match service.token_key(id).await {
+            Ok(key) => key,
+            Err(TokenError::NotGood) => return Err(unauthenticated()),
+            Err(error @ TokenError::Unavailable(_)) => {
+                tracing::warn!(%error, "a request could not be authenticated");
+                return Err(ApiError::new(ProblemType::Unavailable));
+            }
+        };
+        if !is_signed(&header, &key, url, parts, body) {
+            return Err(unauthenticated());
+        }
+        let now = self.clock.now().millis() / 1000;
+        if now.abs_diff(ts) > SKEW.as_secs() || ts < self.started {
+            return Err(stale(now, &key));
+        }
+        if !self.nonces.is_first(id, ts, nonce) {
+            return Err(unauthenticated());
+        }
+        Ok(Caller { box_id: id.box_id, device_id: id.device_id })
+    }
+
+    /// The URL that the request was sent to, if it is one of ours: a signature for another server is none for us.
+    fn url(&self, headers: &HeaderMap) -> Option<&PublicUrl> {
+        let host = headers.get(HOST)?.to_str().ok()?;
+        self.urls.iter().find(|url| url.is_host(host))
+    }
+}
+
+/// The request's one Hawk header, if it can be one.
+fn header(headers: &HeaderMap) -> Option<Header> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let (Some(value), None) = (values.next(), values.next()) else { return None };
+    let text = value.to_str().ok().filter(|text| text.len() <= MAX_HEADER)?;
+    let attributes = text.strip_prefix("Hawk ")?;
+    let is_sane =
+        attributes.split(',').map(str::trim).filter_map(|attribute| attribute.strip_prefix("ts=")).all(|ts| {
+            let digits = ts.trim_matches('"');
+            !digits.is_empty() && digits.len() <= MAX_TS_DIGITS && digits.bytes().all(|b| b.is_ascii_digit())
+        });
+    if !is_sane {
+        return None;
+    }
+    attributes.parse().ok()
+}
+
+/// Whether the MAC and the payload's hash are right. The hash must be there.
+fn is_signed(header: &Header, key: &HawkKey, url: &PublicUrl, parts: &Parts, body: &[u8]) -> bool {
+    let media_type = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let Ok(hash) = PayloadHasher::hash(media_type, DigestAlgorithm::Sha256, body) else { return false };
+    let Ok(key) = Key::new(key.as_bytes(), DigestAlgorithm::Sha256) else { return false };
+    let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+    let request = RequestBuilder::new(parts.method.as_str(), url.host(), url.port(), path).hash(&hash[..]).request();
+    // The crate asks the system's clock; the time is checked by ours.
+    header.hash.is_some() && request.validate_header(header, &key, Duration::from_secs(u64::from(u32::MAX) * 1000))
+}
+
+fn unauthenticated() -> ApiError {
+    ApiError::new(ProblemType::Unauthenticated).with_challenge(HeaderValue::from_static("Hawk"))
+}
+
+/// Tells the time, with a MAC that only the key's owner can check: HMAC-SHA-256(key, "hawk.1.ts\n" ‖ ts ‖ "\n").
+fn stale(now: u64, key: &HawkKey) -> ApiError {
+    use base64::Engine as _;
+    let problem = ApiError::new(ProblemType::StaleTimestamp);
+    let mut block = [0; 64];
+    block[..32].copy_from_slice(key.as_bytes());
+    let mut mac = Hmac::<Sha256>::new((&block).into());
+    mac.update(format!("hawk.1.ts\n{now}\n").as_bytes());
+    let tsm = base64::engine::general_purpose::STANDARD.encode(mac.finalize().into_bytes());
+    match HeaderValue::from_str(&format!("Hawk ts=\"{now}\", tsm=\"{tsm}\", error=\"Stale timestamp\"")) {
+        Ok(challenge) => problem.with_challenge(challenge),
+        Err(_) => problem,
+    }
+}

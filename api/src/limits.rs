@@ -1,0 +1,97 @@
+//! Rate limits: for each device once it is authenticated, for each address before.
+
+use std::net::{IpAddr, Ipv6Addr};
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use axum::http::Extensions;
+use governor::clock::{Clock as _, DefaultClock};
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use rossby_schemas::http::problem::{Problem, ProblemType};
+use rossby_schemas::ids::DeviceId;
+
+use crate::error::ApiError;
+
+/// What one client may take.
+#[derive(Debug, Clone, Copy)]
+pub struct ApiLimits {
+    /// Authenticated requests a second for each device, and how many of them at once.
+    pub device: (NonZeroU32, NonZeroU32),
+    /// Requests a second without authentication for each address, and how many of them at once.
+    pub address: (NonZeroU32, NonZeroU32),
+    /// How long a request may take to arrive.
+    pub request_timeout: Duration,
+}
+
+/// The address that a connection comes from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ClientAddress(pub(crate) IpAddr);
+
+/// So many keys are remembered before those that have recovered are forgotten.
+const SHRINK_AT: usize = 50_000;
+
+pub(crate) struct Limiters {
+    devices: DefaultKeyedRateLimiter<DeviceId>,
+    addresses: DefaultKeyedRateLimiter<IpAddr>,
+}
+
+impl Limiters {
+    pub(crate) fn new(limits: ApiLimits) -> Self {
+        let quota = |(per_second, burst): (NonZeroU32, NonZeroU32)| Quota::per_second(per_second).allow_burst(burst);
+        Self { devices: RateLimiter::keyed(quota(limits.device)), addresses: RateLimiter::keyed(quota(limits.address)) }
+    }
+
+    pub(crate) fn check_device(&self, device_id: DeviceId) -> Result<(), ApiError> {
+        check(&self.devices, &device_id)
+    }
+
+    pub(crate) fn check_address(&self, extensions: &Extensions) -> Result<(), ApiError> {
+        match extensions.get::<ClientAddress>() {
+            Some(ClientAddress(address)) => check(&self.addresses, &network(*address)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Whoever has one address of a /64 has all of them.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => IpAddr::V4(address),
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
+    }
+}
+
+fn check<K: Clone + Eq + std::hash::Hash>(limiter: &DefaultKeyedRateLimiter<K>, key: &K) -> Result<(), ApiError> {
+    if limiter.len() > SHRINK_AT {
+        limiter.retain_recent();
+    }
+    limiter.check_key(key).map_err(|until| {
+        let wait = until.wait_time_from(DefaultClock::default().now());
+        Problem { retry_after: Some(wait.as_secs() + 1), ..Problem::new(ProblemType::RateLimited) }.into()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neighbours_share_a_limit() {
+        let address = |text: &str| network(text.parse().unwrap());
+        assert_eq!(address("2001:db8::1"), address("2001:db8::ffff:1"));
+        assert_ne!(address("2001:db8::1"), address("2001:db8:0:1::1"));
+        assert_eq!(address("::ffff:192.0.2.1"), address("192.0.2.1"));
+        assert_ne!(address("192.0.2.1"), address("192.0.2.2"));
+    }
+
+    #[test]
+    fn a_burst_is_let_through_and_no_more() {
+        let one = NonZeroU32::MIN;
+        let three = NonZeroU32::new(3).unwrap();
+        let limits = ApiLimits { device: (one, three), address: (one, one), request_timeout: Duration::from_secs(1) };
+        let limiters = Limiters::new(limits);
+        let device = DeviceId::from_bytes([1; 16]);
+        assert_eq!((0..9).filter(|_| limiters.check_device(device).is_ok()).count(), 3);
+        assert!(limiters.check_device(DeviceId::from_bytes([2; 16])).is_ok());
+    }
+}

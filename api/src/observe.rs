@@ -1,0 +1,41 @@
+//! Each request gets an id, a line in the log, and its place in the figures. Never a body, a query or a header's value.
+
+use std::time::Instant;
+
+use axum::extract::{MatchedPath, Request};
+use axum::http::HeaderValue;
+use axum::middleware::Next;
+use axum::response::Response;
+use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, histogram};
+use tracing::Instrument as _;
+use uuid::Uuid;
+
+const REQUEST_ID: &str = "x-request-id";
+
+/// Says what the figures are, once a recorder is installed.
+pub fn describe_metrics() {
+    describe_counter!("rossby_http_requests_total", "Requests answered, by path, method and status");
+    describe_histogram!("rossby_http_request_seconds", Unit::Seconds, "Time from a request's head to its answer");
+    describe_counter!("rossby_projection_records_total", "Records met by projections, by what became of them");
+    describe_gauge!("rossby_projection_lag_records", "Records that a projection has not applied yet");
+    describe_gauge!("rossby_projection_stopped_partitions", "Partitions on which a projection has stopped");
+    describe_gauge!("rossby_queue_depth_messages", "Messages that wait for some device");
+}
+
+/// Around every handler.
+pub(crate) async fn observe(request: Request, next: Next) -> Response {
+    let (id, begin) = (Uuid::new_v4().to_string(), Instant::now());
+    let path = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
+    let method = request.method().to_string();
+    let span = tracing::info_span!("request", request.id = %id, http.method = %method, http.route = %path);
+    let mut response = next.run(request).instrument(span.clone()).await;
+    let (status, seconds) = (response.status().as_u16(), begin.elapsed().as_secs_f64());
+    span.in_scope(|| tracing::info!(http.status = status, duration_ms = seconds * 1000.0, "answered"));
+    let labels = [("path", path), ("method", method), ("status", status.to_string())];
+    counter!("rossby_http_requests_total", &labels).increment(1);
+    histogram!("rossby_http_request_seconds", &labels).record(seconds);
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    response
+}

@@ -1,0 +1,71 @@
+//! What operators ask: is it alive, is it ready, how is it doing.
+
+use async_trait::async_trait;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use axum::routing::get;
+use axum::{Json, Router};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::state::Api;
+
+/// A part that is not ready, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct NotReady {
+    /// The part: the log, the read models, a projection.
+    pub part: String,
+    /// Why it is not ready.
+    pub reason: String,
+}
+
+/// Tells which parts of a process are not ready.
+#[async_trait]
+pub trait Readiness: Send + Sync + 'static {
+    /// The parts that are not ready; none if all are.
+    async fn not_ready(&self) -> Vec<NotReady>;
+}
+
+/// Whether the process can do its work.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ReadyResponse {
+    ready: bool,
+    not_ready: Vec<NotReady>,
+}
+
+/// The process is alive.
+#[utoipa::path(get, path = "/healthz", tag = "operators", responses((status = 200, description = "The process is alive")))]
+pub(crate) async fn healthz() -> &'static str {
+    "alive\n"
+}
+
+/// Whether the process can do its work, and what is not ready.
+#[utoipa::path(
+    get, path = "/readyz", tag = "operators",
+    responses(
+        (status = 200, description = "All parts are ready", body = ReadyResponse),
+        (status = 503, description = "A part is not ready", body = ReadyResponse),
+    )
+)]
+pub(crate) async fn readyz(State(api): State<Api>) -> impl IntoResponse {
+    let not_ready = api.readiness.not_ready().await;
+    let ready = not_ready.is_empty();
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(ReadyResponse { ready, not_ready }))
+}
+
+/// Figures in Prometheus's text format.
+#[utoipa::path(get, path = "/metrics", tag = "operators", responses((status = 200, description = "Figures", body = String)))]
+pub(crate) async fn metrics(State(api): State<Api>) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], api.metrics.render())
+}
+
+/// The operators' paths alone, for processes that serve no API.
+pub fn operator_router(api: Api) -> Router {
+    Router::new()
+        .route("/healthz", get(healthz))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(metrics))
+        .with_state(api)
+}

@@ -1,0 +1,108 @@
+//! The server's loop: connections with a time-out for their headers, and an end that lets requests finish.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
+
+use crate::limits::ClientAddress;
+
+/// How the server deals with connections.
+#[derive(Debug, Clone, Copy)]
+pub struct ServerConfig {
+    /// How many connections are open at once.
+    pub connections: usize,
+    /// How long a connection may take to send a request's headers.
+    pub header_timeout: Duration,
+    /// How long a stopping server lets requests end.
+    pub shutdown_timeout: Duration,
+}
+
+/// A server that listens.
+#[derive(Debug)]
+pub struct Server {
+    listener: TcpListener,
+    config: ServerConfig,
+}
+
+/// After a failure to accept, such as too many open files, the next try comes after this.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
+
+impl Server {
+    /// Listens at `address`; port 0 takes a free one.
+    ///
+    /// # Errors
+    /// The address can't be listened at.
+    pub async fn bind(address: &str, config: ServerConfig) -> std::io::Result<Self> {
+        Ok(Self { listener: TcpListener::bind(address).await?, config })
+    }
+
+    /// Where it listens.
+    ///
+    /// # Errors
+    /// The system doesn't say.
+    pub fn address(&self) -> std::io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Serves until `stop` is cancelled, and then lets the requests under way end. Gives whether all of them did in time.
+    pub async fn run(self, router: Router, stop: CancellationToken) -> bool {
+        let (graceful, places) = (GracefulShutdown::new(), Arc::new(Semaphore::new(self.config.connections)));
+        loop {
+            let Ok(place) = Arc::clone(&places).acquire_owned().await else { break };
+            let accepted = tokio::select! {
+                () = stop.cancelled() => break,
+                accepted = self.listener.accept() => accepted,
+            };
+            let (stream, address) = match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(ACCEPT_AGAIN).await;
+                    continue;
+                }
+            };
+            let connection = graceful.watch(self.connection(stream, address, router.clone()));
+            tokio::spawn(async move {
+                if let Err(error) = connection.await {
+                    tracing::debug!(%error, "a connection ended badly");
+                }
+                drop(place);
+            });
+        }
+        drop(self.listener);
+        tokio::time::timeout(self.config.shutdown_timeout, graceful.shutdown()).await.is_ok()
+    }
+
+    fn connection(
+        &self,
+        stream: TcpStream,
+        address: SocketAddr,
+        router: Router,
+    ) -> http1::Connection<
+        TokioIo<TcpStream>,
+        impl hyper::service::HttpService<Incoming, ResBody = axum::body::Body, Error = Infallible, Future: Send> + use<>,
+    > {
+        // Small answers are not held back for larger ones.
+        let _ = stream.set_nodelay(true);
+        let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+            request.extensions_mut().insert(ClientAddress(address.ip()));
+            router.clone().oneshot(request)
+        });
+        http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.config.header_timeout)
+            .serve_connection(TokioIo::new(stream), service)
+    }
+}

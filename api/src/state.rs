@@ -1,0 +1,46 @@
+//! What all handlers share.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use metrics_exporter_prometheus::PrometheusHandle;
+use rossby_commands::Service;
+use rossby_schemas::time::Clock;
+
+use crate::hawk::{Hawk, PublicUrl};
+use crate::limits::{ApiLimits, Limiters};
+use crate::operator::Readiness;
+
+/// Everything that the routes need. Cheap to clone.
+#[derive(Clone)]
+pub struct Api {
+    pub(crate) service: Service,
+    pub(crate) hawk: Arc<Hawk>,
+    pub(crate) limiters: Arc<Limiters>,
+    pub(crate) readiness: Arc<dyn Readiness>,
+    pub(crate) metrics: PrometheusHandle,
+    /// How long a request may take to arrive.
+    pub(crate) request_timeout: Duration,
+}
+
+impl Api {
+    /// An API in front of a service. Requests must be signed for one of `urls`.
+    #[must_use]
+    pub fn new(
+        service: Service,
+        urls: Vec<PublicUrl>,
+        limits: ApiLimits,
+        clock: Arc<dyn Clock>,
+        readiness: Arc<dyn Readiness>,
+        metrics: PrometheusHandle,
+    ) -> Self {
+        Self {
+            service,
+            hawk: Arc::new(Hawk::new(urls, clock)),
+            limiters: Arc::new(Limiters::new(limits)),
+            readiness,
+            metrics,
+            request_timeout: limits.request_timeout,
+        }
+    }
+}

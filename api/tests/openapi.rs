@@ -1,0 +1,36 @@
+//! The API's description is checked in, so that a change of the public contract is a change that is seen.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::path::Path;
+
+#[test]
+fn the_description_is_the_one_that_is_checked_in() {
+    let now = rossby_api::openapi().to_pretty_json().unwrap() + "\n";
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("openapi.json");
+    if std::env::var_os("ROSSBY_BLESS").is_some() {
+        std::fs::write(&file, &now).unwrap();
+    }
+    let checked_in = std::fs::read_to_string(&file).unwrap_or_default();
+    assert!(checked_in == now, "api/openapi.json is not what the code says; ROSSBY_BLESS=1 rewrites it");
+}
+
+#[test]
+fn every_operation_says_its_errors_as_problem_documents() {
+    let document = serde_json::to_value(rossby_api::openapi()).unwrap();
+    assert_eq!(document["openapi"].as_str().map(|version| &version[..3]), Some("3.1"));
+    let paths = document["paths"].as_object().unwrap();
+    let mut operations = 0;
+    for (path, methods) in paths.iter().filter(|(path, _)| path.starts_with("/v1/")) {
+        for (method, operation) in methods.as_object().unwrap() {
+            operations += 1;
+            let responses = operation["responses"].as_object().unwrap();
+            let errors: Vec<_> = responses.iter().filter(|(status, _)| !status.starts_with('2')).collect();
+            assert!(errors.len() >= 3, "{method} {path}");
+            for (status, response) in errors {
+                let content = &response["content"]["application/problem+json"];
+                assert!(!content.is_null(), "{method} {path} {status}");
+            }
+        }
+    }
+    assert_eq!(operations, 11);
+}
