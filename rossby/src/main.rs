@@ -1,6 +1,9 @@
 //! Rossby's one binary.
 
 mod config;
+mod logging;
+mod serve;
+mod topics;
 
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -10,6 +13,7 @@ use anyhow::bail;
 use clap::{Parser, Subcommand};
 
 use crate::config::Overrides;
+use crate::topics::TopicsCommand;
 
 /// An end-to-end encrypted message service over a log.
 #[derive(Debug, Parser)]
@@ -21,6 +25,14 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run the server; without settings, one process with its data in a folder
+    Serve {
+        #[command(flatten)]
+        overrides: Overrides,
+    },
+    /// The log's topics
+    #[command(subcommand)]
+    Topics(TopicsCommand),
     /// Print the server's settings, with what may hold a password hidden
     Config {
         #[command(flatten)]
@@ -40,15 +52,22 @@ enum SecretsCommand {
     },
 }
 
-fn run(command: &Command) -> anyhow::Result<()> {
+fn run(command: &Command) -> anyhow::Result<ExitCode> {
     match command {
+        Command::Serve { overrides } => runtime()?.block_on(serve::run(config::load(overrides)?))?,
+        Command::Topics(command) => return runtime()?.block_on(topics::run(command)),
         Command::Config { overrides } => {
             let settings = config::load(overrides)?;
             let set_up = if settings.is_embedded() { "embedded, one process" } else { "distributed" };
-            print(&format!("# set-up: {set_up}\n{}", settings.to_toml()?))
+            print(&format!("# set-up: {set_up}\n{}", settings.to_toml()?))?;
         }
-        Command::Secrets(SecretsCommand::New { file }) => new_secrets(file),
+        Command::Secrets(SecretsCommand::New { file }) => new_secrets(file)?,
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()
 }
 
 fn new_secrets(file: &Path) -> anyhow::Result<()> {
@@ -76,7 +95,7 @@ fn print(text: &str) -> anyhow::Result<()> {
 
 fn main() -> ExitCode {
     match run(&Arguments::parse().command) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE

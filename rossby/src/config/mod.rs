@@ -7,7 +7,7 @@ mod secrets;
 mod settings;
 
 pub(crate) use secrets::load_or_create as load_secrets;
-use settings::Settings;
+pub(crate) use settings::{EmailVia, LogFormat, LogProvider, Settings, SmsVia};
 
 use std::path::{Path, PathBuf};
 

@@ -1,0 +1,162 @@
+//! The server: everything is put together here, and taken apart in order when it stops.
+
+mod background;
+mod banner;
+mod data_dir;
+mod notifiers;
+mod readiness;
+mod signals;
+pub(crate) mod storage;
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use rossby_api::{Api, ApiLimits, PublicUrl, Server, ServerConfig};
+use rossby_commands::{Service, ServiceConfig};
+use rossby_projections::{Projector, ProjectorConfig, ProjectorError, ReadModels};
+use rossby_schemas::ids::RegionNumber;
+use rossby_schemas::time::{Clock, SystemClock};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use self::background::Background;
+use self::readiness::Parts;
+use self::storage::OpenLog;
+use crate::config::Settings;
+use crate::logging;
+
+/// Runs the server until a signal stops it.
+pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
+    logging::start(&settings)?;
+    let stop = signals::stop_token()?;
+    let metrics = PrometheusBuilder::new()
+        .set_buckets(&[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0])?
+        .install_recorder()
+        .context("the metrics can't be kept")?;
+    rossby_api::describe_metrics();
+    let running = Running::start(&settings, metrics, stop.clone()).await?;
+    print_banner(&banner::text(&settings, &running.url));
+    tracing::info!(url = running.url, region = settings.region.number, "serving");
+    running.until_stopped(stop).await
+}
+
+/// A reader that has gone away is no reason to end.
+fn print_banner(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// A server at work.
+struct Running {
+    url: String,
+    log: OpenLog,
+    models: ReadModels,
+    service: Service,
+    background: Background,
+    projector: JoinHandle<Result<(), ProjectorError>>,
+    stop_projector: CancellationToken,
+    api: JoinHandle<bool>,
+}
+
+impl Running {
+    async fn start(settings: &Settings, metrics: PrometheusHandle, stop: CancellationToken) -> anyhow::Result<Self> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let region = RegionNumber(settings.region.number);
+        let log = storage::open_log(settings, Arc::clone(&clock)).await?;
+        storage::ensure_topics(&log, settings).await?;
+        let models = storage::open_read_models(settings).await?;
+        let secrets = storage::open_secrets(settings)?;
+        let sender = Arc::new(notifiers::from_settings(settings, &clock)?);
+        let server = bind(settings).await?;
+        let address = server.address()?;
+
+        let config = ProjectorConfig::single_region(region);
+        let projector = Projector::new(models.clone(), Arc::clone(&log.log), Arc::clone(&clock), config);
+        let (status, stop_projector) = (projector.status(), CancellationToken::new());
+        let projector = tokio::spawn(projector.run(stop_projector.clone()));
+
+        let config = ServiceConfig::single_region(region);
+        let service = Service::new(config, models.clone(), Arc::clone(&log.log), secrets, Arc::clone(&clock), sender);
+        let mut background = Background::new();
+        background.reconcile(service.clone());
+        background.sweep_tables(models.clone(), Arc::clone(&clock));
+        background.measure_queue(models.clone(), Arc::clone(&clock));
+        if let Some(log) = &log.embedded {
+            background.sweep_log(Arc::clone(log));
+        }
+
+        let parts = Parts { log: Arc::clone(&log.log), models: models.clone(), projector: Some(status) };
+        let urls = public_urls(settings, address)?;
+        let api = Api::new(service.clone(), urls, api_limits(settings), clock, Arc::new(parts), metrics);
+        let api = tokio::spawn(server.run(rossby_api::router(api), stop));
+        Ok(Self { url: shown_url(settings, address), log, models, service, background, projector, stop_projector, api })
+    }
+
+    /// Waits for the signal, and then ends everything in the order in which one part needs another: requests, codes on
+    /// their way, background tasks, projections, the log, the read models.
+    async fn until_stopped(mut self, stop: CancellationToken) -> anyhow::Result<()> {
+        let ended = tokio::select! {
+            () = stop.cancelled() => None,
+            ended = &mut self.projector => Some(ended),
+        };
+        stop.cancel();
+        if !self.api.await.unwrap_or(false) {
+            tracing::warn!("some requests had not ended in time");
+        }
+        self.service.finish().await;
+        self.background.stop().await;
+        self.stop_projector.cancel();
+        let ended = match ended {
+            Some(ended) => ended,
+            None => self.projector.await,
+        };
+        self.log.log.close().await;
+        self.models.close().await;
+        tracing::info!("stopped");
+        ended.context("the projector has failed")?.context("the projector has ended")
+    }
+}
+
+async fn bind(settings: &Settings) -> anyhow::Result<Server> {
+    let config = ServerConfig {
+        connections: settings.limits.connections,
+        header_timeout: Duration::from_secs(settings.limits.header_seconds),
+        shutdown_timeout: Duration::from_secs(settings.server.shutdown_seconds),
+    };
+    let listen = &settings.server.listen;
+    Server::bind(listen, config).await.with_context(|| {
+        format!("{listen} can't be listened at; is another server there? `--listen` takes another address")
+    })
+}
+
+/// The URLs under which clients reach the server: those that are set, else the address that it listens at.
+fn public_urls(settings: &Settings, address: SocketAddr) -> anyhow::Result<Vec<PublicUrl>> {
+    let set = &settings.server.public_urls;
+    let mut urls = if set.is_empty() { vec![format!("http://{address}")] } else { set.clone() };
+    if set.is_empty() && (address.ip().is_loopback() || address.ip().is_unspecified()) {
+        urls.push(format!("http://localhost:{}", address.port()));
+        urls.push(format!("http://127.0.0.1:{}", address.port()));
+    }
+    urls.iter()
+        .map(|url| url.parse().with_context(|| format!("the setting server.public_urls has {url:?}, which")))
+        .collect()
+}
+
+fn shown_url(settings: &Settings, address: SocketAddr) -> String {
+    settings.server.public_urls.first().cloned().unwrap_or_else(|| format!("http://{address}"))
+}
+
+fn api_limits(settings: &Settings) -> ApiLimits {
+    let limits = &settings.limits;
+    let at_least_one = |number: u32| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
+    ApiLimits {
+        device: (at_least_one(limits.device_per_second), at_least_one(limits.device_burst)),
+        address: (at_least_one(limits.address_per_second), at_least_one(limits.address_burst)),
+        request_timeout: Duration::from_secs(limits.request_seconds),
+    }
+}

@@ -1,0 +1,100 @@
+//! What a server keeps its data in: the log with its topics, the read models, the secrets. The two seams are chosen here.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+use rossby_crypto::keyed_hash::{MasterSecret, MasterSecrets};
+use rossby_log::providers::sqlite::{SqliteConfig, SqliteLog};
+use rossby_log::topics::{TopicReport, TopicSpec, TopicState};
+use rossby_log::{Log, TopicAdmin};
+use rossby_projections::ReadModels;
+use rossby_schemas::time::Clock;
+
+use super::data_dir;
+use crate::config::{LogProvider, Settings, load_secrets};
+
+/// The log, by what each of its users needs of it.
+pub(crate) struct OpenLog {
+    pub(crate) log: Arc<dyn Log>,
+    pub(crate) admin: Arc<dyn TopicAdmin>,
+    /// The embedded log, whose old records this process removes; Kafka does that by itself.
+    pub(super) embedded: Option<Arc<SqliteLog>>,
+}
+
+/// Opens the log that the settings name.
+///
+/// # Errors
+/// It can't be opened, or another process has the embedded one.
+pub(crate) async fn open_log(settings: &Settings, clock: Arc<dyn Clock>) -> anyhow::Result<OpenLog> {
+    match settings.log.provider {
+        LogProvider::Sqlite => {
+            data_dir::prepare(&settings.server.data_dir)?;
+            let config = SqliteConfig::new(settings.server.data_dir.join("log"));
+            let log = Arc::new(SqliteLog::open(config, clock).await.context("the log can't be opened")?);
+            Ok(OpenLog { log: log.clone(), admin: log.clone(), embedded: Some(log) })
+        }
+        LogProvider::Kafka => bail!("the Kafka provider is not part of this version; leave log.provider at \"sqlite\""),
+    }
+}
+
+/// The topics that this region writes.
+pub(crate) fn topics(settings: &Settings) -> Vec<TopicSpec> {
+    TopicSpec::local(settings.log.partitions)
+}
+
+/// Makes missing topics and corrects the settings of those that are there.
+///
+/// # Errors
+/// The log can't be asked, or a topic has another number of partitions: keys would move.
+pub(super) async fn ensure_topics(log: &OpenLog, settings: &Settings) -> anyhow::Result<()> {
+    let reports = log.admin.ensure_topics(&topics(settings)).await.context("the log's topics can't be made")?;
+    refuse_other_partitions(&reports)
+}
+
+fn refuse_other_partitions(reports: &[TopicReport]) -> anyhow::Result<()> {
+    for report in reports {
+        if let TopicState::PartitionsDiffer { has, should_have } = &report.state {
+            bail!(
+                "the topic {} has {has} partitions, and the setting log.partitions says {should_have}; set it to what the \
+                 topics were made with",
+                report.name
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Opens the read models that the settings name, and brings their tables up to date.
+///
+/// # Errors
+/// They can't be reached, or were made by a newer Rossby.
+pub(crate) async fn open_read_models(settings: &Settings) -> anyhow::Result<ReadModels> {
+    let url = match settings.read_models.url.0.as_str() {
+        "" => {
+            data_dir::prepare(&settings.server.data_dir)?;
+            format!("sqlite:{}", settings.server.data_dir.join("read-models.sqlite").display())
+        }
+        url => url.to_owned(),
+    };
+    ReadModels::open(&url, settings.read_models.max_connections).await.context("the read models can't be opened")
+}
+
+/// Reads the master secrets. The embedded set-up makes its own at its first start.
+///
+/// # Errors
+/// The file can't be read, is readable by others, or malformed.
+pub(super) fn open_secrets(settings: &Settings) -> anyhow::Result<MasterSecrets> {
+    let named = !settings.secrets.file.as_os_str().is_empty();
+    if !named && !settings.is_embedded() {
+        bail!(
+            "the setting secrets.file must name the file of master secrets that all processes share; \
+             `rossby secrets new FILE` makes one"
+        );
+    }
+    let file: PathBuf =
+        if named { settings.secrets.file.clone() } else { settings.server.data_dir.join("secrets.toml") };
+    let secrets = load_secrets(&file, !named)?;
+    let secrets = secrets.iter().map(|secret| MasterSecret::new(secret.number, &secret.key)).collect();
+    Ok(MasterSecrets::new(secrets)?)
+}
