@@ -7,6 +7,8 @@ pub mod key_record;
 pub mod keyed_hash;
 pub mod layout;
 pub mod message;
+pub mod recovery;
+pub mod safety_number;
 pub mod sealing;
 pub mod signing;
 pub mod statements;

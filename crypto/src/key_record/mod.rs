@@ -144,6 +144,30 @@ impl KeyRecord {
         Ok(statement)
     }
 
+    /// The record with those of the statements that it lacks. They must be in their order; those that it has already are
+    /// passed over.
+    ///
+    /// # Errors
+    /// [`KeyRecordError::Fork`] if the record has another statement in the place of one of them,
+    /// [`KeyRecordError::OtherBox`] if they found another box, and all errors of [`KeyRecord::append`].
+    pub fn merge(&self, statements: &[Octets]) -> Result<Self, KeyRecordError> {
+        let mut record = self.clone();
+        for octets in statements.iter().filter(|octets| !self.statements.contains(octets)) {
+            let next = record.head().version + 1;
+            let statement = parse(octets, next)?;
+            match &statement {
+                MembershipStatement::Founded(founded) => {
+                    return Err(KeyRecordError::OtherBox { found: founded.box_id() });
+                }
+                MembershipStatement::Linked(_) | MembershipStatement::Removed(_) if statement.version() < next => {
+                    return Err(KeyRecordError::Fork { version: statement.version() });
+                }
+                MembershipStatement::Linked(_) | MembershipStatement::Removed(_) => record.append(octets)?,
+            };
+        }
+        Ok(record)
+    }
+
     fn check_linked(&self, statement: &Statement<Linked>, version: u32) -> Result<Device, KeyRecordError> {
         let linked = statement.content();
         self.check_place(&linked.place, version)?;

@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use crate::key_record::{KeyRecord, MAX_MEMBERSHIP_STATEMENTS};
+use crate::key_record::{HeadRelation, KeyRecord, KeyRecordError, MAX_MEMBERSHIP_STATEMENTS};
 use crate::layout::{LayoutError, Reader, Writer, body_of_kind};
 use crate::signing::{BadSignature, SIGNATURE_OCTETS, Signature, SigningKey, VerificationKey};
 use crate::statements::MAX_STATEMENT_OCTETS;
@@ -131,11 +131,26 @@ impl SignedContent {
         &self.octets
     }
 
-    /// What the device's next message in the conversation names as the one before: SHA-256 of conversation, message id,
-    /// sequence, previous, time, kind and body. It is the same for every recipient.
+    /// What the device's next message in the conversation names as the one before: SHA-256 of sender box, sender device,
+    /// conversation, message id, sequence, previous, time, kind and body, as they stand in the signed body. It is the same
+    /// for every recipient.
     #[must_use]
     pub fn link_hash(&self) -> Sha256Digest {
         link_hash(&self.content)
+    }
+
+    /// The sender's key record, with the statements that the message brings: what [`SignedContent::verify`] needs. `known` is
+    /// what is known of the record already, if anything is; the result extends it.
+    ///
+    /// # Errors
+    /// [`KeyRecordError`] if the statements don't make a record of the sender's box, or contradict the known one.
+    pub fn sender_record(&self, known: Option<&KeyRecord>) -> Result<KeyRecord, KeyRecordError> {
+        let (sender, statements) = (self.content.sender, &self.content.statements);
+        match known {
+            Some(known) if known.box_id() != sender => Err(KeyRecordError::OtherBox { found: known.box_id() }),
+            Some(known) => known.merge(statements),
+            None => KeyRecord::verify_of(sender, statements),
+        }
     }
 
     /// Checks that the sender wrote it, by the sender's key record, which must be as new as the message.
@@ -143,7 +158,6 @@ impl SignedContent {
     /// # Errors
     /// [`ContentError`] says what doesn't fit.
     pub fn verify(&self, sender: &KeyRecord) -> Result<(), ContentError> {
-        use crate::key_record::HeadRelation;
         if sender.box_id() != self.content.sender {
             return Err(ContentError::OtherRecord);
         }
@@ -204,14 +218,19 @@ impl MessageContent {
     /// Signs with the sending device's key.
     ///
     /// # Errors
-    /// [`LayoutError::TooLong`] for a body over [`MAX_BODY_OCTETS`], [`LayoutError::Field`] for a sequence of 0.
+    /// [`LayoutError::TooLong`] for a body over [`MAX_BODY_OCTETS`] or for too many statements, [`LayoutError::Field`] for a
+    /// sequence of 0, and for a previous hash where there is no message before, or none where there is one.
     pub fn sign(self, key: &SigningKey) -> Result<SignedContent, LayoutError> {
-        if self.body.as_slice().len() > MAX_BODY_OCTETS {
-            return Err(LayoutError::TooLong { limit: MAX_BODY_OCTETS });
+        let longest = self.statements.iter().map(|statement| statement.as_slice().len()).max().unwrap_or_default();
+        let bounded = [
+            (self.body.as_slice().len(), MAX_BODY_OCTETS),
+            (self.statements.len(), MAX_MEMBERSHIP_STATEMENTS),
+            (longest, MAX_STATEMENT_OCTETS),
+        ];
+        if let Some((_, limit)) = bounded.into_iter().find(|(length, limit)| length > limit) {
+            return Err(LayoutError::TooLong { limit });
         }
-        if self.sequence == 0 {
-            return Err(LayoutError::Field("sequence"));
-        }
+        self.check_sequence()?;
         let mut writer = Writer::new();
         self.write(&mut writer);
         let (octets, signature) = key.sign_behind(KIND, &Zeroizing::new(writer.finish()));
@@ -264,10 +283,17 @@ impl MessageContent {
                 (0..count).map(statement).collect::<Result<_, _>>()?
             },
         };
-        if content.sequence == 0 || (content.sequence == 1) != content.previous.is_none() {
-            return Err(LayoutError::Field("sequence"));
-        }
+        content.check_sequence()?;
         Ok(content)
+    }
+
+    /// The first message of a device in a conversation names none before it, and every other one does.
+    const fn check_sequence(&self) -> Result<(), LayoutError> {
+        if self.sequence == 0 || (self.sequence == 1) != self.previous.is_none() {
+            Err(LayoutError::Field("sequence"))
+        } else {
+            Ok(())
+        }
     }
 }
 

@@ -6,6 +6,8 @@
 mod content;
 mod value;
 
+use std::collections::BTreeSet;
+
 pub use content::{ContentError, MAX_BODY_OCTETS, MAX_PADDED_OCTETS, MIN_PADDED_OCTETS, MessageContent, SignedContent};
 pub use value::{
     COMMITMENT_OCTETS, MAX_CIPHERTEXT_OCTETS, MAX_RECIPIENT_DEVICES, MAX_VALUE_OCTETS, MessageValue, VALUE_VERSION,
@@ -22,6 +24,7 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
+use crate::key_record::VerifiedSealingStatement;
 use crate::keyed_hash::hkdf_64;
 use crate::layout::{LayoutError, Writer};
 use crate::sealing::{self, SealedFor, SealingPublicKey, SealingSecretKey};
@@ -37,14 +40,21 @@ pub struct RecipientDevice<'a> {
     pub key: &'a SealingPublicKey,
 }
 
+impl<'a> From<&'a VerifiedSealingStatement> for RecipientDevice<'a> {
+    fn from(statement: &'a VerifiedSealingStatement) -> Self {
+        let stated = statement.content();
+        Self { device_id: stated.device_id, sealing_counter: stated.counter, key: &stated.key }
+    }
+}
+
 /// Why a message can't be sealed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SealError {
     /// The content is too long.
     #[error("the message is too long: {0}")]
     TooLong(#[from] LayoutError),
-    /// There is no device to seal to, or too many.
-    #[error("a message is sealed to between 1 and {MAX_RECIPIENT_DEVICES} devices")]
+    /// There is no device to seal to, or too many, or one of them twice.
+    #[error("a message is sealed to between 1 and {MAX_RECIPIENT_DEVICES} devices, each once")]
     Devices,
     /// A sealing key can't be sealed to.
     #[error("a device's sealing key is not valid")]
@@ -71,7 +81,8 @@ pub enum OpenError {
     OtherRecipient,
 }
 
-/// Seals a signed content for its recipient's devices. Gives the value for the queue.
+/// Seals a signed content for its recipient's devices, which [`KeyRecord::sealable`](crate::key_record::KeyRecord::sealable)
+/// tells. Gives the value for the queue.
 ///
 /// # Errors
 /// [`SealError`].
@@ -83,7 +94,8 @@ pub fn seal(
     devices: &[RecipientDevice<'_>],
 ) -> Result<Octets, SealError> {
     let (recipient, head) = (content.content().recipient, content.content().recipient_head);
-    if devices.is_empty() || devices.len() > MAX_RECIPIENT_DEVICES {
+    let distinct: BTreeSet<DeviceId> = devices.iter().map(|device| device.device_id).collect();
+    if devices.is_empty() || devices.len() > MAX_RECIPIENT_DEVICES || distinct.len() < devices.len() {
         return Err(SealError::Devices);
     }
     let padded = content.padded()?;

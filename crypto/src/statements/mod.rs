@@ -137,6 +137,16 @@ impl MembershipStatement {
         }
     }
 
+    /// The record's version once the statement is in it, as it says itself.
+    #[must_use]
+    pub const fn version(&self) -> u32 {
+        match self {
+            Self::Founded(_) => 1,
+            Self::Linked(statement) => statement.content().place.version,
+            Self::Removed(statement) => statement.content().place.version,
+        }
+    }
+
     /// SHA-256 of the statement with its signature.
     #[must_use]
     pub fn hash(&self) -> Sha256Digest {
