@@ -226,12 +226,14 @@ async fn a_damaged_partition_is_reported() {
     drop(log);
     let url = format!("sqlite:{}", folder.path().join("log.sqlite").display());
     let pool = sqlx::SqlitePool::connect(&url).await.unwrap();
-    sqlx::query("delete from records where offset = 2").execute(&pool).await.unwrap();
-    pool.close().await;
-
     let log = open(folder.path()).await;
-    let mut reader = log.read(&KEYS, 0, 0).await.unwrap();
-    let damaged = reader.next(BatchLimit::default()).await;
-    let Err(ReadError::Log(LogError::Failed(why))) = damaged else { panic!("{damaged:?}") };
-    assert!(why.contains("damaged"), "{why}");
+    // In the middle, at the reader's place, and at the end with nothing after it.
+    for (lost, from) in [(2, 0), (0, 0), (4, 4)] {
+        sqlx::query("delete from records where offset = ?").bind(lost).execute(&pool).await.unwrap();
+        let mut reader = log.read(&KEYS, 0, from).await.unwrap();
+        let damaged = conformance::within_a_minute(reader.next(BatchLimit::default())).await;
+        let Err(ReadError::Log(LogError::Failed(why))) = damaged else { panic!("{damaged:?}") };
+        assert!(why.contains("damaged") && why.contains(&format!("lost offsets {lost} to {lost}")), "{why}");
+    }
+    pool.close().await;
 }

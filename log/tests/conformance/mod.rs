@@ -46,6 +46,7 @@ macro_rules! conformance {
             positions::bounds_follow_appends_and_truncation,
             positions::outside_the_bounds_is_an_error,
             positions::truncation_is_never_skipped,
+            positions::truncation_of_everything_is_told,
             positions::offsets_are_not_used_again,
             positions::a_topic_made_anew_starts_anew,
             reading::keys_go_to_kafkas_partitions,

@@ -89,6 +89,31 @@ pub(crate) async fn truncation_is_never_skipped(fixture: &Fixture) {
     assert_eq!(again, Err(ReadError::OutOfRange { from: position, bounds }));
 }
 
+/// Nothing is left, so that nothing but the bounds can tell.
+pub(crate) async fn truncation_of_everything_is_told(fixture: &Fixture) {
+    append_all(&*fixture.log, &KEYS, 0..5).await;
+    let mut behind = fixture.log.read(&KEYS, 0, 0).await.unwrap();
+    let mut at_the_end = fixture.log.read(&KEYS, 0, 5).await.unwrap();
+    assert_eq!(read_to_end(&mut *at_the_end).await, []);
+    fixture.admin.truncate(&KEYS, 0, 5).await.unwrap();
+    // What was fetched ahead may still come.
+    let mut position = 0;
+    let told = loop {
+        match behind.next(BatchLimit::default()).await {
+            Ok(batch) if batch.records.is_empty() => break None,
+            Ok(batch) => position = batch.next_offset,
+            Err(error) => break Some(error),
+        }
+    };
+    let bounds = Bounds { start: 5, end: 5 };
+    match told {
+        None => assert_eq!(position, 5, "skipped"),
+        Some(error) => assert_eq!(error, ReadError::OutOfRange { from: position, bounds }),
+    }
+    assert_eq!(append_all(&*fixture.log, &KEYS, 5..6).await, [5]);
+    assert_eq!(read_count(&mut *at_the_end, 1).await.iter().map(number).collect::<Vec<_>>(), [5]);
+}
+
 pub(crate) async fn offsets_are_not_used_again(fixture: &Fixture) {
     append_all(&*fixture.log, &KEYS, 0..4).await;
     fixture.admin.truncate(&KEYS, 0, 4).await.unwrap();

@@ -31,7 +31,8 @@ pub(super) struct SqliteReader {
     told: bool,
 }
 
-type Row = (i64, i64, Option<Vec<u8>>, Vec<u8>, Option<Vec<u8>>);
+/// The partition's bounds, then a record's columns, all of them null when there is none.
+type Row = (i64, i64, Option<i64>, Option<i64>, Option<Vec<u8>>, Option<Vec<u8>>, Option<Vec<u8>>);
 
 impl SqliteReader {
     pub(super) fn new(readers: SqlitePool, topic: TopicName, partition: Partition, from: Offset) -> Self {
@@ -39,46 +40,43 @@ impl SqliteReader {
         Self { readers, topic, slot: partition.slot, wake, position: from, told: false }
     }
 
-    /// What is there now, without waiting.
+    /// What is there now, without waiting. The bounds and the records come from one statement, and so from one state of
+    /// the file.
     async fn fetch(&self, limit: BatchLimit) -> Result<Batch, ReadError> {
-        let records = self.records(limit).await?;
-        // Asked for after the records: what ends the batch now had nothing after it at a moment after the call began.
-        let bounds = bounds(&self.readers, self.slot).await?;
-        let bounds = bounds.ok_or_else(|| LogError::NoSuchTopic(self.topic.clone()))?;
-        let first = records.first().map_or(self.position, |record| record.offset);
-        if self.position < bounds.start && first != self.position || self.position > bounds.end {
-            return Err(ReadError::OutOfRange { from: self.position, bounds });
-        }
-        for (expected, record) in (self.position..).zip(&records) {
-            if record.offset != expected {
-                let lost = format!("{} has lost offsets {expected} to {}", self.topic, record.offset - 1);
-                return Err(damaged(lost));
-            }
-        }
-        let next_offset = self.position + records.len() as u64;
-        Ok(Batch { records, next_offset, caught_up: next_offset == bounds.end })
-    }
-
-    async fn records(&self, limit: BatchLimit) -> Result<Vec<StoredRecord>, ReadError> {
         let most = i64::try_from(limit.records.max(1)).unwrap_or(i64::MAX);
         let mut rows = sqlx::query_as::<_, Row>(
-            "select offset, appended_at, key, headers, value from records \
-             where slot = ? and offset >= ? order by offset limit ?",
+            "select start_offset, next_offset, offset, appended_at, key, headers, value from partitions \
+             left join records on records.slot = partitions.slot and records.offset >= ? \
+             where partitions.slot = ? order by records.offset limit ?",
         )
-        .bind(self.slot)
         .bind(i64::try_from(self.position).unwrap_or(i64::MAX))
+        .bind(self.slot)
         .bind(most)
         .fetch(&self.readers);
         let (mut records, mut bytes) = (Vec::new(), 0);
+        let (mut found, mut next_offset) = (None, self.position);
         while let Some(row) = rows.try_next().await.map_err(database::unavailable)? {
-            let record = stored(row)?;
+            let bounds = Bounds { start: row.0.unsigned_abs(), end: row.1.unsigned_abs() };
+            found = Some(bounds);
+            if self.position < bounds.start || self.position > bounds.end {
+                return Err(ReadError::OutOfRange { from: self.position, bounds });
+            }
+            let Some(record) = stored(row)? else { break };
+            if record.offset != next_offset {
+                return Err(damaged(format!("{} has lost offsets {next_offset} to {}", self.topic, record.offset - 1)));
+            }
             bytes += record.record.size();
             if bytes > limit.bytes && !records.is_empty() {
                 break;
             }
+            next_offset += 1;
             records.push(record);
         }
-        Ok(records)
+        let bounds = found.ok_or_else(|| LogError::NoSuchTopic(self.topic.clone()))?;
+        if records.is_empty() && next_offset < bounds.end {
+            return Err(damaged(format!("{} has lost offsets {next_offset} to {}", self.topic, bounds.end - 1)));
+        }
+        Ok(Batch { records, next_offset, caught_up: next_offset == bounds.end })
     }
 }
 
@@ -120,15 +118,17 @@ pub(super) async fn bounds(readers: &SqlitePool, slot: i64) -> Result<Option<Bou
     Ok(row.map(|(start, end)| Bounds { start: start.unsigned_abs(), end: end.unsigned_abs() }))
 }
 
-fn stored((offset, appended_at, key, headers, value): Row) -> Result<StoredRecord, ReadError> {
-    let appended_at = u64::try_from(appended_at).ok().and_then(|millis| Timestamp::from_millis(millis).ok());
-    let headers = headers::decode(headers);
+/// The record of a row, if it has one.
+fn stored((_, _, offset, appended_at, key, headers, value): Row) -> Result<Option<StoredRecord>, ReadError> {
+    let Some(offset) = offset else { return Ok(None) };
+    let appended_at = appended_at.and_then(|millis| Timestamp::from_millis(u64::try_from(millis).ok()?).ok());
+    let headers = headers.and_then(headers::decode);
     match (u64::try_from(offset), appended_at, headers) {
-        (Ok(offset), Some(appended_at), Some(headers)) => Ok(StoredRecord {
+        (Ok(offset), Some(appended_at), Some(headers)) => Ok(Some(StoredRecord {
             offset,
             appended_at,
             record: LogRecord { key: key.map(Bytes::from), headers, value: value.map(Bytes::from) },
-        }),
+        })),
         _ => Err(damaged(format!("the record at offset {offset} can't be read"))),
     }
 }
