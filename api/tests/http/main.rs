@@ -1,0 +1,12 @@
+//! The API over real connections, on a real log and real read models.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod authentication;
+mod bad_input;
+mod connections;
+mod privacy;
+mod site;
+// The verbs' own tests need more of it.
+#[allow(dead_code)]
+#[path = "../../../commands/tests/service/world.rs"]
+mod world;

@@ -1,0 +1,199 @@
+//! A server on a world, and devices that sign their requests.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use async_trait::async_trait;
+use hawk::{Credentials, DigestAlgorithm, Key, PayloadHasher, RequestBuilder};
+use metrics_exporter_prometheus::PrometheusBuilder;
+use reqwest::{Method, Response};
+use rossby_api::{Api, ApiLimits, NotReady, Readiness, Server, ServerConfig};
+use rossby_crypto::token::DeviceToken;
+use rossby_schemas::http::problem::{PROBLEM_JSON, Problem, ProblemType};
+use rossby_schemas::time::Clock as _;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::world::{Person, World};
+
+struct Ready;
+
+#[async_trait]
+impl Readiness for Ready {
+    async fn not_ready(&self) -> Vec<NotReady> {
+        Vec::new()
+    }
+}
+
+/// A server, and the world behind it.
+pub(crate) struct Site {
+    pub(crate) world: World,
+    pub(crate) port: u16,
+    pub(crate) client: reqwest::Client,
+    pub(crate) stop: CancellationToken,
+    pub(crate) served: JoinHandle<bool>,
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+fn number(number: u32) -> NonZeroU32 {
+    NonZeroU32::new(number).unwrap()
+}
+
+impl Site {
+    pub(crate) async fn new() -> Self {
+        Self::with_limits((number(1000), number(1000)), (number(1000), number(1000))).await
+    }
+
+    pub(crate) async fn with_limits(device: (NonZeroU32, NonZeroU32), address: (NonZeroU32, NonZeroU32)) -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let world = World::new().await;
+        let config = ServerConfig {
+            connections: 100,
+            header_timeout: Duration::from_millis(500),
+            shutdown_timeout: Duration::from_secs(20),
+        };
+        let server = Server::bind("127.0.0.1:0", config).await.unwrap();
+        let port = server.address().unwrap().port();
+        let limits = ApiLimits { device, address, request_timeout: Duration::from_millis(500) };
+        let urls = vec![format!("http://127.0.0.1:{port}").parse().unwrap()];
+        let metrics = PrometheusBuilder::new().build_recorder().handle();
+        let clock = world.clock.clone();
+        let api = Api::new(world.service.clone(), urls, limits, clock, Arc::new(Ready), metrics);
+        let stop = CancellationToken::new();
+        let served = tokio::spawn(server.run(rossby_api::router(api), stop.clone()));
+        let client = reqwest::Client::builder().timeout(Duration::from_secs(60)).build().unwrap();
+        Self { world, port, client, stop, served }
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.port)
+    }
+
+    /// A person who has joined over HTTP, with the device's token.
+    pub(crate) async fn person(&self, identifier: &str) -> (Person, Device) {
+        let person = Person::new(self.world.now());
+        let known = self.world.mailboxes.codes(identifier).len();
+        let registered = self.post("/v1/registrations", &person.register_request(identifier)).await;
+        let registered: rossby_schemas::http::registration::RegisterResponse = read(registered, 202).await;
+        let code = self.world.code(identifier, known).await;
+        let path = format!("/v1/registrations/{}/authorize", registered.registration_id);
+        let response = self.post(&path, &person.authorize_request(&registered, &code)).await;
+        let token = person.token(&read(response, 200).await);
+        (person, Device { token })
+    }
+
+    /// A request that nobody signs.
+    pub(crate) async fn post(&self, path: &str, body: &impl Serialize) -> Response {
+        self.client.post(self.url(path)).json(body).send().await.unwrap()
+    }
+
+    /// A request that a device signs.
+    pub(crate) async fn signed(&self, device: &Device, method: Method, path: &str, body: &[u8]) -> Response {
+        self.send(device.request(self, method, path, body)).await
+    }
+
+    pub(crate) async fn signed_json(&self, device: &Device, path: &str, body: &impl Serialize) -> Response {
+        self.signed(device, Method::POST, path, &serde_json::to_vec(body).unwrap()).await
+    }
+
+    pub(crate) async fn send(&self, request: SignedRequest) -> Response {
+        let mut builder = self.client.request(request.method, self.url(&request.path)).body(request.body);
+        if !request.media_type.is_empty() {
+            builder = builder.header("content-type", request.media_type);
+        }
+        builder.header("authorization", request.authorization).send().await.unwrap()
+    }
+}
+
+/// What an answer says, which must have this status.
+pub(crate) async fn read<T: DeserializeOwned>(response: Response, status: u16) -> T {
+    let (found, body) = (response.status(), response.bytes().await.unwrap());
+    assert_eq!(found, status, "{}", String::from_utf8_lossy(&body));
+    serde_json::from_slice(&body).unwrap()
+}
+
+/// An answer that is a problem of this kind. Gives the document.
+pub(crate) async fn problem(response: Response, kind: ProblemType) -> Problem {
+    assert_eq!(response.headers()["content-type"], PROBLEM_JSON);
+    assert!(response.headers().contains_key("x-request-id"));
+    let problem: Problem = read(response, kind.status()).await;
+    assert_eq!(problem.problem_type(), Some(kind), "{problem:?}");
+    problem
+}
+
+/// A device that signs.
+pub(crate) struct Device {
+    pub(crate) token: DeviceToken,
+}
+
+/// A signed request, which a test may spoil before it is sent.
+#[derive(Clone)]
+pub(crate) struct SignedRequest {
+    pub(crate) method: Method,
+    pub(crate) path: String,
+    pub(crate) media_type: &'static str,
+    pub(crate) body: Vec<u8>,
+    pub(crate) authorization: String,
+}
+
+/// What the header is made of, for tests that make it otherwise.
+pub(crate) struct Signing {
+    pub(crate) ts: u64,
+    pub(crate) nonce: String,
+    pub(crate) host: String,
+    pub(crate) with_hash: bool,
+    pub(crate) id: String,
+}
+
+impl Device {
+    pub(crate) fn signing(&self, site: &Site) -> Signing {
+        Signing {
+            ts: site.world.clock.now().millis() / 1000,
+            nonce: uuid::Uuid::new_v4().simple().to_string(),
+            host: "127.0.0.1".to_owned(),
+            with_hash: true,
+            id: self.token.id.to_string(),
+        }
+    }
+
+    pub(crate) fn request(&self, site: &Site, method: Method, path: &str, body: &[u8]) -> SignedRequest {
+        self.request_with(site, method, path, body, &self.signing(site))
+    }
+
+    pub(crate) fn request_with(
+        &self,
+        site: &Site,
+        method: Method,
+        path: &str,
+        body: &[u8],
+        signing: &Signing,
+    ) -> SignedRequest {
+        let media_type = if body.is_empty() { "" } else { "application/json" };
+        let hash = PayloadHasher::hash(media_type, DigestAlgorithm::Sha256, body).unwrap();
+        let mut request = RequestBuilder::new(method.as_str(), &signing.host, site.port, path);
+        if signing.with_hash {
+            request = request.hash(&hash[..]);
+        }
+        let credentials = Credentials {
+            id: signing.id.clone(),
+            key: Key::new(self.token.hawk_key.as_bytes(), DigestAlgorithm::Sha256).unwrap(),
+        };
+        let ts: SystemTime = UNIX_EPOCH + Duration::from_secs(signing.ts);
+        let header = request.request().make_header_full(&credentials, ts, signing.nonce.clone()).unwrap();
+        SignedRequest {
+            method,
+            path: path.to_owned(),
+            media_type,
+            body: body.to_vec(),
+            authorization: format!("Hawk {header}"),
+        }
+    }
+}
