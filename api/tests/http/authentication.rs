@@ -6,6 +6,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use reqwest::Method;
 use rossby_crypto::account::{AccountChange, AccountCommand};
 use rossby_schemas::http::account::{AccountCommandRequest, AccountResponse, CommandResponse};
+use rossby_schemas::http::lookup::LookupRequest;
 use rossby_schemas::http::problem::ProblemType;
 use sha2::Sha256;
 
@@ -45,6 +46,13 @@ async fn a_signed_request_is_answered_and_a_spoilt_one_is_not() {
         spoilt(&|header| header.replace("ts=\"", "ts=\"1844674407370955161")),
         spoilt(&|_| "Hawk id=\"a\", ts=\"18446744073709551615\", nonce=\"n\", mac=\"AAAA\", hash=\"AAAA\"".to_owned()),
         spoilt(&|_| "Hawk id=\"a\",ts=18446744073709551615,nonce=\"n\", mac=\"AAAA\"".to_owned()),
+        // The crate's parser takes all of these for the same attribute.
+        spoilt(&|_| "Hawk id=\"a\", ts =\"18446744073709551615\", nonce=\"n\", mac=\"AAAA\"".to_owned()),
+        spoilt(&|_| "Hawk id=\"a\", ts= \"18446744073709551615\", nonce=\"n\", mac=\"AAAA\"".to_owned()),
+        spoilt(&|_| "Hawk id=\"a\" ts=\"18446744073709551615\" nonce=\"n\" mac=\"AAAA\"".to_owned()),
+        spoilt(&|_| "Hawk id=\"a\"ts=\"18446744073709551615\"nonce=\"n\"mac=\"AAAA\"".to_owned()),
+        spoilt(&|_| "Hawk id=\"a\", ts=\"+18446744073709551615\", nonce=\"n\", mac=\"AAAA\"".to_owned()),
+        spoilt(&|_| "Hawk id=\"a,b\", ts=\"1\", ts\t=\"18446744073709551615\", nonce=\"n\", mac=\"AAAA\"".to_owned()),
         spoilt(&|header| header.replace("hash=\"", "hash=\"AAAA")),
     ] {
         refused(&site, request).await;
@@ -59,6 +67,18 @@ async fn a_signed_request_is_answered_and_a_spoilt_one_is_not() {
     let mut added = good();
     added.path = format!("{ACCOUNT}?bewit=AAAA");
     refused(&site, added).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_media_type_is_hashed_in_lower_case_and_without_its_parameters() {
+    let site = Site::new().await;
+    let (ann, device) = site.person("ann@example.org").await;
+    let body = serde_json::to_vec(&LookupRequest { identifier: None, box_id: Some(ann.box_id()) }).unwrap();
+    for media_type in ["application/json", "application/json; charset=utf-8", "Application/JSON ;charset=utf-8"] {
+        let mut request = device.request(&site, Method::POST, "/v1/lookups", &body);
+        request.media_type = media_type;
+        assert_eq!(site.send(request).await.status(), 200, "{media_type}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

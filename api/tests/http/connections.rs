@@ -8,7 +8,7 @@ use rossby_schemas::http::problem::ProblemType;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::site::{Site, problem, read};
+use crate::site::{CONNECTIONS, Site, problem, read};
 use crate::world::Person;
 
 /// Sends octets and waits until the server closes the connection. Gives what it answered.
@@ -78,6 +78,52 @@ async fn a_stopping_server_ends_what_it_accepted() {
     assert!(ended.unwrap(), "a request had not ended");
     assert_eq!(fetch.await.unwrap(), 200);
     assert!(site.client.get(site.url("/healthz")).send().await.is_err(), "it listens still");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_full_lets_others_wait_and_stops_all_the_same() {
+    let mut site = Site::new().await;
+    // A request under way on each of the connections that are allowed.
+    let head = "POST /v1/registrations HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n";
+    let mut streams = Vec::new();
+    for _ in 0..CONNECTIONS {
+        let mut stream = TcpStream::connect(("127.0.0.1", site.port)).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        streams.push(stream);
+    }
+    let waiting = site.client.get(site.url("/healthz")).send();
+    // A place is free once a body has not come in time.
+    assert_eq!(tokio::time::timeout(Duration::from_secs(30), waiting).await.unwrap().unwrap().status(), 200);
+    drop(streams);
+
+    // Waits that last longer than the test is willing to: stopping must not wait for a free place before it begins.
+    let (_, device) = site.person("ann@example.org").await;
+    let mut waits = Vec::new();
+    for _ in 0..CONNECTIONS {
+        let request = device.request(&site, Method::GET, "/v1/messages?wait=3", b"");
+        let head = format!(
+            "GET {} HTTP/1.1\r\nhost: 127.0.0.1:{}\r\nauthorization: {}\r\n\r\n",
+            request.path, site.port, request.authorization
+        );
+        let mut stream = TcpStream::connect(("127.0.0.1", site.port)).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        waits.push(stream);
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    site.stop.cancel();
+    // Whoever comes now is turned away at once, and not after a wait has ended.
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(1);
+    while TcpStream::connect(("127.0.0.1", site.port)).await.is_ok() {
+        assert!(tokio::time::Instant::now() < deadline, "it listens still");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let ended = tokio::time::timeout(Duration::from_secs(30), &mut site.served).await.unwrap();
+    assert!(ended.unwrap(), "a request had not ended");
+    for mut stream in waits {
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,7 +6,4 @@ mod bad_input;
 mod connections;
 mod privacy;
 mod site;
-// The verbs' own tests need more of it.
-#[allow(dead_code)]
-#[path = "../../../commands/tests/service/world.rs"]
 mod world;

@@ -19,6 +19,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::world::{Person, World};
 
+/// How many connections a site has at most.
+pub(crate) const CONNECTIONS: usize = 100;
+
 struct Ready;
 
 #[async_trait]
@@ -56,7 +59,7 @@ impl Site {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let world = World::new().await;
         let config = ServerConfig {
-            connections: 100,
+            connections: CONNECTIONS,
             header_timeout: Duration::from_millis(500),
             shutdown_timeout: Duration::from_secs(20),
         };
