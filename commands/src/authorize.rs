@@ -89,7 +89,7 @@ impl Service {
         self.verify_identifier(&running, &registration).await?;
         let founding = founding(&registration);
         self.found_box(&running, registration.box_id, &founding).await?;
-        self.token(&record, &registration).await
+        self.token(&record, &registration).await.map_err(|error| running.half_done(error))
     }
 
     async fn guess(&self, running: &Running, registration: &Registration, code: &Code) -> Result<(), CommandError> {
@@ -98,7 +98,8 @@ impl Service {
         let load = || self.registration_state(&stream.name, registration.id);
         let decide = |state: &RegistrationState| decide_guess(state, secret, code, self.now(), &self.config.limits);
         self.executor.step(running, &stream, 0, WhenSuperseded::DecideAgain, load, decide).await?;
-        let now = self.models.registration(registration.id).await?.ok_or(Refusal::NoSuchRegistration)?;
+        let now = self.models.registration(registration.id).await.map_err(|error| running.half_done(error.into()))?;
+        let now = now.ok_or(Refusal::NoSuchRegistration)?;
         let matches_one = now.codes.iter().any(|issued| is_right(secret, &now, issued.number, code));
         if now.right_command.is_some() && matches_one {
             return Ok(());

@@ -51,6 +51,11 @@ impl SentCodes {
     fn is_first(&self, id: RegistrationId, number: u32) -> bool {
         self.0.entry((id, number)).or_insert(()).is_fresh()
     }
+
+    /// It did not go out after all: the next repetition sends it.
+    fn forget(&self, id: RegistrationId, number: u32) {
+        self.0.invalidate(&(id, number));
+    }
 }
 
 /// A registration with what its identifier has used up of the day.
@@ -119,7 +124,7 @@ impl Service {
         let running = self.executor.begin(identity).await?;
         let stream = Stream::registrations(hash, registration.stream);
         self.issue(&running, &stream, id, 0, None).await?;
-        self.send_last_code(&identifier, id).await
+        self.send_last_code(&identifier, id).await.map_err(|error| running.half_done(error))
     }
 
     /// One step of a command: issues a code; the next one if no number is given.
@@ -151,9 +156,10 @@ impl Service {
         let last = registration.codes.last().copied().ok_or(Refusal::NoSuchRegistration)?;
         if last.expires_at > self.now() && self.sent.is_first(id, last.number) {
             let code = self.secret(registration.secret_number)?.code(id, registration.device_id, last.number);
-            let (sender, identifier) = (Arc::clone(&self.sender), identifier.clone());
+            let (sender, sent, identifier) = (Arc::clone(&self.sender), self.sent.clone(), identifier.clone());
             self.sending.spawn(async move {
                 if let Err(error) = sender.send(&identifier, &code, last.expires_at).await {
+                    sent.forget(id, last.number);
                     tracing::error!(registration.id = %id, %error, "a code could not be sent");
                 }
             });

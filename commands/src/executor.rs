@@ -5,6 +5,7 @@
 //! is loaded first. A newer state only means that the event is superseded, and the command decided again.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use moka::sync::Cache;
@@ -73,6 +74,28 @@ pub(crate) const fn responsible(topic: Topic) -> &'static [Projection] {
 pub(crate) struct Running {
     pub(crate) identity: CommandIdentity,
     deadline: Instant,
+    /// Whether a step of it took effect: from then on nobody may be told that nothing was changed.
+    changed: AtomicBool,
+}
+
+impl Running {
+    fn new(identity: CommandIdentity, patience: Duration) -> Self {
+        Self { identity, deadline: Instant::now() + patience, changed: AtomicBool::new(false) }
+    }
+
+    fn has_changed(&self) -> bool {
+        self.changed.load(Ordering::Relaxed)
+    }
+
+    /// What a failure means for a command of which a step may have taken effect: it is half-done, and repeating it goes on.
+    pub(crate) fn half_done(&self, error: CommandError) -> CommandError {
+        match error {
+            CommandError::Unavailable(reason) if self.has_changed() => {
+                CommandError::OutcomeUnknown { status: None, reason }
+            }
+            other => other,
+        }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -97,9 +120,14 @@ impl Executor {
     /// # Errors
     /// [`Refusal::IdReused`] when its id was used with another body.
     pub(crate) async fn begin(&self, identity: CommandIdentity) -> Result<Running, CommandError> {
-        let running = Running { identity, deadline: Instant::now() + self.patience };
+        let running = self.resume(identity);
         self.known(&running).await?;
         Ok(running)
+    }
+
+    /// Goes on with a command that was begun, and checked, before.
+    pub(crate) fn resume(&self, identity: CommandIdentity) -> Running {
+        Running::new(identity, self.patience)
     }
 
     /// Where this process left a command whose outcome it could not tell.
@@ -111,7 +139,7 @@ impl Executor {
     async fn known(&self, running: &Running) -> Result<Vec<rossby_projections::CommandEvent>, CommandError> {
         let events = self.models.command(running.identity.id).await?;
         if events.iter().any(|event| event.command_hash != running.identity.hash) {
-            return Err(Refusal::IdReused { field: "/command_id".to_owned() }.into());
+            return Err(id_reused());
         }
         Ok(events)
     }
@@ -124,24 +152,46 @@ impl Executor {
         Ok(events.into_iter().next().map(|event| event.stream))
     }
 
-    /// Whether a step of the command was admitted, and which version its stream has after it.
+    /// Whether a step of the command was admitted, and which version its stream has after it. The same step of another
+    /// body has the same event id, and only one of the two is ever admitted.
     async fn admitted(&self, running: &Running, stream: &Stream, step: u32) -> Result<Option<u64>, CommandError> {
-        let events = self.known(running).await?;
-        let mine = events.into_iter().find(|event| {
-            event.topic == stream.topic
-                && event.stream == stream.name
-                && event.step == step
-                && event.status == EventStatus::Admitted
-        });
-        Ok(mine.map(|event| event.expected_version + 1))
+        let mine = stream.event_id(running.identity.id, step);
+        let events = self.models.command(running.identity.id).await?;
+        match events.iter().find(|event| event.event_id == mine && event.status == EventStatus::Admitted) {
+            Some(event) if event.command_hash != running.identity.hash => Err(id_reused()),
+            event => Ok(event.map(|event| event.expected_version + 1)),
+        }
     }
 
     /// Takes one step of a command: at most one event on one stream.
     ///
     /// # Errors
     /// What `load` and `decide` answer, [`Refusal::VersionConflict`] for signed commands that come too late,
-    /// [`CommandError::Unavailable`] when nothing was appended, [`CommandError::OutcomeUnknown`] when that is not known.
+    /// [`CommandError::Unavailable`] when nothing of the command was appended, [`CommandError::OutcomeUnknown`] when it is
+    /// half-done or that is not known.
     pub(crate) async fn step<S, Load, Fut>(
+        &self,
+        running: &Running,
+        stream: &Stream,
+        step: u32,
+        when_superseded: WhenSuperseded,
+        load: Load,
+        decide: impl Fn(&S) -> Result<Decision, Refusal> + Send + Sync,
+    ) -> Result<Done, CommandError>
+    where
+        S: Send + Sync,
+        Load: Fn() -> Fut + Send + Sync,
+        Fut: Future<Output = Result<Loaded<S>, CommandError>> + Send,
+    {
+        let done = self.try_step(running, stream, step, when_superseded, load, decide).await;
+        let done = done.map_err(|error| running.half_done(error))?;
+        if done.event.is_some() {
+            running.changed.store(true, Ordering::Relaxed);
+        }
+        Ok(done)
+    }
+
+    async fn try_step<S, Load, Fut>(
         &self,
         running: &Running,
         stream: &Stream,
@@ -168,6 +218,9 @@ impl Executor {
             let expected = loaded.version;
             let mine = match self.appender.control(stream, &running.identity, step, expected, &event).await {
                 Ok(event_id) => event_id,
+                Err(AppendError::Refused(error)) if running.has_changed() => {
+                    return Err(self.unknown(running, stream, step, expected, error.to_string()));
+                }
                 Err(AppendError::Refused(error)) => return Err(CommandError::Unavailable(error.to_string())),
                 Err(AppendError::TooLarge { limit, .. }) => {
                     return Err(Refusal::TooLarge { field: String::new(), limit }.into());
@@ -178,6 +231,9 @@ impl Executor {
             let unknown = |reason: String| self.unknown(running, stream, step, expected, reason);
             let taken = self.models.taken(responsible(stream.topic)[0], stream.topic, &stream.name, expected).await;
             match taken.map_err(|error| unknown(error.to_string()))? {
+                Some(taken) if taken.event_id == mine && taken.command_hash != running.identity.hash => {
+                    return Err(id_reused());
+                }
                 Some(taken) if taken.event_id == mine => {
                     return Ok(Done { version: expected + 1, event: Some(mine) });
                 }
@@ -215,4 +271,8 @@ impl Executor {
         self.unsettled.insert(command, place);
         CommandError::OutcomeUnknown { status: Some((command, token)), reason }
     }
+}
+
+fn id_reused() -> CommandError {
+    Refusal::IdReused { field: "/command_id".to_owned() }.into()
 }

@@ -48,7 +48,7 @@ impl Service {
     /// Founds the boxes of identifiers whose authorize ended half-way. Gives how many. For a loop in the background.
     ///
     /// # Errors
-    /// As any command; what was left is met again.
+    /// The log or the read models can't be reached; what was left is met again. One that is refused does not stop the others.
     pub async fn reconcile(&self) -> Result<u64, CommandError> {
         let mut founded = 0;
         for (hash, state) in self.models.unfounded_identifiers(BATCH).await? {
@@ -58,8 +58,15 @@ impl Service {
             let events = self.models.command(owner.verified_by).await?;
             let Some(event) = events.iter().find(|event| event.topic == Topic::Identifiers) else { continue };
             let identity = CommandIdentity { id: owner.verified_by, hash: event.command_hash };
-            let running = self.executor.begin(identity).await?;
-            self.found_box(&running, owner.box_id, &founding).await?;
+            let running = self.executor.resume(identity);
+            match self.found_box(&running, owner.box_id, &founding).await {
+                Ok(()) => {}
+                Err(error @ (CommandError::Unavailable(_) | CommandError::OutcomeUnknown { .. })) => return Err(error),
+                Err(error) => {
+                    tracing::error!(box.id = %owner.box_id, %error, "a half-done registration can't be finished");
+                    continue;
+                }
+            }
             tracing::info!(identifier.slot = hash.slot(), box.id = %owner.box_id, "finished a half-done registration");
             founded += 1;
         }

@@ -23,6 +23,7 @@ mod register;
 mod request_key;
 mod send_message;
 mod service;
+mod standing;
 mod statement;
 mod status_token;
 mod token;

@@ -87,6 +87,6 @@ impl Service {
         let decide = |state: &RegistrationState| decide(state, &asked, self.now(), &self.config.limits);
         self.executor.step(&running, &stream, 0, WhenSuperseded::DecideAgain, load, decide).await?;
         self.issue(&running, &stream, id, 1, Some(1)).await?;
-        self.send_last_code(&identifier, id).await
+        self.send_last_code(&identifier, id).await.map_err(|error| running.half_done(error))
     }
 }

@@ -39,14 +39,17 @@ impl Service {
             (None, Some(box_id)) => Some(box_id),
             _ => return Err(Refusal::invalid("", "must have exactly one of identifier and box_id").into()),
         };
-        // The same queries for a box that isn't there: the answer takes the same time. The nil box is nobody's.
+        // The same query for a box that isn't there. The nil box is nobody's.
         let box_id = asked.unwrap_or(BoxId::from_bytes([0; 16]));
-        let relation = self.relation(caller, box_id).await?;
+        // Who may not find it gets no further, whatever the reason: the answer takes the same work.
+        if !self.relation(caller, box_id).await?.may_find() {
+            return Err(Refusal::NoSuchRecipient.into());
+        }
         let record = self.models.key_record(box_id).await?;
         let Profile { blob, .. } = self.models.profile(box_id).await?;
         match record.as_ref().and_then(document) {
-            Some(key_record) if relation.may_find() => Ok(LookupResponse { box_id, key_record, profile: blob }),
-            _ => Err(Refusal::NoSuchRecipient.into()),
+            Some(key_record) => Ok(LookupResponse { box_id, key_record, profile: blob }),
+            None => Err(Refusal::NoSuchRecipient.into()),
         }
     }
 

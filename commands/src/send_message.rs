@@ -1,16 +1,16 @@
 //! Send message: to one or many boxes, each standing by itself. Checked in this order: permission, an id that was accepted
 //! already, the head and the devices.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::time::Duration;
 
-use rossby_crypto::key_record::{HeadRelation, KeyRecord, VerifiedSealingStatement};
 use rossby_crypto::message::{MessageValue, content_hash};
 use rossby_log::AppendError;
-use rossby_projections::{AcceptedMessage, Projection, StoredKeyRecord};
+use rossby_projections::{AcceptedMessage, Projection};
 use rossby_schemas::events::Event;
 use rossby_schemas::events::inbox::MessageEnqueuedV1;
 use rossby_schemas::http::messages::{MAX_SENT, OutgoingMessage, SendOutcome, SendRequest, SendResponse, SendResult};
-use rossby_schemas::ids::{BoxId, CommandId, DeviceId, EventId};
+use rossby_schemas::ids::{BoxId, CommandId, EventId};
 use rossby_schemas::time::Timestamp;
 use rossby_schemas::topic::{MESSAGE_LIFETIME, Topic};
 use tokio::task::JoinSet;
@@ -19,68 +19,15 @@ use tokio::time::Instant;
 use crate::error::{CommandError, Refusal};
 use crate::position::Position;
 use crate::service::Service;
+use crate::standing::{Standing, standing};
 use crate::token::Caller;
 
-/// Whether a value may be sent to a box whose record is this.
-#[derive(Debug)]
-enum Standing {
-    /// It is sealed to the devices of the current head.
-    Current,
-    /// The head is older, or the devices or their keys are others: seal it anew.
-    Stale(SendOutcome),
-    /// The head, or a sealing key, is one that hasn't arrived here yet.
-    Ahead,
-    /// The record can't be read: a defect, or a closed box.
-    None,
-}
-
-/// Compares what a value says with the record.
-fn standing(value: &MessageValue, stored: &StoredKeyRecord, caller: Caller, now: Timestamp) -> Standing {
-    let Ok(record) = KeyRecord::verify(&stored.statements) else { return Standing::None };
-    let sealing: Vec<VerifiedSealingStatement> =
-        stored.sealing_statements.iter().filter_map(|octets| record.verify_sealing(octets, None).ok()).collect();
-    let stale = || {
-        let since = record.statements_since(value.recipient_head).unwrap_or_else(|| record.statements());
-        Standing::Stale(SendOutcome::Stale {
-            head: record.head(),
-            statements: since.to_vec(),
-            sealing_statements: stored.sealing_statements.clone(),
-        })
-    };
-    match record.relation(value.recipient_head) {
-        HeadRelation::Ahead => return Standing::Ahead,
-        HeadRelation::Older | HeadRelation::Fork => return stale(),
-        HeadRelation::Same => {}
-    }
-    let except = (record.box_id() == caller.box_id).then_some(caller.device_id);
-    let due: BTreeMap<DeviceId, u64> = record
-        .sealable(&sealing, except, now)
-        .devices
-        .iter()
-        .map(|statement| (statement.content().device_id, statement.content().counter))
-        .collect();
-    let stated: BTreeMap<DeviceId, u64> =
-        value.wraps.iter().map(|wrap| (wrap.device_id, wrap.sealing_counter)).collect();
-    let is_ahead = stated.iter().any(|(device, counter)| due.get(device).is_some_and(|known| counter > known));
-    if stated == due {
-        Standing::Current
-    } else if is_ahead {
-        Standing::Ahead
-    } else {
-        stale()
-    }
-}
-
 /// Refuses what no answer for each recipient could say: the whole request changes nothing.
-fn check_request(
-    request: &SendRequest,
-    now: Timestamp,
-    skew: std::time::Duration,
-) -> Result<Vec<MessageValue>, Refusal> {
+fn check_request(request: &SendRequest, now: Timestamp, skew: Duration) -> Result<Vec<MessageValue>, Refusal> {
     if request.messages.is_empty() || request.messages.len() > MAX_SENT {
         return Err(Refusal::invalid("/messages", format!("must have between 1 and {MAX_SENT} messages")));
     }
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = BTreeSet::new();
     let mut values = Vec::with_capacity(request.messages.len());
     for (index, message) in request.messages.iter().enumerate() {
         let field = |name| format!("/messages/{index}/{name}");
@@ -99,6 +46,44 @@ fn check_request(
     Ok(values)
 }
 
+/// Runs futures side by side, and gives what they came to in their order; none for one that panicked.
+async fn all<T: Send + 'static>(
+    futures: impl ExactSizeIterator<Item = impl Future<Output = T> + Send + 'static>,
+) -> Vec<Option<T>> {
+    let mut results: Vec<Option<T>> = Vec::new();
+    results.resize_with(futures.len(), || None);
+    let mut running = JoinSet::new();
+    for (index, future) in futures.enumerate() {
+        running.spawn(async move { (index, future.await) });
+    }
+    while let Some(ended) = running.join_next().await {
+        if let Ok((index, result)) = ended
+            && let Some(slot) = results.get_mut(index)
+        {
+            *slot = Some(result);
+        }
+    }
+    results
+}
+
+/// The answer for a recipient whose message could not be accepted.
+fn failed(error: &CommandError) -> SendOutcome {
+    match error {
+        CommandError::Refused(_) | CommandError::NoSuchCommand => SendOutcome::NoSuchRecipient,
+        CommandError::OutcomeUnknown { .. } => SendOutcome::OutcomeUnknown,
+        CommandError::Unavailable(_) | CommandError::Internal(_) => {
+            tracing::warn!(%error, "a message could not be accepted");
+            SendOutcome::Unavailable
+        }
+    }
+}
+
+fn as_before(before: &AcceptedMessage) -> SendOutcome {
+    let position =
+        Position { region: before.region, topic: Topic::Inbox, partition: before.partition, offset: before.offset };
+    SendOutcome::Accepted { accepted_at: before.accepted_at, position: position.token() }
+}
+
 impl Service {
     /// Sends messages. Each is accepted or not by itself; repeating the request gives the same answers.
     ///
@@ -107,71 +92,68 @@ impl Service {
     /// value. Nothing was sent then.
     pub async fn send_message(&self, caller: Caller, request: &SendRequest) -> Result<SendResponse, CommandError> {
         let values = check_request(request, self.now(), self.config.limits.clock_skew)?;
-        for (index, message) in request.messages.iter().enumerate() {
-            self.check_id(caller, index, message).await?;
-        }
-        let mut sending = JoinSet::new();
-        for (index, (message, value)) in request.messages.iter().cloned().zip(values).enumerate() {
+        // All are looked at before any is sent: an id that was used otherwise refuses the whole.
+        let looking = request.messages.iter().cloned().map(|message| {
             let service = self.clone();
-            sending.spawn(async move { (index, service.send_one(caller, &message, &value).await) });
+            async move { service.known_outcome(caller, &message).await }
+        });
+        let mut sending = Vec::new();
+        for (index, known) in all(looking).await.into_iter().enumerate() {
+            let known = match known {
+                Some(Ok(known)) => known,
+                Some(Err(CommandError::Refused(Refusal::IdReused { .. }))) => {
+                    return Err(Refusal::IdReused { field: format!("/messages/{index}/outer_id") }.into());
+                }
+                Some(Err(error)) => Some(failed(&error)),
+                // The task has failed before anything was sent.
+                None => Some(SendOutcome::Unavailable),
+            };
+            sending.push(known);
         }
-        let mut results: Vec<SendResult> = request
-            .messages
-            .iter()
-            .map(|message| SendResult {
-                recipient: message.recipient,
-                outer_id: message.outer_id,
-                outcome: SendOutcome::OutcomeUnknown,
-            })
-            .collect();
-        while let Some(sent) = sending.join_next().await {
+        let sending = request.messages.iter().cloned().zip(values).zip(sending).map(|((message, value), known)| {
+            let service = self.clone();
+            async move {
+                match known {
+                    Some(outcome) => outcome,
+                    None => service.send_one(caller, &message, &value).await.unwrap_or_else(|error| failed(&error)),
+                }
+            }
+        });
+        let outcomes = all(sending).await;
+        let results = request.messages.iter().zip(outcomes).map(|(message, outcome)| SendResult {
+            recipient: message.recipient,
+            outer_id: message.outer_id,
             // A task that has failed leaves its outcome unknown, which is what it is.
-            if let Ok((index, outcome)) = sent
-                && let Some(result) = results.get_mut(index)
-            {
-                result.outcome = outcome;
-            }
-        }
-        Ok(SendResponse { results })
+            outcome: outcome.unwrap_or(SendOutcome::OutcomeUnknown),
+        });
+        Ok(SendResponse { results: results.collect() })
     }
 
-    /// Refuses an id that was accepted with another value, if the caller may know of it at all.
-    async fn check_id(&self, caller: Caller, index: usize, message: &OutgoingMessage) -> Result<(), CommandError> {
-        let accepted = self.models.accepted(message.recipient, message.outer_id).await?;
+    /// What becomes of a message that its recipient doesn't let in, or that was accepted before; none for all others.
+    async fn known_outcome(
+        &self,
+        caller: Caller,
+        message: &OutgoingMessage,
+    ) -> Result<Option<SendOutcome>, CommandError> {
+        // First, and for all the same: who is not let in learns nothing more.
+        if !self.relation(caller, message.recipient).await?.may_write() {
+            return Ok(Some(SendOutcome::NoSuchRecipient));
+        }
         let hash = content_hash(&message.value);
-        let is_reused = !accepted.is_empty() && accepted.iter().all(|other| other.content_hash != hash);
-        if is_reused && self.relation(caller, message.recipient).await?.may_write() {
-            return Err(Refusal::IdReused { field: format!("/messages/{index}/outer_id") }.into());
-        }
-        Ok(())
-    }
-
-    async fn send_one(&self, caller: Caller, message: &OutgoingMessage, value: &MessageValue) -> SendOutcome {
-        match self.try_send(caller, message, value).await {
-            Ok(outcome) => outcome,
-            Err(CommandError::Refused(_) | CommandError::NoSuchCommand) => SendOutcome::NoSuchRecipient,
-            Err(CommandError::OutcomeUnknown { .. }) => SendOutcome::OutcomeUnknown,
-            Err(error @ (CommandError::Unavailable(_) | CommandError::Internal(_))) => {
-                tracing::warn!(%error, "a message could not be accepted");
-                SendOutcome::Unavailable
-            }
+        let accepted = self.models.accepted(message.recipient, message.outer_id).await?;
+        match accepted.iter().find(|other| other.content_hash == hash) {
+            Some(before) => Ok(Some(as_before(before))),
+            None if accepted.is_empty() => Ok(None),
+            None => Err(Refusal::IdReused { field: String::new() }.into()),
         }
     }
 
-    async fn try_send(
+    async fn send_one(
         &self,
         caller: Caller,
         message: &OutgoingMessage,
         value: &MessageValue,
     ) -> Result<SendOutcome, CommandError> {
-        if !self.relation(caller, message.recipient).await?.may_write() {
-            return Ok(SendOutcome::NoSuchRecipient);
-        }
-        let hash = content_hash(&message.value);
-        let accepted = self.models.accepted(message.recipient, message.outer_id).await?;
-        if let Some(before) = accepted.iter().find(|other| other.content_hash == hash) {
-            return Ok(self.as_before(before));
-        }
         match self.settled_standing(caller, message.recipient, value).await? {
             Standing::Current => {}
             Standing::Stale(outcome) => return Ok(outcome),
@@ -179,6 +161,7 @@ impl Service {
             Standing::None => return Ok(SendOutcome::NoSuchRecipient),
         }
         // The same message is the same event, however often and wherever it is sent.
+        let hash = content_hash(&message.value);
         let (outer, digest) = (CommandId::from_bytes(*message.outer_id.as_bytes()), hash.as_slice());
         let step = digest.first_chunk::<4>().map_or(0, |octets| u32::from_be_bytes(*octets));
         let id = EventId::derive(Topic::Inbox, &message.recipient.to_string(), outer, step);
@@ -194,12 +177,6 @@ impl Service {
             Err(AppendError::TooLarge { limit, .. }) => Err(Refusal::TooLarge { field: String::new(), limit }.into()),
             Err(AppendError::Unknown(_)) => Ok(SendOutcome::OutcomeUnknown),
         }
-    }
-
-    fn as_before(&self, before: &AcceptedMessage) -> SendOutcome {
-        let position =
-            Position { region: before.region, topic: Topic::Inbox, partition: before.partition, offset: before.offset };
-        SendOutcome::Accepted { accepted_at: before.accepted_at, position: position.token() }
     }
 
     /// Where the value stands, once this region's record is as new as the sender's, or time is up.

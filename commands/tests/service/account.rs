@@ -13,7 +13,12 @@ use crate::world::{Person, World, command, refusal};
 const ANN: &str = "ann@example.org";
 const BEN: &str = "ben@example.org";
 
-fn signed(person: &Person, expected_version: u64, change: AccountChange, world: &World) -> AccountCommandRequest {
+pub(crate) fn signed(
+    person: &Person,
+    expected_version: u64,
+    change: AccountChange,
+    world: &World,
+) -> AccountCommandRequest {
     let account_command = AccountCommand {
         command_id: command(),
         box_id: person.box_id(),
@@ -26,7 +31,7 @@ fn signed(person: &Person, expected_version: u64, change: AccountChange, world: 
     AccountCommandRequest { command: signed.command, signature: signed.signature }
 }
 
-async fn change(world: &World, person: &Person, version: u64, change: AccountChange) -> CommandResponse {
+pub(crate) async fn change(world: &World, person: &Person, version: u64, change: AccountChange) -> CommandResponse {
     let request = signed(person, version, change, world);
     world.service.account_command(person.caller(), &request).await.unwrap()
 }

@@ -2,7 +2,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod account;
+mod limits;
 mod messages;
 mod outcomes;
 mod registration;
+mod restart;
+#[path = "setting_sqlite.rs"]
+mod setting;
 mod world;

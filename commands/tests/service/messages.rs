@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use rossby_commands::{CommandError, Fetch, Refusal};
+use rossby_commands::{CommandError, Fetch, Refusal, Timeouts};
+use rossby_crypto::account::AccountChange;
+use rossby_crypto::keyed_hash::MasterSecret;
 use rossby_crypto::message::{SealedMessage, open};
 use rossby_schemas::encoding::FixedOctets;
 use rossby_schemas::http::lookup::LookupRequest;
@@ -11,6 +13,7 @@ use rossby_schemas::ids::OuterId;
 use rossby_schemas::topic::Topic;
 use uuid::Uuid;
 
+use crate::account::change;
 use crate::world::{DAY, Fault, Person, World, refusal};
 
 const ANN: &str = "ann@example.org";
@@ -191,6 +194,7 @@ async fn while_the_log_is_away_writes_end_at_once_and_reads_go_on() {
     for topic in Topic::ALL {
         world.log.set(topic, Some(Fault::Refused));
     }
+    let began = std::time::Instant::now();
     let second = ann.message(&ben, "second", 1, world.now());
     assert_eq!(send(&world, &ann, &second).await, SendOutcome::Unavailable);
     let refused = Person::new(world.now()).register(&world.service, "new@example.org").await;
@@ -200,6 +204,7 @@ async fn while_the_log_is_away_writes_end_at_once_and_reads_go_on() {
     let confirm = ConfirmRequest { handles: vec![fetched.messages[0].handle.clone()] };
     let refused = world.service.confirm_messages(ben.caller(), &confirm).await;
     assert!(matches!(refused, Err(CommandError::Unavailable(_))), "{refused:?}");
+    assert!(began.elapsed() < Duration::from_secs(5), "nobody waits for a log that is away");
     // Sent before: still the same answer.
     assert_eq!(send(&world, &ann, &first).await, outcome);
 
@@ -214,4 +219,107 @@ async fn while_the_log_is_away_writes_end_at_once_and_reads_go_on() {
     let outcome = send(&world, &ann, &third).await;
     let fetched = world.service.fetch_messages(ben.caller(), seen(&outcome)).await.unwrap();
     assert_eq!(fetched.messages.iter().filter(|m| m.outer_id == third.outer_id).count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_recipient_has_its_own_answer_and_a_reused_id_refuses_the_whole() {
+    let world = World::new().await;
+    let (ann, ben, cid) = (world.person(ANN).await, world.person(BEN).await, world.person("cid@example.org").await);
+    let stranger = Person::new(world.now());
+    let request = rossby_schemas::http::account::StatementRequest {
+        command_id: crate::world::command(),
+        statement: cid.sealing(2, world.now()),
+    };
+    world.service.statement(cid.caller(), &request).await.unwrap();
+    let people = [&ben, &stranger, &cid];
+    let messages: Vec<_> = people.iter().map(|to| ann.message(to, "hello", 1, world.now())).collect();
+    let request = SendRequest { messages: messages.clone() };
+    let sent = world.service.send_message(ann.caller(), &request).await.unwrap();
+    for (result, message) in sent.results.iter().zip(&messages) {
+        assert_eq!((result.recipient, result.outer_id), (message.recipient, message.outer_id));
+    }
+    let outcomes: Vec<_> = sent.results.iter().map(|result| &result.outcome).collect();
+    let [first, SendOutcome::NoSuchRecipient, SendOutcome::Stale { .. }] = outcomes[..] else { panic!("{outcomes:?}") };
+    world.service.fetch_messages(ben.caller(), seen(first)).await.unwrap();
+
+    let fresh = ann.message(&cid, "hello", 2, world.now());
+    let reused = OutgoingMessage { outer_id: messages[0].outer_id, ..ann.message(&ben, "other", 1, world.now()) };
+    let request = SendRequest { messages: vec![fresh.clone(), reused] };
+    let refused = refusal(world.service.send_message(ann.caller(), &request).await);
+    assert_eq!(refused, Refusal::IdReused { field: "/messages/1/outer_id".to_owned() });
+    // The good one of the two was not sent either: nothing of it stands in the log, so that it is taken as new.
+    assert_eq!(world.models.queue_depth(world.now()).await.unwrap(), 1);
+    // The same id in another box's queue is another message.
+    let same_id = OutgoingMessage { outer_id: messages[0].outer_id, ..fresh };
+    assert!(matches!(send(&world, &ann, &same_id).await, SendOutcome::Accepted { .. }));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_not_let_in_learns_nothing_of_what_was_sent_before() {
+    let world = World::new().await;
+    let (ann, ben) = (world.person(ANN).await, world.person(BEN).await);
+    let message = ann.message(&ben, "hello", 1, world.now());
+    let outcome = send(&world, &ann, &message).await;
+    world.service.fetch_messages(ben.caller(), seen(&outcome)).await.unwrap();
+    let tag = MasterSecret::new(1, &[7; 32]).acl_key(ben.box_id()).tag(ann.box_id());
+    change(&world, &ben, 0, AccountChange::Block(tag)).await;
+    // Neither the answer of before, nor that the id was used, nor what is stale.
+    let reused = OutgoingMessage { outer_id: message.outer_id, ..ann.message(&ben, "other", 1, world.now()) };
+    let stale = ann.message(&ben, "stale", 9, world.now());
+    for message in [&message, &reused, &stale] {
+        assert_eq!(send(&world, &ann, message).await, SendOutcome::NoSuchRecipient);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_newer_key_than_this_region_knows_is_waited_for() {
+    let world = World::new().await;
+    let (ann, ben) = (world.person(ANN).await, world.person(BEN).await);
+    let service = world.process(Timeouts { newer_head: Duration::from_secs(60), ..Timeouts::default() });
+    let message = one(&ann.message(&ben, "hello", 2, world.now()));
+    let request = rossby_schemas::http::account::StatementRequest {
+        command_id: crate::world::command(),
+        statement: ben.sealing(2, world.now()),
+    };
+    // Whichever comes first.
+    let (sent, stated) =
+        tokio::join!(service.send_message(ann.caller(), &message), world.service.statement(ben.caller(), &request));
+    stated.unwrap();
+    let outcome = &sent.unwrap().results[0].outcome;
+    assert!(matches!(outcome, SendOutcome::Accepted { .. }), "{outcome:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_messages_come_in_parts_and_each_once() {
+    let world = World::new().await;
+    let (ann, ben) = (world.person(ANN).await, world.person(BEN).await);
+    let messages: Vec<_> = (0..25).map(|n| ann.message(&ben, &n.to_string(), 1, world.now())).collect();
+    let sent = world.service.send_message(ann.caller(), &SendRequest { messages: messages.clone() }).await.unwrap();
+    for result in &sent.results {
+        world.service.fetch_messages(ben.caller(), seen(&result.outcome)).await.unwrap();
+    }
+    let mut got = std::collections::BTreeSet::new();
+    loop {
+        let fetch = Fetch { limit: Some(10), ..Fetch::default() };
+        let fetched = world.service.fetch_messages(ben.caller(), fetch).await.unwrap();
+        if fetched.messages.is_empty() {
+            break;
+        }
+        let left = 25 - got.len();
+        assert_eq!((fetched.messages.len(), fetched.more), (left.min(10), left > 10));
+        let handles = fetched.messages.iter().map(|message| message.handle.clone()).collect();
+        for message in &fetched.messages {
+            assert!(got.insert(message.outer_id));
+        }
+        let confirmed = world.service.confirm_messages(ben.caller(), &ConfirmRequest { handles }).await.unwrap();
+        let fetch = Fetch { position: Some(confirmed.position.0.parse().unwrap()), ..Fetch::default() };
+        assert_eq!(world.service.fetch_messages(ben.caller(), fetch).await.unwrap().position_seen, Some(true));
+    }
+    assert_eq!(got.len(), 25);
+    let account = world.service.account(ben.caller()).await.unwrap();
+    assert_eq!((account.devices[0].waiting, account.devices[0].confirmed), (0, 25));
+    for handles in [vec![], vec![b"x".as_slice().into(); 1001]] {
+        let refused = refusal(world.service.confirm_messages(ben.caller(), &ConfirmRequest { handles }).await);
+        assert!(matches!(refused, Refusal::Invalid { field, .. } if field == "/handles"));
+    }
 }

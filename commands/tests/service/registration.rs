@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use rossby_commands::{CommandError, Refusal};
+use rossby_schemas::http::command::CommandState;
 use rossby_schemas::http::registration::IssueCodeRequest;
 use rossby_schemas::ids::{RegionNumber, RegistrationId};
 use rossby_schemas::topic::Topic;
@@ -210,13 +211,18 @@ async fn a_registration_that_ended_half_way_is_finished() {
     let code = world.code(ANN, 0).await;
     world.log.set(Topic::Keys, Some(Fault::Refused));
     let request = ann.authorize_request(&registered, &code);
-    let refused = world.service.authorize(registered.registration_id, &request).await;
-    assert!(matches!(refused, Err(CommandError::Unavailable(_))), "{refused:?}");
+    // The guess counts and the identifier is verified: nobody is told that nothing was changed.
+    let answer = world.service.authorize(registered.registration_id, &request).await;
+    let Err(CommandError::OutcomeUnknown { status: Some((id, token)), .. }) = answer else { panic!("{answer:?}") };
+    let status = async || world.other_process().command_status(id, Some(&token)).await.unwrap().state;
+    assert_eq!(status().await, CommandState::Pending);
     assert_eq!(world.models.key_record(ann.box_id()).await.unwrap(), None);
+    assert!(world.other_process().reconcile().await.is_err());
     world.log.set(Topic::Keys, None);
 
     assert_eq!(world.other_process().reconcile().await.unwrap(), 1);
     assert_eq!(world.other_process().reconcile().await.unwrap(), 0);
+    assert_eq!(status().await, CommandState::Done);
     assert_eq!(world.models.key_record(ann.box_id()).await.unwrap().unwrap().version, 1);
     world.service.authorize(registered.registration_id, &request).await.unwrap();
     assert_eq!(world.models.key_record(ann.box_id()).await.unwrap().unwrap().version, 1);

@@ -1,11 +1,12 @@
 //! A service on a real log and real read models, with a projector at work, and people who use it.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use rossby_commands::{Caller, CodeSender, CommandError, Refusal, SendCodeError, Service, ServiceConfig};
+use rossby_commands::{Caller, CodeSender, CommandError, Refusal, SendCodeError, Service, ServiceConfig, Timeouts};
 use rossby_crypto::authorize::AuthorizeProof;
 use rossby_crypto::key_record::KeyRecord;
 use rossby_crypto::keyed_hash::{Code, MasterSecret, MasterSecrets};
@@ -17,7 +18,7 @@ use rossby_crypto::token::DeviceToken;
 use rossby_log::providers::sqlite::{SqliteConfig, SqliteLog};
 use rossby_log::topics::TopicSpec;
 use rossby_log::{AppendError, Bounds, Log, LogError, LogRecord, Offset, PartitionReader, ReadError, TopicAdmin};
-use rossby_projections::{Projector, ProjectorConfig, ReadModels};
+use rossby_projections::{Projector, ProjectorConfig, ProjectorError, ReadModels};
 use rossby_schemas::encoding::Octets;
 use rossby_schemas::http::messages::OutgoingMessage;
 use rossby_schemas::http::registration::{AuthorizeRequest, AuthorizeResponse, RegisterRequest, RegisterResponse};
@@ -25,8 +26,11 @@ use rossby_schemas::identifier::Identifier;
 use rossby_schemas::ids::{BoxId, CommandId, DeviceId, MessageId, OuterId, RegionNumber};
 use rossby_schemas::time::{Clock, ManualClock, Timestamp};
 use rossby_schemas::topic::{Topic, TopicName};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
+
+use crate::setting;
 
 pub(crate) const HOME: RegionNumber = RegionNumber(1);
 pub(crate) const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -48,13 +52,16 @@ pub(crate) enum Fault {
     UnknownLost,
     /// Written, but nobody can tell.
     UnknownWritten,
+    /// On its way still: it lands when the test says so.
+    UnknownHeld,
 }
 
 /// A log whose appends fail as a test says.
 #[derive(Debug)]
 pub(crate) struct FaultyLog {
-    log: Arc<SqliteLog>,
+    log: Arc<dyn Log>,
     faults: Mutex<BTreeMap<Topic, Fault>>,
+    held: Mutex<Vec<(TopicName, u32, LogRecord)>>,
 }
 
 impl FaultyLog {
@@ -64,6 +71,14 @@ impl FaultyLog {
             Some(fault) => faults.insert(topic, fault),
             None => faults.remove(&topic),
         };
+    }
+
+    /// What was held back lands now, in its order.
+    pub(crate) async fn land(&self) {
+        let held = std::mem::take(&mut *self.held.lock().unwrap());
+        for (topic, partition, record) in held {
+            self.log.append(&topic, partition, record).await.unwrap();
+        }
     }
 }
 
@@ -82,6 +97,10 @@ impl Log for FaultyLog {
             Some(Fault::UnknownLost) => unknown(),
             Some(Fault::UnknownWritten) => {
                 self.log.append(topic, partition, record).await?;
+                unknown()
+            }
+            Some(Fault::UnknownHeld) => {
+                self.held.lock().unwrap().push((topic.clone(), partition, record));
                 unknown()
             }
         }
@@ -111,13 +130,17 @@ impl Log for FaultyLog {
 
 /// Keeps the codes that were sent.
 #[derive(Debug, Default)]
-pub(crate) struct Mailboxes(Mutex<Vec<(String, String)>>);
+pub(crate) struct Mailboxes {
+    sent: Mutex<Vec<(String, String)>>,
+    /// Nothing gets there while this is set.
+    pub(crate) are_full: AtomicBool,
+}
 
 impl Mailboxes {
     /// The codes that an identifier got, in order.
     pub(crate) fn codes(&self, identifier: &str) -> Vec<String> {
         let identifier: Identifier = identifier.parse().unwrap();
-        let sent = self.0.lock().unwrap();
+        let sent = self.sent.lock().unwrap();
         sent.iter().filter(|(to, _)| to == identifier.as_uri()).map(|(_, code)| code.clone()).collect()
     }
 }
@@ -125,19 +148,24 @@ impl Mailboxes {
 #[async_trait]
 impl CodeSender for Mailboxes {
     async fn send(&self, identifier: &Identifier, code: &Code, _: Timestamp) -> Result<(), SendCodeError> {
-        self.0.lock().unwrap().push((identifier.as_uri().to_owned(), code.digits().to_owned()));
+        if self.are_full.load(Ordering::Relaxed) {
+            return Err(SendCodeError("the mailbox is full".to_owned()));
+        }
+        self.sent.lock().unwrap().push((identifier.as_uri().to_owned(), code.digits().to_owned()));
         Ok(())
     }
 }
 
 pub(crate) struct World {
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
+    url: String,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) log: Arc<FaultyLog>,
     pub(crate) models: ReadModels,
     pub(crate) mailboxes: Arc<Mailboxes>,
     pub(crate) service: Service,
     stop: CancellationToken,
+    projector: JoinHandle<Result<(), ProjectorError>>,
 }
 
 impl Drop for World {
@@ -149,24 +177,43 @@ impl Drop for World {
 impl World {
     pub(crate) async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let url = setting::read_models(folder.path()).await;
         let clock = Arc::new(ManualClock::new("2026-11-24T09:00:00Z".parse::<Timestamp>().unwrap()));
-        let log = SqliteLog::open(SqliteConfig::new(folder.path().join("log")), clock.clone()).await.unwrap();
-        log.ensure_topics(&TopicSpec::local(2)).await.unwrap();
-        let log = Arc::new(FaultyLog { log: Arc::new(log), faults: Mutex::default() });
-        let url = format!("sqlite:{}", folder.path().join("read-models.sqlite").display());
-        let models = ReadModels::open(&url, 10).await.unwrap();
-        let stop = CancellationToken::new();
-        let config = ProjectorConfig::single_region(HOME);
-        let projector = Projector::new(models.clone(), log.clone(), clock.clone(), config);
-        tokio::spawn(projector.run(stop.clone()));
         let mailboxes = Arc::new(Mailboxes::default());
-        let service = service(&models, &log, &clock, &mailboxes);
-        Self { _folder: folder, clock, log, models, mailboxes, service, stop }
+        let (log, models) = open(&folder, &url, &clock).await;
+        let (stop, projector) = project(&models, &log, &clock);
+        let timeouts = Timeouts { newer_head: Duration::from_millis(50), ..Timeouts::default() };
+        let service = service(&models, &log, &clock, &mailboxes, timeouts);
+        Self { folder, url, clock, log, models, mailboxes, service, stop, projector }
     }
 
     /// Another process: it knows what the log and the tables hold, and nothing else.
     pub(crate) fn other_process(&self) -> Service {
-        service(&self.models, &self.log, &self.clock, &self.mailboxes)
+        self.process(Timeouts { newer_head: Duration::from_millis(50), ..Timeouts::default() })
+    }
+
+    /// Another process that waits otherwise.
+    pub(crate) fn process(&self, timeouts: Timeouts) -> Service {
+        service(&self.models, &self.log, &self.clock, &self.mailboxes, timeouts)
+    }
+
+    /// The projector stands still until the restart.
+    pub(crate) async fn stop_projector(&mut self) {
+        self.stop.cancel();
+        (&mut self.projector).await.unwrap().unwrap();
+    }
+
+    /// Ends everything, and starts it again on the same data.
+    pub(crate) async fn restart(&mut self) {
+        if !self.stop.is_cancelled() {
+            self.stop_projector().await;
+        }
+        self.service.finish().await;
+        self.models.close().await;
+        self.log.close().await;
+        (self.log, self.models) = open(&self.folder, &self.url, &self.clock).await;
+        (self.stop, self.projector) = project(&self.models, &self.log, &self.clock);
+        self.service = self.other_process();
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -175,13 +222,8 @@ impl World {
 
     /// Waits until a code has been sent that is not among the first `known`.
     pub(crate) async fn code(&self, identifier: &str, known: usize) -> String {
-        for _ in 0..6000 {
-            if let Some(code) = self.mailboxes.codes(identifier).get(known) {
-                return code.clone();
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        panic!("no code came");
+        until("a code", async || self.mailboxes.codes(identifier).len() > known).await;
+        self.mailboxes.codes(identifier).remove(known)
     }
 
     /// A person who has joined.
@@ -194,11 +236,45 @@ impl World {
     }
 }
 
-fn service(models: &ReadModels, log: &Arc<FaultyLog>, clock: &Arc<ManualClock>, mailboxes: &Arc<Mailboxes>) -> Service {
+async fn open(folder: &tempfile::TempDir, url: &str, clock: &Arc<ManualClock>) -> (Arc<FaultyLog>, ReadModels) {
+    let log = SqliteLog::open(SqliteConfig::new(folder.path().join("log")), clock.clone()).await.unwrap();
+    log.ensure_topics(&TopicSpec::local(2)).await.unwrap();
+    let log = FaultyLog { log: Arc::new(log), faults: Mutex::default(), held: Mutex::default() };
+    (Arc::new(log), ReadModels::open(url, 10).await.unwrap())
+}
+
+fn project(
+    models: &ReadModels,
+    log: &Arc<FaultyLog>,
+    clock: &Arc<ManualClock>,
+) -> (CancellationToken, JoinHandle<Result<(), ProjectorError>>) {
+    let stop = CancellationToken::new();
+    let config = ProjectorConfig::single_region(HOME);
+    let projector = Projector::new(models.clone(), log.clone(), clock.clone(), config);
+    (stop.clone(), tokio::spawn(projector.run(stop)))
+}
+
+fn service(
+    models: &ReadModels,
+    log: &Arc<FaultyLog>,
+    clock: &Arc<ManualClock>,
+    mailboxes: &Arc<Mailboxes>,
+    timeouts: Timeouts,
+) -> Service {
     let secrets = MasterSecrets::new(vec![MasterSecret::new(1, &[7; 32])]).unwrap();
-    let mut config = ServiceConfig::single_region(HOME);
-    config.timeouts.newer_head = Duration::from_millis(50);
+    let config = ServiceConfig { timeouts, ..ServiceConfig::single_region(HOME) };
     Service::new(config, models.clone(), log.clone(), secrets, clock.clone(), mailboxes.clone())
+}
+
+/// Looks until it is so; fails after a minute.
+pub(crate) async fn until(what: &str, look: impl AsyncFn() -> bool) {
+    for _ in 0..6000 {
+        if look().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("never came: {what}");
 }
 
 /// A person with one device.

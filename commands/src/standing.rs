@@ -1,0 +1,65 @@
+//! Whether a message is sealed to what its recipient's key record says now.
+
+use std::collections::BTreeMap;
+
+use rossby_crypto::key_record::{HeadRelation, KeyRecord, VerifiedSealingStatement};
+use rossby_crypto::message::MessageValue;
+use rossby_projections::StoredKeyRecord;
+use rossby_schemas::http::messages::SendOutcome;
+use rossby_schemas::ids::DeviceId;
+use rossby_schemas::time::Timestamp;
+
+use crate::token::Caller;
+
+/// Whether a value may be sent to a box whose record is this.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// It is sealed to the devices of the current head.
+    Current,
+    /// The head is older, or the devices or their keys are others: seal it anew.
+    Stale(SendOutcome),
+    /// The head, or a sealing key, is one that hasn't arrived here yet.
+    Ahead,
+    /// The record can't be read: a defect, or a closed box.
+    None,
+}
+
+/// Compares what a value says with the record.
+pub(crate) fn standing(value: &MessageValue, stored: &StoredKeyRecord, caller: Caller, now: Timestamp) -> Standing {
+    let Ok(record) = KeyRecord::verify(&stored.statements) else { return Standing::None };
+    let sealing: Vec<VerifiedSealingStatement> =
+        stored.sealing_statements.iter().filter_map(|octets| record.verify_sealing(octets, None).ok()).collect();
+    let stale = || {
+        let since = record.statements_since(value.recipient_head).unwrap_or_else(|| record.statements());
+        Standing::Stale(SendOutcome::Stale {
+            head: record.head(),
+            statements: since.to_vec(),
+            sealing_statements: stored.sealing_statements.clone(),
+        })
+    };
+    match record.relation(value.recipient_head) {
+        HeadRelation::Ahead => return Standing::Ahead,
+        HeadRelation::Older | HeadRelation::Fork => return stale(),
+        HeadRelation::Same => {}
+    }
+    let except = (record.box_id() == caller.box_id).then_some(caller.device_id);
+    let due: BTreeMap<DeviceId, u64> = record
+        .sealable(&sealing, except, now)
+        .devices
+        .iter()
+        .map(|statement| (statement.content().device_id, statement.content().counter))
+        .collect();
+    let stated: BTreeMap<DeviceId, u64> =
+        value.wraps.iter().map(|wrap| (wrap.device_id, wrap.sealing_counter)).collect();
+    let is_ahead = stated.iter().any(|(device, counter)| due.get(device).is_some_and(|known| counter > known));
+    if stated == due {
+        Standing::Current
+    } else if is_ahead {
+        Standing::Ahead
+    } else {
+        stale()
+    }
+}
+
+#[cfg(test)]
+mod tests;
