@@ -1,7 +1,7 @@
 //! The log: partitioned topics to which records are appended, and from which they are read in order, again and again.
 //!
 //! This crate is one of Rossby's two seams. The port is the trait [`Log`] (with [`TopicAdmin`] for what an operator does
-//! to topics); its providers are Kafka and [SQLite](providers::sqlite), and one conformance suite
+//! to topics); its providers are [Kafka](providers::kafka) and [SQLite](providers::sqlite), and one conformance suite
 //! in `tests/conformance` holds both to the contract below.
 //!
 //! # The contract

@@ -42,3 +42,7 @@ pub(crate) fn read(topic: &TopicName, batch: &Batch) {
     metrics::counter!(READ_BATCHES, "topic" => topic.to_string()).increment(1);
     metrics::counter!(READ_RECORDS, "topic" => topic.to_string()).increment(batch.records.len() as u64);
 }
+
+pub(crate) fn breaker(is_open: bool) {
+    metrics::gauge!(BREAKER_OPEN).set(if is_open { 1.0 } else { 0.0 });
+}

@@ -1,3 +1,4 @@
 //! The providers of the log port.
 
+pub mod kafka;
 pub mod sqlite;

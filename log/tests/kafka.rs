@@ -1,0 +1,414 @@
+//! The Kafka provider: the port's conformance suite, and what is its own. Needs `ROSSBY_TEST_KAFKA`, the bootstrap servers
+//! of a cluster of one broker; `cargo xtask test` starts one.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod conformance;
+mod proxy;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use conformance::{Fixture, INBOX, KEYS, append_all, number, read_count, read_to_end, record, within_a_minute};
+use proxy::{Network, Proxy};
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, ResourceSpecifier};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::message::{Headers as _, Message as _};
+use rdkafka::producer::{FutureProducer, FutureRecord, Producer as _};
+use rdkafka::{Offset as KafkaOffset, TopicPartitionList};
+use rossby_log::providers::kafka::{KafkaConfig, KafkaLog};
+use rossby_log::topics::{SettingDrift, TopicSpec, TopicState};
+use rossby_log::{AppendError, BatchLimit, Bounds, Log, LogError, LogRecord, ReadError, TopicAdmin};
+use rossby_schemas::topic::{Topic, TopicName};
+
+const SHORT: Duration = Duration::from_secs(1);
+
+fn brokers() -> String {
+    std::env::var("ROSSBY_TEST_KAFKA").expect("ROSSBY_TEST_KAFKA names a running Kafka")
+}
+
+/// Topics of its own for each test.
+fn prefix() -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let millis = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
+    format!("t{}-{millis}-{}-", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
+}
+
+fn config(prefix: &str) -> KafkaConfig {
+    let mut config = KafkaConfig::new(brokers());
+    (config.replication, config.min_insync_replicas) = (1, 1);
+    config.topic_prefix = prefix.to_owned();
+    // The machine has other work; what is about time says its own.
+    config.delivery_timeout = Duration::from_secs(20);
+    config
+}
+
+fn open(prefix: &str) -> Arc<KafkaLog> {
+    Arc::new(KafkaLog::connect(config(prefix)).expect("the log opens"))
+}
+
+async fn make(log: &KafkaLog, topics: &[(Topic, u32)]) {
+    let spec =
+        |(topic, partitions): &(Topic, u32)| TopicSpec { name: TopicName::local(*topic), partitions: *partitions };
+    log.ensure_topics(&topics.iter().map(spec).collect::<Vec<_>>()).await.expect("topics are made");
+}
+
+async fn fixture(topics: &[(Topic, u32)]) -> Fixture {
+    let log = open(&prefix());
+    make(&log, topics).await;
+    Fixture { admin: log.clone(), log, keep: Box::new(()) }
+}
+
+conformance::conformance!(fixture);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn acknowledged_records_survive_kills() {
+    let prefix = prefix();
+    let log = open(&prefix);
+    make(&log, conformance::durability::TOPICS).await;
+    log.close().await;
+    conformance::durability::survives_kills(&prefix, 0x5eed_0002, || async { open(&prefix) as Arc<dyn Log> }).await;
+}
+
+/// Not a test by itself: what [`acknowledged_records_survive_kills`] kills.
+#[tokio::test(flavor = "multi_thread")]
+async fn durability_child() {
+    let Ok(child) = std::env::var(conformance::durability::CHILD) else { return };
+    let (round, prefix) = child.split_once(' ').unwrap();
+    conformance::durability::append_until_killed(open(prefix), round.parse().unwrap()).await;
+}
+
+/// A log behind a proxy, and one with a connection of its own, with the same topics.
+async fn behind_a_proxy() -> (Proxy, Arc<KafkaLog>, Arc<KafkaLog>) {
+    let prefix = prefix();
+    let proxy = Proxy::before(&brokers()).await;
+    let direct = open(&prefix);
+    make(&direct, &[(Topic::Keys, 1)]).await;
+    let config = KafkaConfig { brokers: proxy.address().to_owned(), delivery_timeout: SHORT, ..config(&prefix) };
+    let proxied = Arc::new(KafkaLog::connect(config).unwrap());
+    // It knows the topic and has its connections.
+    append_when_possible(&proxied, 0).await;
+    (proxy, proxied, direct)
+}
+
+/// Appends until it is neither refused nor unknown. Gives how often it was unknown.
+async fn append_when_possible(log: &KafkaLog, n: usize) -> usize {
+    let mut unknown = 0;
+    within_a_minute(async {
+        loop {
+            match log.append(&KEYS, 0, record("k", n)).await {
+                Ok(_) => return unknown,
+                Err(AppendError::Unknown(_)) => unknown += 1,
+                Err(AppendError::Refused(LogError::Unavailable(_))) => tokio::time::sleep(SHORT / 50).await,
+                Err(error) => panic!("{error:?}"),
+            }
+        }
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_acknowledgement_is_unknown_and_opens_the_breaker() {
+    let (proxy, log, direct) = behind_a_proxy().await;
+    let before = direct.bounds(&KEYS, 0).await.unwrap().end;
+    proxy.network(Network::LosesAnswers);
+    let started = Instant::now();
+    let outcome = log.append(&KEYS, 0, record("k", 1)).await;
+    let took = started.elapsed();
+    assert!(matches!(outcome, Err(AppendError::Unknown(_))), "{outcome:?}");
+    assert!(took >= SHORT / 2 && took < SHORT * 2, "{took:?}");
+
+    // It knows now, and says so at once.
+    let started = Instant::now();
+    for n in 0..100 {
+        let outcome = log.append(&KEYS, 0, record("k", 100 + n)).await;
+        assert!(matches!(outcome, Err(AppendError::Refused(LogError::Unavailable(_)))), "{outcome:?}");
+    }
+    assert!(started.elapsed() < SHORT / 2, "{:?}", started.elapsed());
+    assert!(log.health().await.is_err());
+    // What is wrong with the request itself is told all the same, or the breaker's word: never *unknown*.
+    let outcome = log.append(&INBOX, 0, record("k", 1)).await;
+    assert!(matches!(outcome, Err(AppendError::Refused(_))), "{outcome:?}");
+
+    proxy.network(Network::Works);
+    append_when_possible(&log, 2).await;
+    assert_eq!(log.health().await, Ok(()));
+    // What was unknown had been written, what was refused had not.
+    let mut reader = direct.read(&KEYS, 0, before).await.unwrap();
+    let numbers: Vec<_> = read_to_end(&mut *reader).await.iter().map(number).collect();
+    assert_eq!(numbers.iter().filter(|n| **n == 1).count(), 1, "{numbers:?}");
+    assert!(numbers.iter().all(|n| *n < 100), "{numbers:?}");
+    assert_eq!(numbers.last(), Some(&2));
+    log.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_appends_into_an_outage_are_answered_in_time() {
+    let (proxy, log, direct) = behind_a_proxy().await;
+    proxy.network(Network::Holds);
+    let started = Instant::now();
+    let appends = (0..200).map(|n| {
+        let log = log.clone();
+        tokio::spawn(async move { (n, log.append(&KEYS, 0, record("k", 1_000 + n)).await) })
+    });
+    let mut refused = Vec::new();
+    for append in appends.collect::<Vec<_>>() {
+        match append.await.unwrap() {
+            (_, Err(AppendError::Unknown(_))) => {}
+            (n, Err(AppendError::Refused(LogError::Unavailable(_)))) => refused.push(1_000 + n),
+            (_, outcome) => panic!("{outcome:?}"),
+        }
+    }
+    assert!(started.elapsed() < SHORT * 2, "{:?}", started.elapsed());
+    proxy.network(Network::Works);
+    append_when_possible(&log, 2).await;
+    let numbers: Vec<_> = read_to_end(&mut *direct.read(&KEYS, 0, 0).await.unwrap()).await.iter().map(number).collect();
+    assert!(refused.iter().all(|n| !numbers.contains(n)), "refused, and yet there");
+    assert_eq!(conformance::distinct(&numbers), numbers.len(), "written twice: {numbers:?}");
+    log.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn readers_wait_for_the_cluster_and_go_on() {
+    let (proxy, log, direct) = behind_a_proxy().await;
+    let mut reader = log.read(&KEYS, 0, 0).await.unwrap();
+    read_to_end(&mut *reader).await;
+    proxy.network(Network::Holds);
+    append_all(&*direct, &KEYS, 500..510).await;
+    assert!(tokio::time::timeout(SHORT, reader.next(BatchLimit::default())).await.is_err(), "nothing can have come");
+    proxy.network(Network::Works);
+    let numbers: Vec<_> = within_a_minute(read_count(&mut *reader, 10)).await.iter().map(number).collect();
+    assert_eq!(numbers, (500..510).collect::<Vec<_>>());
+    assert!(within_a_minute(reader.next(BatchLimit::default())).await.unwrap().caught_up);
+    log.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_that_was_never_there_refuses() {
+    // Bound and never accepted from: connections are made, and nobody answers.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    for address in [silent.local_addr().unwrap(), gone] {
+        let config = KafkaConfig { brokers: address.to_string(), delivery_timeout: SHORT, ..config("none-") };
+        let log = KafkaLog::connect(config).unwrap();
+        let started = Instant::now();
+        let outcome = log.append(&KEYS, 0, record("k", 0)).await;
+        assert!(matches!(outcome, Err(AppendError::Refused(LogError::Unavailable(_)))), "{outcome:?}");
+        assert!(started.elapsed() < SHORT * 2, "{:?}", started.elapsed());
+        let started = Instant::now();
+        let outcome = log.append(&KEYS, 0, record("k", 0)).await;
+        assert!(matches!(outcome, Err(AppendError::Refused(LogError::Unavailable(_)))), "{outcome:?}");
+        assert!(started.elapsed() < SHORT / 4, "{:?}", started.elapsed());
+        assert!(matches!(log.partitions(&KEYS).await, Err(LogError::Unavailable(_))));
+        assert!(log.health().await.is_err());
+        within_a_minute(log.close()).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dropping_without_closing_frees_everything() {
+    let log = open(&prefix());
+    make(&log, &[(Topic::Keys, 1)]).await;
+    let mut reader = log.read(&KEYS, 0, 0).await.unwrap();
+    append_all(&*log, &KEYS, 0..3).await;
+    drop(log);
+    let ended = within_a_minute(reader.next(BatchLimit::default())).await;
+    assert!(matches!(ended, Err(ReadError::Log(LogError::Closed))), "{ended:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn any_kafka_client_reads_the_events() {
+    let prefix = prefix();
+    let log = open(&prefix);
+    make(&log, &[(Topic::Keys, 1)]).await;
+    let headers: Vec<(String, Bytes)> = [
+        ("ce_specversion", "1.0"),
+        ("ce_id", "0f8fad5b-d9cb-469f-a165-70867728950e"),
+        ("ce_type", "org.rossby.keys.device-linked.v1"),
+        ("ce_source", "/regions/1"),
+        ("content-type", "application/json"),
+    ]
+    .map(|(name, value)| (name.to_owned(), Bytes::from(value)))
+    .to_vec();
+    let value = Bytes::from_static(br#"{"box":"b"}"#);
+    let event = LogRecord { key: Some("b".into()), headers: headers.clone(), value: Some(value.clone()) };
+    let offset = log.append(&KEYS, 0, event).await.unwrap();
+
+    let topic = format!("{prefix}rossby.keys");
+    let found = tokio::task::spawn_blocking(move || {
+        let mut config = ClientConfig::new();
+        let consumer: BaseConsumer =
+            config.set("bootstrap.servers", brokers()).set("group.id", "a-plain-client").create().unwrap();
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(&topic, 0, KafkaOffset::Beginning).unwrap();
+        consumer.assign(&list).unwrap();
+        let message = consumer.poll(Duration::from_secs(30)).expect("it comes").unwrap();
+        message.detach()
+    })
+    .await
+    .unwrap();
+    assert_eq!(found.offset(), i64::try_from(offset).unwrap());
+    assert_eq!((found.key(), found.payload()), (Some(b"b".as_slice()), Some(&value[..])));
+    let seen = found.headers().unwrap().iter();
+    let seen: Vec<_> = seen.map(|h| (h.key.to_owned(), Bytes::copy_from_slice(h.value.unwrap()))).collect();
+    assert_eq!(seen, headers);
+    log.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn marks_of_transactions_hold_up_nobody() {
+    let prefix = prefix();
+    let log = open(&prefix);
+    make(&log, &[(Topic::Keys, 1)]).await;
+    let topic = format!("{prefix}rossby.keys");
+    let mut settings = ClientConfig::new();
+    settings.set("bootstrap.servers", brokers()).set("transactional.id", &prefix);
+    let mirror: FutureProducer = settings.create().unwrap();
+    let mirror = Arc::new(mirror);
+    let patience = Duration::from_secs(30);
+    let starting = Arc::clone(&mirror);
+    tokio::task::spawn_blocking(move || starting.init_transactions(patience)).await.unwrap().unwrap();
+    let mut reader = log.read(&KEYS, 0, 0).await.unwrap();
+    let mut expected = 0;
+    for is_committed in [true, false, true, false, false] {
+        mirror.begin_transaction().unwrap();
+        for n in 0..3 {
+            let value = (expected + n).to_string();
+            mirror.send(FutureRecord::to(&topic).partition(0).key("k").payload(&value), patience).await.unwrap();
+        }
+        let ending = Arc::clone(&mirror);
+        let end = move || {
+            if is_committed { ending.commit_transaction(patience) } else { ending.abort_transaction(patience) }
+        };
+        tokio::task::spawn_blocking(end).await.unwrap().unwrap();
+
+        let records = within_a_minute(async {
+            // Nothing is to be told of an aborted transaction, since the reader has caught up already.
+            if is_committed || expected == 0 { read_to_end(&mut *reader).await } else { Vec::new() }
+        })
+        .await;
+        let numbers: Vec<_> = records.iter().map(number).collect();
+        assert_eq!(numbers, if is_committed { (expected..expected + 3).collect::<Vec<_>>() } else { vec![] });
+        expected += numbers.len();
+
+        // A new reader from the start, and one from where this one stands.
+        let all = within_a_minute(read_to_end(&mut *log.read(&KEYS, 0, 0).await.unwrap())).await;
+        assert_eq!(all.len(), expected);
+        let last = all.last().unwrap().offset;
+        assert!(log.bounds(&KEYS, 0).await.unwrap().end > last + 1, "a mark follows");
+        assert_eq!(within_a_minute(read_to_end(&mut *log.read(&KEYS, 0, last + 1).await.unwrap())).await, []);
+    }
+    assert_eq!(append_all(&*log, &KEYS, expected..expected + 1).await.len(), 1);
+    let records = within_a_minute(read_to_end(&mut *reader)).await;
+    assert_eq!(records.iter().map(number).collect::<Vec<_>>(), [expected]);
+    log.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn caught_up_is_about_this_call() {
+    let fixture = fixture(&[(Topic::Keys, 1)]).await;
+    let mut reader = fixture.log.read(&KEYS, 0, 0).await.unwrap();
+    // Time for the event of the end to come while nobody asks; then more is appended.
+    tokio::time::sleep(Duration::from_millis(400)).await;
+    append_all(&*fixture.log, &KEYS, 0..5).await;
+    let records = within_a_minute(read_to_end(&mut *reader)).await;
+    assert_eq!(records.iter().map(number).collect::<Vec<_>>(), (0..5).collect::<Vec<_>>());
+    fixture.log.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_others_do_to_topics_is_seen() {
+    let prefix = prefix();
+    let (log, other) = (open(&prefix), open(&prefix));
+    make(&log, &[(Topic::Keys, 1)]).await;
+    append_all(&*other, &KEYS, 0..5).await;
+    let mut reader = other.read(&KEYS, 0, 0).await.unwrap();
+    read_to_end(&mut *reader).await;
+    log.remove_topic(&KEYS).await.unwrap();
+
+    // The first that comes after it may have been handed over.
+    let gone = AppendError::Refused(LogError::NoSuchTopic(KEYS.clone()));
+    within_a_minute(async { while other.append(&KEYS, 0, record("k", 9)).await != Err(gone.clone()) {} }).await;
+    let told = within_a_minute(reader.next(BatchLimit::default())).await;
+    assert_eq!(told, Err(ReadError::Log(LogError::NoSuchTopic(KEYS.clone()))));
+
+    make(&log, &[(Topic::Keys, 1)]).await;
+    append_all(&*log, &KEYS, 0..2).await;
+    let bounds = Bounds { start: 0, end: 2 };
+    let told = within_a_minute(async {
+        loop {
+            match reader.next(BatchLimit::default()).await {
+                Err(ReadError::Log(LogError::NoSuchTopic(_))) => tokio::task::yield_now().await,
+                told => break told,
+            }
+        }
+    });
+    assert_eq!(told.await, Err(ReadError::OutOfRange { from: 5, bounds }));
+    log.close().await;
+    other.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn settings_that_drifted_are_corrected() {
+    let prefix = prefix();
+    let log = open(&prefix);
+    let inbox = TopicSpec { name: INBOX.clone(), partitions: 2 };
+    let mirrored = TopicName { mirrored_from: Some("east".into()), topic: Topic::Inbox };
+    let specs = [inbox, TopicSpec { name: mirrored, partitions: 2 }];
+    log.ensure_topics(&specs).await.unwrap();
+    let admin: AdminClient<DefaultClientContext> =
+        ClientConfig::new().set("bootstrap.servers", brokers()).create().unwrap();
+    let (local, mirrored) = (format!("{prefix}rossby.inbox"), format!("east.{prefix}rossby.inbox"));
+    let setting = |topic: String, name: &'static str| {
+        let admin = &admin;
+        async move {
+            let asked = [&ResourceSpecifier::Topic(&topic)];
+            let found = admin.describe_configs(asked, &AdminOptions::new()).await.unwrap().remove(0).unwrap();
+            found.get(name).unwrap().value.clone().unwrap()
+        }
+    };
+    let month = (32_u64 * 24 * 3600 * 1000).to_string();
+    for topic in [&local, &mirrored] {
+        assert_eq!(setting(topic.clone(), "retention.ms").await, month);
+        assert_eq!(setting(topic.clone(), "min.insync.replicas").await, "1");
+        assert_eq!(setting(topic.clone(), "cleanup.policy").await, "delete");
+    }
+    assert_eq!(setting(local.clone(), "message.timestamp.type").await, "LogAppendTime");
+    assert_eq!(setting(mirrored.clone(), "message.timestamp.type").await, "CreateTime");
+
+    // Someone changes a setting of Rossby's, resets the others, and adds one of their own.
+    let change = AlterConfig::new(ResourceSpecifier::Topic(&local)).set("retention.ms", "5000").set("flush.ms", "777");
+    admin.alter_configs([&change], &AdminOptions::new()).await.unwrap().remove(0).unwrap();
+    let check = within_a_minute(async {
+        loop {
+            let reports = log.check_topics(&specs).await.unwrap();
+            match &reports[0].state {
+                TopicState::SettingsDiffer(drift) => break drift.clone(),
+                state => assert_eq!(state, &TopicState::Right),
+            }
+        }
+    });
+    let drift = check.await;
+    assert_eq!(drift["retention.ms"], SettingDrift { was: Some("5000".into()), should_be: month.clone() });
+    assert!(drift.contains_key("message.timestamp.type"), "{drift:?}");
+
+    let reports = log.ensure_topics(&specs).await.unwrap();
+    assert_eq!(reports[0].state, TopicState::SettingsDiffer(drift));
+    assert_eq!(reports[1].state, TopicState::Right);
+    let reports = log.check_topics(&specs).await.unwrap();
+    assert!(reports.iter().all(|report| report.state == TopicState::Right), "{reports:?}");
+    assert_eq!(setting(local.clone(), "retention.ms").await, month);
+    assert_eq!(setting(local.clone(), "flush.ms").await, "777");
+    log.close().await;
+}
+
+#[tokio::test]
+async fn wrong_settings_are_refused_without_showing_them() {
+    let mut wrong = config("x-");
+    wrong.settings.insert("security.protocol".into(), "s3cret".to_owned().into());
+    let Err(LogError::Failed(why)) = KafkaLog::connect(wrong) else { panic!("it opens") };
+    assert!(why.contains("security.protocol") && !why.contains("s3cret"), "{why}");
+}
