@@ -30,11 +30,15 @@ pub(crate) async fn read(api: &Api, body: Body, limit: usize) -> Result<Bytes, A
     }
 }
 
+/// The media type that the headers state, in lower case and without parameters; empty if there is none. Hawk hashes it so.
+pub(crate) fn media_type(headers: &HeaderMap) -> String {
+    let stated = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    stated.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
 /// Parses JSON of the media type that the headers state.
 pub(crate) fn parse<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, ApiError> {
-    let media_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let essence = media_type.split(';').next().unwrap_or_default().trim();
-    if !essence.eq_ignore_ascii_case("application/json") {
+    if media_type(headers) != "application/json" {
         return Err(ApiError::field(ProblemType::UnsupportedMediaType, "content-type", "must be application/json"));
     }
     let mut json = serde_json::Deserializer::from_slice(body);

@@ -1,6 +1,7 @@
 //! The server's loop: connections with a time-out for their headers, and an end that lets requests finish.
 
 use std::convert::Infallible;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
@@ -44,7 +45,7 @@ impl Server {
     ///
     /// # Errors
     /// The address can't be listened at.
-    pub async fn bind(address: &str, config: ServerConfig) -> std::io::Result<Self> {
+    pub async fn bind(address: &str, config: ServerConfig) -> io::Result<Self> {
         Ok(Self { listener: TcpListener::bind(address).await?, config })
     }
 
@@ -52,7 +53,7 @@ impl Server {
     ///
     /// # Errors
     /// The system doesn't say.
-    pub fn address(&self) -> std::io::Result<SocketAddr> {
+    pub fn address(&self) -> io::Result<SocketAddr> {
         self.listener.local_addr()
     }
 
@@ -60,12 +61,12 @@ impl Server {
     pub async fn run(self, router: Router, stop: CancellationToken) -> bool {
         let (graceful, places) = (GracefulShutdown::new(), Arc::new(Semaphore::new(self.config.connections)));
         loop {
-            let Ok(place) = Arc::clone(&places).acquire_owned().await else { break };
+            // A full server waits for a free place, and must be stoppable meanwhile.
             let accepted = tokio::select! {
                 () = stop.cancelled() => break,
-                accepted = self.listener.accept() => accepted,
+                accepted = self.accept(&places) => accepted,
             };
-            let (stream, address) = match accepted {
+            let (stream, address, place) = match accepted {
                 Ok(accepted) => accepted,
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
@@ -83,6 +84,13 @@ impl Server {
         }
         drop(self.listener);
         tokio::time::timeout(self.config.shutdown_timeout, graceful.shutdown()).await.is_ok()
+    }
+
+    /// The next connection, once there is a place for it.
+    async fn accept(&self, places: &Arc<Semaphore>) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+        let place = Arc::clone(places).acquire_owned().await.map_err(io::Error::other)?;
+        let (stream, address) = self.listener.accept().await?;
+        Ok((stream, address, place))
     }
 
     fn connection(

@@ -7,7 +7,7 @@ mod url;
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
+use axum::http::header::{AUTHORIZATION, HOST};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue};
 use hawk::{DigestAlgorithm, Header, Key, PayloadHasher, RequestBuilder};
@@ -21,6 +21,7 @@ use sha2::Sha256;
 use self::nonces::Nonces;
 pub(crate) use self::signed::{Signed, SignedJson};
 pub use self::url::PublicUrl;
+use crate::body;
 use crate::error::ApiError;
 
 /// How far a client's clock may be from ours.
@@ -89,21 +90,35 @@ fn header(headers: &HeaderMap) -> Option<Header> {
     let (Some(value), None) = (values.next(), values.next()) else { return None };
     let text = value.to_str().ok().filter(|text| text.len() <= MAX_HEADER)?;
     let attributes = text.strip_prefix("Hawk ")?;
-    let is_sane =
-        attributes.split(',').map(str::trim).filter_map(|attribute| attribute.strip_prefix("ts=")).all(|ts| {
-            let digits = ts.trim_matches('"');
-            !digits.is_empty() && digits.len() <= MAX_TS_DIGITS && digits.bytes().all(|b| b.is_ascii_digit())
-        });
-    if !is_sane {
-        return None;
+    if has_sane_times(attributes) { attributes.parse().ok() } else { None }
+}
+
+/// Whether every `ts` is a number that the system can hold as a time. Attributes are taken apart just as the crate does it,
+/// which is laxer than the standard: spaces may stand around `=` and instead of commas, and an attribute may stand twice.
+fn has_sane_times(attributes: &str) -> bool {
+    let mut rest = attributes;
+    loop {
+        rest = rest.trim_start_matches(|c: char| c == ',' || c.is_whitespace());
+        if rest.is_empty() {
+            return true;
+        }
+        let Some((name, after)) = rest.split_once('=') else { return false };
+        let Some((value, after)) = after.trim_start().strip_prefix('"').and_then(|after| after.split_once('"')) else {
+            return false;
+        };
+        let is_time = (1..=MAX_TS_DIGITS).contains(&value.len()) && value.bytes().all(|b| b.is_ascii_digit());
+        if name.trim() == "ts" && !is_time {
+            return false;
+        }
+        rest = after;
     }
-    attributes.parse().ok()
 }
 
 /// Whether the MAC and the payload's hash are right. The hash must be there.
-fn is_signed(header: &Header, key: &HawkKey, url: &PublicUrl, parts: &Parts, body: &[u8]) -> bool {
-    let media_type = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let Ok(hash) = PayloadHasher::hash(media_type, DigestAlgorithm::Sha256, body) else { return false };
+fn is_signed(header: &Header, key: &HawkKey, url: &PublicUrl, parts: &Parts, payload: &[u8]) -> bool {
+    let Ok(hash) = PayloadHasher::hash(body::media_type(&parts.headers), DigestAlgorithm::Sha256, payload) else {
+        return false;
+    };
     let Ok(key) = Key::new(key.as_bytes(), DigestAlgorithm::Sha256) else { return false };
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
     let request = RequestBuilder::new(parts.method.as_str(), url.host(), url.port(), path).hash(&hash[..]).request();
@@ -127,5 +142,33 @@ fn stale(now: u64, key: &HawkKey) -> ApiError {
     match HeaderValue::from_str(&format!("Hawk ts=\"{now}\", tsm=\"{tsm}\", error=\"Stale timestamp\"")) {
         Ok(challenge) => problem.with_challenge(challenge),
         Err(_) => problem,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_header_reaches_the_parser_with_a_time_that_it_panics_on() {
+        const END: &str = "18446744073709551615";
+        let good = "id=\"a\", ts=\"1795512600\", nonce=\"n, ts=\", mac=\"AAAA\"";
+        assert!(has_sane_times(good) && good.parse::<Header>().is_ok());
+        for bad in [
+            format!("ts=\"{END}\""),
+            format!("ts =\"{END}\""),
+            format!("ts= \"{END}\""),
+            format!("\tts\t=\t\"{END}\""),
+            format!("id=\"a\" ts=\"{END}\""),
+            format!("id=\"a\"ts=\"{END}\""),
+            format!("id=\"a,b\", ts=\"1\", ts=\"{END}\""),
+            format!("ts=\"+{END}\""),
+            format!("\u{a0}ts\u{a0}=\u{a0}\"{END}\""),
+            "ts=\"\"".to_owned(),
+            "ts=\"1".to_owned(),
+            "ts".to_owned(),
+        ] {
+            assert!(!has_sane_times(&bad), "{bad}");
+        }
     }
 }
