@@ -5,6 +5,8 @@
 //! if it is 1. There is exactly one way to write a value, and the reader takes no other: nothing may be missing, nothing may
 //! follow, and no length may pass the field's limit.
 
+use std::fmt;
+
 use rossby_schemas::encoding::Sha256Digest;
 use rossby_schemas::ids::Head;
 use rossby_schemas::time::Timestamp;
@@ -32,9 +34,15 @@ pub enum LayoutError {
     Field(&'static str),
 }
 
-/// Writes the layout.
-#[derive(Debug, Default)]
+/// Writes the layout. `Debug` shows how much was written and not what, which may be secret.
+#[derive(Default)]
 pub struct Writer(Vec<u8>);
+
+impl fmt::Debug for Writer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Writer({} octets)", self.0.len())
+    }
+}
 
 impl Writer {
     /// A writer that has written nothing.
@@ -100,10 +108,15 @@ impl Writer {
     }
 }
 
-/// Reads the layout, strictly.
-#[derive(Debug)]
+/// Reads the layout, strictly. `Debug` shows how much is left and not what.
 pub struct Reader<'a> {
     rest: &'a [u8],
+}
+
+impl fmt::Debug for Reader<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Reader({} octets)", self.rest.len())
+    }
 }
 
 impl<'a> Reader<'a> {

@@ -1,0 +1,13 @@
+//! The crate from outside: published vectors, its own checked-in vectors, and what must be refused.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod account;
+mod chain;
+mod chain_properties;
+mod messages;
+mod published;
+mod sealing_statements;
+mod secrets;
+mod small_order;
+mod vectors;
+mod world;
