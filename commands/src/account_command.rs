@@ -135,3 +135,87 @@ impl Service {
         Ok(State { version: record.version, profile: None, epoch })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rossby_schemas::encoding::{FixedOctets, Octets};
+    use rossby_schemas::events::profiles::{AclTag, Audience};
+    use rossby_schemas::ids::{BoxId, CommandId, DeviceId};
+    use rossby_schemas::time::Timestamp;
+
+    use super::*;
+
+    const DEVICE: DeviceId = DeviceId::from_bytes([4; 16]);
+
+    fn judged(state: &State, change: AccountChange) -> Result<Decision, Refusal> {
+        let command = AccountCommand {
+            command_id: CommandId::from_bytes([1; 16]),
+            box_id: BoxId::from_bytes([3; 16]),
+            expected_version: 7,
+            device_id: DEVICE,
+            time: Timestamp::from_millis(0).unwrap(),
+            change,
+        };
+        let signed = SignedCommand { device_id: DEVICE, command: Octets::default(), signature: FixedOctets([0; 64]) };
+        let limits = Limits { list_entries: 2, profile_blob: 10, ..Limits::default() };
+        decide(state, &command, &signed, &limits)
+    }
+
+    fn tag(number: u8) -> AclTag {
+        FixedOctets([number; 32])
+    }
+
+    fn with_profile(entries: u8) -> State {
+        let list: Vec<AclTag> = (0..entries).map(tag).collect();
+        let profile = Profile {
+            version: 7,
+            discoverable: Audience::Everyone,
+            accept_from: Audience::Everyone,
+            blob: Octets::default(),
+            blocks: list.clone(),
+            contacts: list,
+        };
+        State { version: 7, profile: Some(profile), epoch: None }
+    }
+
+    #[test]
+    fn only_the_signed_version_will_do() {
+        for version in [0, 6, 8] {
+            let state = State { version, ..with_profile(0) };
+            let refused = judged(&state, AccountChange::SetAcceptFrom(Audience::Nobody));
+            assert_eq!(refused, Err(Refusal::VersionConflict { current: version }));
+        }
+        let appended = judged(&with_profile(0), AccountChange::SetAcceptFrom(Audience::Nobody)).unwrap();
+        let Decision::Append(Event::AcceptFromSetV1(event)) = appended else { panic!("{appended:?}") };
+        assert_eq!((event.accept_from, event.signed.device_id), (Audience::Nobody, DEVICE));
+    }
+
+    #[test]
+    fn lists_and_blob_have_their_limits() {
+        for (entries, is_taken) in [(0, true), (1, true), (2, false), (3, false)] {
+            let state = with_profile(entries);
+            for change in [AccountChange::Block(tag(9)), AccountChange::AddContact(tag(9))] {
+                assert_eq!(judged(&state, change).is_ok(), is_taken, "{entries}");
+            }
+            for change in [AccountChange::Unblock(tag(0)), AccountChange::RemoveContact(tag(0))] {
+                assert!(judged(&state, change).is_ok());
+            }
+        }
+        let blob = |octets: usize| AccountChange::SetProfileBlob(Octets::from(vec![0; octets]));
+        assert!(judged(&with_profile(0), blob(10)).is_ok());
+        let refused = judged(&with_profile(0), blob(11));
+        assert_eq!(refused, Err(Refusal::TooLarge { field: "/command".to_owned(), limit: 10 }));
+    }
+
+    #[test]
+    fn an_epoch_goes_up_by_one() {
+        let revoke = |known: Option<u32>, epoch| {
+            let state = State { version: 7, profile: None, epoch: known };
+            judged(&state, AccountChange::RevokeToken { device_id: DEVICE, epoch })
+        };
+        assert!(matches!(revoke(Some(1), 2), Ok(Decision::Append(Event::TokenRevokedV1(event))) if event.epoch == 2));
+        for (known, epoch) in [(Some(1), 1), (Some(1), 3), (Some(1), 0), (Some(u32::MAX), 0), (None, 1)] {
+            assert!(matches!(revoke(known, epoch), Err(Refusal::Statement { .. })), "{known:?} {epoch}");
+        }
+    }
+}

@@ -150,3 +150,98 @@ fn founding(registration: &Registration) -> Founding {
         sealing_statement: registration.sealing_statement.clone(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rossby_projections::IdentifierOwner;
+    use rossby_schemas::ids::{BoxId, CommandId};
+
+    use super::*;
+    use crate::codes::tests::{now, registration, state};
+
+    const LIMITS: Limits = Limits {
+        codes_per_day: 5,
+        guesses_per_day: 20,
+        guesses_per_code: 5,
+        code_lifetime: std::time::Duration::from_secs(600),
+        clock_skew: std::time::Duration::ZERO,
+        profile_blob: 0,
+        list_entries: 0,
+    };
+
+    fn secret() -> MasterSecret {
+        MasterSecret::new(1, &[7; 32])
+    }
+
+    fn code(number: u32) -> Code {
+        let registration = registration(&[]);
+        secret().code(registration.id, registration.device_id, number)
+    }
+
+    fn guessed(number: u32, right: bool) -> Result<Decision, Refusal> {
+        let registration_id = registration(&[]).id;
+        Ok(Decision::Append(Event::CodeGuessedV1(CodeGuessedV1 { registration_id, number, right })))
+    }
+
+    #[test]
+    fn only_the_last_code_can_be_guessed() {
+        let decide = |wrong: &[u32], code: &Code| {
+            decide_guess(&state(2, 0, Some(registration(wrong))), &secret(), code, now(), &LIMITS)
+        };
+        assert_eq!(decide(&[0], &code(1)), guessed(1, true));
+        assert_eq!(decide(&[0, 0], &code(1)), guessed(2, false));
+        assert_eq!(decide(&[5, 4], &code(2)), guessed(2, true));
+        assert_eq!(decide(&[0, 5], &code(2)), Err(Refusal::CodeSpent));
+        assert_eq!(decide(&[], &code(1)), Err(Refusal::CodeSpent));
+    }
+
+    #[test]
+    fn a_guess_needs_a_registration_time_and_what_is_left_of_the_day() {
+        let decide = |guesses, registration, now| {
+            decide_guess(&state(1, guesses, registration), &secret(), &code(1), now, &LIMITS)
+        };
+        assert_eq!(decide(0, None, now()), Err(Refusal::NoSuchRegistration));
+        assert_eq!(decide(19, Some(registration(&[0])), now()), guessed(1, true));
+        let used_up = Err(Refusal::CodesExhausted { retry_after: 15 * 3600 });
+        assert_eq!(decide(20, Some(registration(&[0])), now()), used_up);
+        let end = now().plus(LIMITS.code_lifetime);
+        let last = end.minus(std::time::Duration::from_millis(1));
+        assert_eq!(decide(0, Some(registration(&[0])), last), guessed(1, true));
+        assert_eq!(decide(0, Some(registration(&[0])), end), Err(Refusal::CodeSpent));
+        // Once one was right, no further guess is counted, whatever its time.
+        let right = Registration { right_command: Some(CommandId::from_bytes([5; 16])), ..registration(&[5]) };
+        assert_eq!(decide(20, Some(right), end), Ok(Decision::Nothing));
+    }
+
+    #[test]
+    fn an_identifier_has_one_box_until_that_closes() {
+        let registration = registration(&[0]);
+        let verified = IdentifierVerifiedV1 {
+            identifier_hash: registration.identifier_hash,
+            secret_number: 1,
+            slot: 0,
+            box_id: registration.box_id,
+            registration_id: registration.id,
+            founding: Some(founding(&registration)),
+        };
+        let owned = |box_id, closing| {
+            let owner = IdentifierOwner {
+                box_id,
+                registration_id: registration.id,
+                secret_number: 1,
+                slot: 0,
+                verified_by: CommandId::from_bytes([5; 16]),
+                founding: None,
+                founded: true,
+                closing,
+            };
+            decide_verified(&IdentifierState { version: 1, owner: Some(owner) }, &verified)
+        };
+        let append = Ok(Decision::Append(Event::IdentifierVerifiedV1(verified.clone())));
+        assert_eq!(decide_verified(&IdentifierState { version: 0, owner: None }, &verified), append);
+        let other = BoxId::from_bytes([8; 16]);
+        assert_eq!(owned(other, false), Err(Refusal::IdentifierTaken));
+        assert_eq!(owned(other, true), append);
+        assert_eq!(owned(registration.box_id, false), Ok(Decision::Nothing));
+    }
+}

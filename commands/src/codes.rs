@@ -180,3 +180,67 @@ impl Stream {
         Ok(Self::registrations(hash, tried.unwrap_or_else(today)))
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use rossby_projections::IssuedCode;
+    use rossby_schemas::encoding::Octets;
+    use rossby_schemas::ids::{BoxId, DeviceId, IdentifierHash};
+
+    use super::*;
+
+    pub(crate) fn now() -> Timestamp {
+        "2026-11-24T09:00:00Z".parse().unwrap()
+    }
+
+    /// A registration whose codes had so many wrong guesses.
+    pub(crate) fn registration(wrong_guesses: &[u32]) -> Registration {
+        let code = |(index, wrong): (usize, &u32)| IssuedCode {
+            number: u32::try_from(index).unwrap() + 1,
+            expires_at: now().plus(Limits::default().code_lifetime),
+            wrong_guesses: *wrong,
+        };
+        Registration {
+            id: RegistrationId::from_bytes([1; 16]),
+            stream: String::new(),
+            identifier_hash: IdentifierHash([2; 32]),
+            secret_number: 1,
+            slot: 0,
+            box_id: BoxId::from_bytes([3; 16]),
+            device_id: DeviceId::from_bytes([4; 16]),
+            founding_statement: Octets::default(),
+            sealing_statement: Octets::default(),
+            asked_at: now(),
+            codes: wrong_guesses.iter().enumerate().map(code).collect(),
+            right_command: None,
+        }
+    }
+
+    pub(crate) fn state(codes: u32, guesses: u32, registration: Option<Registration>) -> RegistrationState {
+        RegistrationState { day: RegistrationDay { version: 9, codes_issued: codes, guesses }, registration }
+    }
+
+    #[test]
+    fn a_code_is_issued_once_and_only_so_many_a_day() {
+        let limits = Limits::default();
+        let decide = |state, number| decide_code(&state, number, now(), &limits);
+        assert_eq!(decide(state(0, 0, None), 1), Err(Refusal::NoSuchRegistration));
+        let issued = Event::CodeIssuedV1(CodeIssuedV1 {
+            registration_id: RegistrationId::from_bytes([1; 16]),
+            number: 2,
+            expires_at: now().plus(Duration::from_secs(600)),
+        });
+        assert_eq!(decide(state(4, 0, Some(registration(&[0]))), 2), Ok(Decision::Append(issued)));
+        let used_up = Err(Refusal::CodesExhausted { retry_after: 15 * 3600 });
+        assert_eq!(decide(state(5, 0, Some(registration(&[0]))), 2), used_up);
+        // What was issued is not refused afterwards.
+        assert_eq!(decide(state(5, 0, Some(registration(&[0]))), 1), Ok(Decision::Nothing));
+    }
+
+    #[test]
+    fn tomorrow_is_never_now() {
+        let midnight: Timestamp = "2026-11-24T00:00:00Z".parse().unwrap();
+        assert_eq!(until_tomorrow(midnight), 86_400);
+        assert_eq!(until_tomorrow(midnight.minus(Duration::from_millis(1))), 1);
+    }
+}

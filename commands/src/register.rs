@@ -90,3 +90,30 @@ impl Service {
         self.send_last_code(&identifier, id).await.map_err(|error| running.half_done(error))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codes::tests::{now, registration, state};
+
+    #[test]
+    fn a_registration_is_asked_once_while_the_day_has_codes() {
+        let limits = Limits::default();
+        let known = registration(&[]);
+        let asked = RegistrationAskedV1 {
+            registration_id: known.id,
+            identifier_hash: known.identifier_hash,
+            secret_number: 1,
+            slot: 0,
+            box_id: known.box_id,
+            device_id: known.device_id,
+            founding_statement: Octets::default(),
+            sealing_statement: Octets::default(),
+        };
+        let decide = |state| decide(&state, &asked, now(), &limits);
+        let event = Event::RegistrationAskedV1(asked.clone());
+        assert_eq!(decide(state(4, 20, None)), Ok(Decision::Append(event)));
+        assert_eq!(decide(state(5, 0, Some(known))), Ok(Decision::Nothing));
+        assert_eq!(decide(state(5, 0, None)), Err(Refusal::CodesExhausted { retry_after: 15 * 3600 }));
+    }
+}

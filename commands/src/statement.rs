@@ -84,3 +84,6 @@ impl Service {
         Ok(CommandResponse { command_id: request.command_id, version: done.version })
     }
 }
+
+#[cfg(test)]
+mod tests;

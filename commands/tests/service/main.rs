@@ -7,6 +7,6 @@ mod messages;
 mod outcomes;
 mod registration;
 mod restart;
-#[path = "setting_sqlite.rs"]
+#[path = "setting_embedded.rs"]
 mod setting;
 mod world;

@@ -15,9 +15,7 @@ use rossby_crypto::sealing::SealingSecretKey;
 use rossby_crypto::signing::SigningKey;
 use rossby_crypto::statements::{SealingKeyStated, found, state_sealing_key};
 use rossby_crypto::token::DeviceToken;
-use rossby_log::providers::sqlite::{SqliteConfig, SqliteLog};
-use rossby_log::topics::TopicSpec;
-use rossby_log::{AppendError, Bounds, Log, LogError, LogRecord, Offset, PartitionReader, ReadError, TopicAdmin};
+use rossby_log::{AppendError, Bounds, Log, LogError, LogRecord, Offset, PartitionReader, ReadError};
 use rossby_projections::{Projector, ProjectorConfig, ProjectorError, ReadModels};
 use rossby_schemas::encoding::Octets;
 use rossby_schemas::http::messages::OutgoingMessage;
@@ -30,7 +28,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::setting;
+use crate::setting::Setting;
 
 pub(crate) const HOME: RegionNumber = RegionNumber(1);
 pub(crate) const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -158,7 +156,7 @@ impl CodeSender for Mailboxes {
 
 pub(crate) struct World {
     folder: tempfile::TempDir,
-    url: String,
+    setting: Setting,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) log: Arc<FaultyLog>,
     pub(crate) models: ReadModels,
@@ -177,14 +175,14 @@ impl Drop for World {
 impl World {
     pub(crate) async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let url = setting::read_models(folder.path()).await;
+        let setting = Setting::new().await;
         let clock = Arc::new(ManualClock::new("2026-11-24T09:00:00Z".parse::<Timestamp>().unwrap()));
         let mailboxes = Arc::new(Mailboxes::default());
-        let (log, models) = open(&folder, &url, &clock).await;
+        let (log, models) = open(&folder, &setting, &clock).await;
         let (stop, projector) = project(&models, &log, &clock);
         let timeouts = Timeouts { newer_head: Duration::from_millis(50), ..Timeouts::default() };
         let service = service(&models, &log, &clock, &mailboxes, timeouts);
-        Self { folder, url, clock, log, models, mailboxes, service, stop, projector }
+        Self { folder, setting, clock, log, models, mailboxes, service, stop, projector }
     }
 
     /// Another process: it knows what the log and the tables hold, and nothing else.
@@ -211,7 +209,7 @@ impl World {
         self.service.finish().await;
         self.models.close().await;
         self.log.close().await;
-        (self.log, self.models) = open(&self.folder, &self.url, &self.clock).await;
+        (self.log, self.models) = open(&self.folder, &self.setting, &self.clock).await;
         (self.stop, self.projector) = project(&self.models, &self.log, &self.clock);
         self.service = self.other_process();
     }
@@ -236,11 +234,10 @@ impl World {
     }
 }
 
-async fn open(folder: &tempfile::TempDir, url: &str, clock: &Arc<ManualClock>) -> (Arc<FaultyLog>, ReadModels) {
-    let log = SqliteLog::open(SqliteConfig::new(folder.path().join("log")), clock.clone()).await.unwrap();
-    log.ensure_topics(&TopicSpec::local(2)).await.unwrap();
-    let log = FaultyLog { log: Arc::new(log), faults: Mutex::default(), held: Mutex::default() };
-    (Arc::new(log), ReadModels::open(url, 10).await.unwrap())
+async fn open(folder: &tempfile::TempDir, setting: &Setting, clock: &Arc<ManualClock>) -> (Arc<FaultyLog>, ReadModels) {
+    let log = setting.log(folder.path(), clock.clone()).await;
+    let models = ReadModels::open(&setting.read_models(folder.path()), 10).await.unwrap();
+    (Arc::new(FaultyLog { log, faults: Mutex::default(), held: Mutex::default() }), models)
 }
 
 fn project(

@@ -1,4 +1,4 @@
-//! The same with the read models on PostgreSQL, in databases of their own in a server that runs already.
+//! The same on Kafka and PostgreSQL, which run already.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod account;
@@ -7,6 +7,6 @@ mod messages;
 mod outcomes;
 mod registration;
 mod restart;
-#[path = "setting_postgres.rs"]
+#[path = "setting_servers.rs"]
 mod setting;
 mod world;
