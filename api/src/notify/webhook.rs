@@ -84,10 +84,11 @@ impl Webhook {
             .await;
         match sent.map(|response| response.status()) {
             Ok(status) if status.is_success() => Ok(()),
-            Ok(status) if status.is_client_error() && status.as_u16() != 429 => {
-                Err(Failure::Final(format!("the webhook answered {status}")))
+            Ok(status) if status.is_server_error() || matches!(status.as_u16(), 408 | 429) => {
+                Err(Failure::Passing(format!("the webhook answered {status}")))
             }
-            Ok(status) => Err(Failure::Passing(format!("the webhook answered {status}"))),
+            // A redirection too: a code goes to no other place than the one that is set.
+            Ok(status) => Err(Failure::Final(format!("the webhook answered {status}"))),
             // Its text may hold the URL.
             Err(error) => Err(Failure::Passing(format!("the webhook could not be reached: {}", error.without_url()))),
         }
