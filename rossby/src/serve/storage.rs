@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use rossby_crypto::keyed_hash::{MasterSecret, MasterSecrets};
+use rossby_log::providers::kafka::{KafkaConfig, KafkaLog};
 use rossby_log::providers::sqlite::{SqliteConfig, SqliteLog};
 use rossby_log::topics::{TopicReport, TopicSpec, TopicState};
 use rossby_log::{Log, TopicAdmin};
@@ -34,8 +36,22 @@ pub(crate) async fn open_log(settings: &Settings, clock: Arc<dyn Clock>) -> anyh
             let log = Arc::new(SqliteLog::open(config, clock).await.context("the log can't be opened")?);
             Ok(OpenLog { log: log.clone(), admin: log.clone(), embedded: Some(log) })
         }
-        LogProvider::Kafka => bail!("the Kafka provider is not part of this version; leave log.provider at \"sqlite\""),
+        LogProvider::Kafka => {
+            let log = Arc::new(KafkaLog::connect(kafka_config(settings)).context("the log can't be opened")?);
+            Ok(OpenLog { log: log.clone(), admin: log, embedded: None })
+        }
     }
+}
+
+fn kafka_config(settings: &Settings) -> KafkaConfig {
+    let log = &settings.log;
+    let mut config = KafkaConfig::new(&log.kafka_brokers);
+    config.replication = log.kafka_replication;
+    config.min_insync_replicas = log.kafka_min_insync_replicas;
+    config.delivery_timeout = Duration::from_millis(log.kafka_delivery_timeout_ms);
+    config.topic_prefix.clone_from(&log.kafka_topic_prefix);
+    config.settings = log.kafka_settings.iter().map(|(name, value)| (name.clone(), value.0.clone().into())).collect();
+    config
 }
 
 /// The topics that this region writes.

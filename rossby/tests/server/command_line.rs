@@ -1,0 +1,76 @@
+//! What an operator types.
+
+use std::process::{Command, Output};
+
+use crate::process::Server;
+
+fn rossby(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_rossby")).args(arguments).output().unwrap()
+}
+
+fn text(octets: &[u8]) -> String {
+    String::from_utf8_lossy(octets).into_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_says_where_it_is_and_whether_it_is_ready_and_stops_when_it_is_told() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(&folder.path().join("data"), 0);
+    let deadline = std::time::Instant::now() + crate::process::PATIENCE;
+    let ready = loop {
+        let ready = reqwest::get(format!("{}/readyz", server.url)).await.unwrap();
+        if ready.status() == 200 || std::time::Instant::now() > deadline {
+            break ready.text().await.unwrap();
+        }
+    };
+    assert_eq!(ready, r#"{"ready":true,"not_ready":[]}"#);
+    let metrics = reqwest::get(format!("{}/metrics", server.url)).await.unwrap().text().await.unwrap();
+    assert!(metrics.contains("rossby_http_requests_total{"), "{metrics}");
+    let page = reqwest::get(format!("{}/docs/", server.url)).await.unwrap();
+    assert!(page.text().await.unwrap().contains("swagger-ui"));
+    // A second server on the same data is refused, and says why.
+    let data = folder.path().join("data").display().to_string();
+    let second = rossby(&["serve", "--listen", "127.0.0.1:0", "--data-dir", &data]);
+    assert!(!second.status.success());
+    assert!(text(&second.stderr).contains("in use by another process"), "{}", text(&second.stderr));
+    let taken = rossby(&["serve", "--listen", &server.url["http://".len()..], "--data-dir", &format!("{data}2")]);
+    assert!(text(&taken.stderr).contains("can't be listened at"), "{}", text(&taken.stderr));
+    server.stop();
+}
+
+#[test]
+fn mistakes_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("rossby.toml");
+    std::fs::write(&file, "[server]\nlitsen = \"127.0.0.1:1\"\n").unwrap();
+    let file = file.display().to_string();
+    for (arguments, says) in [
+        (vec!["serve", "--config", &file], "litsen"),
+        (vec!["serve", "--config", "no-such-file.toml"], "no-such-file.toml is not there"),
+        (vec!["config", "--config", &file], "litsen"),
+        (vec!["serve", "--port", "1"], "--port"),
+    ] {
+        let output = rossby(&arguments);
+        assert!(!output.status.success(), "{arguments:?}");
+        assert!(text(&output.stderr).contains(says), "{arguments:?}: {}", text(&output.stderr));
+    }
+    let secrets = folder.path().join("secrets.toml").display().to_string();
+    assert!(rossby(&["secrets", "new", &secrets]).status.success());
+    let again = rossby(&["secrets", "new", &secrets]);
+    assert!(!again.status.success() && text(&again.stderr).contains("is there already"));
+}
+
+#[test]
+fn topics_are_made_and_checked() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data").display().to_string();
+    let run = |verb: &str| rossby(&["topics", verb, "--data-dir", &data]);
+    let missing = run("check");
+    assert_eq!(missing.status.code(), Some(1));
+    assert_eq!(text(&missing.stdout).matches("missing").count(), 6, "{}", text(&missing.stdout));
+    assert!(run("apply").status.success());
+    let right = run("check");
+    assert!(right.status.success());
+    assert_eq!(text(&right.stdout).matches("as it must be").count(), 6, "{}", text(&right.stdout));
+}
