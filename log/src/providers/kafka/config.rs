@@ -154,7 +154,9 @@ impl KafkaConfig {
             .set("socket.nagle.disable", "true")
             .set("reconnect.backoff.ms", "50")
             .set("reconnect.backoff.max.ms", "1000")
-            .set("retry.backoff.max.ms", "500");
+            .set("retry.backoff.max.ms", "500")
+            // Topics are asked for before records go to them, so that one that is missing is gone and not new.
+            .set("topic.metadata.propagation.max.ms", "3000");
         for (name, value) in &self.settings {
             config.set(name, value.expose_secret());
         }

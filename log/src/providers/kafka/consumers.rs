@@ -20,10 +20,9 @@ use crate::port::Offset;
 /// A topic of the cluster, and a partition of it.
 pub(super) type Place = (String, i32);
 
-/// A client that reads.
-pub(super) type Client = StreamConsumer<Context>;
+type Client = StreamConsumer<Context>;
 
-/// All consumers. They stay for later readers when theirs are gone.
+/// The consumers of all readers. They stay for later readers when theirs are gone.
 #[derive(Default)]
 pub(super) struct Consumers {
     config: ClientConfig,
@@ -31,9 +30,9 @@ pub(super) struct Consumers {
 }
 
 /// One consumer and who reads with it.
-struct Consumer {
+pub(super) struct Consumer {
     /// Never the last one: the serving task has another, until the guard below is dropped.
-    client: Arc<Client>,
+    pub(super) client: Arc<Client>,
     /// Which partitions are taken, each with the number of its reader.
     taken: Mutex<Taken>,
     released: mpsc::UnboundedSender<(Place, u64)>,
@@ -47,11 +46,8 @@ struct Taken {
 }
 
 impl Consumers {
-    /// Makes the first consumer, which also answers questions. Must be called in a runtime.
-    pub(super) fn new(config: ClientConfig) -> Result<(Self, Arc<Client>), LogError> {
-        let first = Consumer::start(&config)?;
-        let client = Arc::clone(&first.client);
-        Ok((Self { config, all: Mutex::new(vec![first]) }, client))
+    pub(super) fn new(config: ClientConfig) -> Self {
+        Self { config, all: Mutex::default() }
     }
 
     /// A queue of the partition's records from an offset on.
@@ -94,7 +90,8 @@ impl Consumers {
 }
 
 impl Consumer {
-    fn start(config: &ClientConfig) -> Result<Arc<Self>, LogError> {
+    /// Makes a consumer that reads nothing yet. Must be called in a runtime.
+    pub(super) fn start(config: &ClientConfig) -> Result<Arc<Self>, LogError> {
         let client: Client = config.create_with_context(Context { client: "reader" }).map_err(|e| log_error(&e))?;
         let client = Arc::new(client);
         let (released, mut gone) = mpsc::unbounded_channel();

@@ -1,14 +1,20 @@
 //! What Kafka's errors mean to the log's callers.
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+use rdkafka::types::RDKafkaConfRes;
 
 use crate::error::LogError;
 
 /// The error of a request.
 pub(super) fn log_error(error: &KafkaError) -> LogError {
     match error {
-        // Its own text has the value, which may be a secret.
-        KafkaError::ClientConfig(_, why, name, _) => LogError::Failed(format!("the setting {name}: {why}")),
+        // librdkafka's own words have the value, which may be a secret.
+        KafkaError::ClientConfig(RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN, _, name, _) => {
+            LogError::Failed(format!("librdkafka has no setting {name}"))
+        }
+        KafkaError::ClientConfig(_, _, name, _) => {
+            LogError::Failed(format!("the value of librdkafka's setting {name} is not one it can have"))
+        }
         KafkaError::ClientCreation(why) => LogError::Failed(why.clone()),
         KafkaError::AdminOp(code) => code_error(*code),
         KafkaError::Nul(_) => LogError::Failed("a text has a zero octet".to_owned()),

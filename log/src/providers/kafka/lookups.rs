@@ -9,7 +9,7 @@ use rdkafka::error::RDKafkaErrorCode as Code;
 use rossby_schemas::topic::TopicName;
 
 use super::config::KafkaConfig;
-use super::consumers::{Client, blocking};
+use super::consumers::{Consumer, blocking};
 use super::errors::{code_error, is_gone, log_error};
 use crate::error::LogError;
 use crate::port::{Bounds, Offset};
@@ -19,24 +19,27 @@ use crate::port::{Bounds, Offset};
 pub(super) struct Lookups(Arc<Inner>);
 
 struct Inner {
-    client: RwLock<Option<Arc<Client>>>,
+    /// None after it was closed. It fetches nothing: a broker answers a connection's requests one after the other, and
+    /// questions would wait for a fetch that waits for records.
+    client: RwLock<Option<Arc<Consumer>>>,
     config: KafkaConfig,
     partitions: RwLock<HashMap<TopicName, u32>>,
 }
 
 impl Lookups {
-    pub(super) fn new(client: Arc<Client>, config: KafkaConfig) -> Self {
-        Self(Arc::new(Inner { client: RwLock::new(Some(client)), config, partitions: RwLock::default() }))
+    /// Must be called in a runtime.
+    pub(super) fn new(config: KafkaConfig) -> Result<Self, LogError> {
+        let client = RwLock::new(Some(Consumer::start(&config.consumer())?));
+        Ok(Self(Arc::new(Inner { client, config, partitions: RwLock::default() })))
     }
 
-    fn client(&self) -> Result<Arc<Client>, LogError> {
+    fn client(&self) -> Result<Arc<Consumer>, LogError> {
         self.0.client.read().unwrap_or_else(PoisonError::into_inner).clone().ok_or(LogError::Closed)
     }
 
     /// Refuses what comes after it.
-    pub(super) async fn close(&self) {
-        let client = self.0.client.write().unwrap_or_else(PoisonError::into_inner).take();
-        let _ = blocking(move || drop(client)).await;
+    pub(super) fn close(&self) {
+        self.0.client.write().unwrap_or_else(PoisonError::into_inner).take();
     }
 
     /// How many partitions a topic has, as remembered or else as the cluster says.
@@ -62,7 +65,7 @@ impl Lookups {
         let (client, name, asked) = (self.client()?, self.0.config.topic(topic), topic.clone());
         let timeout = self.timeout();
         let answer = blocking(move || {
-            let metadata = client.fetch_metadata(Some(&name), timeout).map_err(|e| log_error(&e))?;
+            let metadata = client.client.fetch_metadata(Some(&name), timeout).map_err(|e| log_error(&e))?;
             let found = metadata.topics().iter().find(|topic| topic.name() == name);
             let Some(found) = found else { return Err(LogError::NoSuchTopic(asked)) };
             match found.error().map(Code::from) {
@@ -93,7 +96,7 @@ impl Lookups {
     pub(super) async fn bounds(&self, topic: &TopicName, partition: u32) -> Result<Bounds, LogError> {
         let number = self.partition(topic, partition).await?;
         let (client, name, timeout) = (self.client()?, self.0.config.topic(topic), self.timeout());
-        match blocking(move || client.fetch_watermarks(&name, number, timeout)).await? {
+        match blocking(move || client.client.fetch_watermarks(&name, number, timeout)).await? {
             Ok((start, end)) => Ok(Bounds { start: offset(start), end: offset(end) }),
             Err(error) => {
                 // A topic that has just gone is told in more than one way.
@@ -110,7 +113,8 @@ impl Lookups {
     pub(super) async fn answers(&self) -> Result<(), LogError> {
         let (client, timeout) = (self.client()?, self.timeout().min(Duration::from_secs(2)));
         let name = self.0.config.topic(&TopicName::local(rossby_schemas::topic::Topic::Keys));
-        let asked = blocking(move || client.fetch_metadata(Some(&name), timeout).map(drop).map_err(|e| log_error(&e)));
+        let asked =
+            blocking(move || client.client.fetch_metadata(Some(&name), timeout).map(drop).map_err(|e| log_error(&e)));
         asked.await?
     }
 

@@ -68,8 +68,8 @@ impl KafkaLog {
     pub fn connect(config: KafkaConfig) -> Result<Self, LogError> {
         config.check()?;
         let closed = CancellationToken::new();
-        let (consumers, client) = Consumers::new(config.consumer())?;
-        let lookups = Lookups::new(client, config.clone());
+        let consumers = Consumers::new(config.consumer());
+        let lookups = Lookups::new(config.clone())?;
         let producer = Producer::new(config.clone(), lookups.clone(), closed.clone())?;
         let admin = Admin::new(&config)?;
         Ok(Self { config, producer, consumers: Arc::new(consumers), lookups, admin, closed })
@@ -119,7 +119,7 @@ impl Log for KafkaLog {
         self.producer.close().await;
         self.closed.cancel();
         self.consumers.close();
-        self.lookups.close().await;
+        self.lookups.close();
         self.admin.close().await;
     }
 }
