@@ -34,3 +34,32 @@ fn every_operation_says_its_errors_as_problem_documents() {
     }
     assert_eq!(operations, 11);
 }
+
+#[test]
+fn every_body_has_an_example_and_every_problem_is_of_its_status() {
+    let document = serde_json::to_value(rossby_api::openapi()).unwrap();
+    let operations = document["paths"].as_object().unwrap().iter().flat_map(|(path, methods)| {
+        methods.as_object().unwrap().iter().map(move |(method, operation)| (format!("{method} {path}"), operation))
+    });
+    for (name, operation) in operations {
+        let request = &operation["requestBody"]["content"]["application/json"];
+        assert!(request.is_null() || request["example"].is_object(), "{name}");
+        for (status, response) in operation["responses"].as_object().unwrap() {
+            let answer = &response["content"]["application/json"];
+            assert!(answer.is_null() || answer["example"].is_object(), "{name} {status}");
+            let problem = &response["content"]["application/problem+json"];
+            if problem.is_null() {
+                continue;
+            }
+            let examples =
+                problem["examples"].as_object().unwrap_or_else(|| panic!("{name} {status} names no problem"));
+            for (kind, example) in examples {
+                assert_eq!(example["value"]["type"], format!("urn:rossby:problem:{kind}"), "{name} {status}");
+                assert_eq!(example["value"]["status"].to_string(), *status, "{name} {kind}");
+            }
+        }
+        let has = |status: &str| operation["responses"].get(status).is_some();
+        assert!(!name.contains("/v1/") || has("500"), "{name}");
+        assert!(request.is_null() || has("408") && has("413") && has("415"), "{name}");
+    }
+}

@@ -2,6 +2,7 @@
 
 mod account;
 mod commands;
+mod examples;
 mod lookups;
 mod messages;
 mod registrations;
@@ -46,8 +47,9 @@ impl Modify for Hawk {
     }
 }
 
-fn routes() -> OpenApiRouter<Api> {
-    OpenApiRouter::with_openapi(Document::openapi())
+/// All routes, and the document that describes them.
+fn routes() -> (Router<Api>, utoipa::openapi::OpenApi) {
+    let (router, mut document) = OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(registrations::register))
         .routes(routes!(registrations::issue_code))
         .routes(routes!(registrations::authorize))
@@ -61,17 +63,20 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(operator::healthz))
         .routes(routes!(operator::readyz))
         .routes(routes!(operator::metrics))
+        .split_for_parts();
+    examples::complete(&mut document);
+    (router, document)
 }
 
 /// The API's description, as it is served and checked in.
 #[must_use]
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    routes().split_for_parts().1
+    routes().1
 }
 
 /// All routes, with the description at `/openapi.json` and a page for it at `/docs`.
 pub fn router(api: Api) -> Router {
-    let (router, document) = routes().split_for_parts();
+    let (router, document) = routes();
     router
         .merge(SwaggerUi::new("/docs").url("/openapi.json", document))
         .fallback(async || ApiError::new(ProblemType::NoSuchResource))

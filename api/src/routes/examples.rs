@@ -1,0 +1,281 @@
+//! What the description says beside the types: an example of every body, and the errors that operations share.
+
+use rossby_schemas::encoding::{FixedOctets, Octets};
+use rossby_schemas::events::profiles::Audience;
+use rossby_schemas::http::account::{
+    AccountCommandRequest, AccountResponse, CommandResponse, DeviceStatus, ProfileDocument, StatementRequest,
+};
+use rossby_schemas::http::command::{CommandState, CommandStatus};
+use rossby_schemas::http::lookup::{KeyRecordDocument, LookupRequest, LookupResponse};
+use rossby_schemas::http::messages::{
+    ConfirmRequest, ConfirmResponse, FetchResponse, FetchedMessage, OutgoingMessage, PositionToken, SendOutcome,
+    SendRequest, SendResponse, SendResult,
+};
+use rossby_schemas::http::problem::{FieldError, PROBLEM_JSON, Problem, ProblemType};
+use rossby_schemas::http::registration::{
+    AuthorizeRequest, AuthorizeResponse, IssueCodeRequest, RegisterRequest, RegisterResponse,
+};
+use rossby_schemas::ids::{BoxId, CommandId, DeviceId, Head, OuterId, RegistrationId};
+use rossby_schemas::time::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::openapi::example::ExampleBuilder;
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::{Content, OpenApi, Ref, RefOr, ResponseBuilder, Schema};
+
+/// Adds to a description what the annotations on the handlers leave out.
+pub(super) fn complete(openapi: &mut OpenApi) {
+    for (path, item) in &mut openapi.paths.paths {
+        for operation in [&mut item.get, &mut item.post].into_iter().flatten() {
+            if path.starts_with("/v1/") {
+                add_shared_errors(operation);
+            }
+            add_examples(operation);
+        }
+    }
+}
+
+/// Errors that a handler does not name, because they come before it or are nobody's doing.
+fn add_shared_errors(operation: &mut Operation) {
+    let with_body = [ProblemType::RequestTimeout, ProblemType::TooLarge, ProblemType::UnsupportedMediaType];
+    let shared = if operation.request_body.is_some() { &with_body[..] } else { &[] };
+    for kind in shared.iter().chain(&[ProblemType::Internal]) {
+        let response = || {
+            let problem = Content::new(Some(RefOr::Ref(Ref::from_schema_name("Problem"))));
+            ResponseBuilder::new().description(format!("`{kind}`")).content(PROBLEM_JSON, problem).build()
+        };
+        operation.responses.responses.entry(kind.status().to_string()).or_insert_with(|| response().into());
+    }
+}
+
+fn add_examples(operation: &mut Operation) {
+    if let Some(RefOr::T(body)) = &mut operation.request_body {
+        for content in body.content.values_mut() {
+            let RefOr::T(content) = content else { continue };
+            content.example = content.schema.as_ref().and_then(of_schema);
+        }
+    }
+    for response in operation.responses.responses.values_mut() {
+        let RefOr::T(response) = response else { continue };
+        for (media_type, content) in &mut response.content {
+            let RefOr::T(content) = content else { continue };
+            if media_type != PROBLEM_JSON {
+                content.example = content.schema.as_ref().and_then(of_schema);
+                continue;
+            }
+            // The kinds that a response's description names.
+            for kind in ProblemType::ALL {
+                if response.description.contains(&format!("`{kind}`")) {
+                    let example = ExampleBuilder::new().summary(kind.title()).value(Some(json(&problem(*kind))));
+                    content.examples.insert(kind.name().to_owned(), example.build().into());
+                }
+            }
+        }
+    }
+}
+
+const ANN: u128 = 0x01b6_2f0c_7d1e_8a55_9c03_4e6f_1a2b_3c4d;
+const BEN: u128 = 0x01c9_8e2a_4b7f_8d10_a7e2_5f60_9b8c_7d6e;
+const DEVICE: u128 = 0x6f1d_2c3b_4a59_4867_9d0e_1f2a_3b4c_5d6e;
+const COMMAND: u128 = 0x3d5a_7c9e_1b2d_4f60_8192_a3b4_c5d6_e7f8;
+const MESSAGE: u128 = 0x9a8b_7c6d_5e4f_4031_a213_2435_4657_6879;
+const REGISTRATION: u128 = 0x5e6f_7081_92a3_44b5_86d7_e8f9_0a1b_2c3d;
+const NOW: Timestamp = at(1_795_510_800_000);
+const LATER: Timestamp = at(1_795_511_400_000);
+const TOKEN_ID: &str = "AbYvDH0eilWcA05vGis8TW8dLDtKWUhnnQ4fKjtMXW4AAAABAAAAAQ";
+
+const fn at(millis: u64) -> Timestamp {
+    match Timestamp::from_millis(millis) {
+        Ok(time) => time,
+        Err(_) => at(0),
+    }
+}
+
+/// Octets that stand for longer ones.
+fn octets(begin: u8) -> Octets {
+    (begin..begin.saturating_add(24)).collect::<Vec<u8>>().into()
+}
+
+fn fixed<const N: usize>(octet: u8) -> FixedOctets<N> {
+    FixedOctets([octet; N])
+}
+
+fn json(value: &impl Serialize) -> Value {
+    serde_json::to_value(value).unwrap_or_default()
+}
+
+fn box_id(id: u128) -> BoxId {
+    BoxId::from_bytes(id.to_be_bytes())
+}
+
+fn device_id() -> DeviceId {
+    DeviceId::from_bytes(DEVICE.to_be_bytes())
+}
+
+fn command_id() -> CommandId {
+    CommandId::from_bytes(COMMAND.to_be_bytes())
+}
+
+fn outer_id() -> OuterId {
+    OuterId::from_bytes(MESSAGE.to_be_bytes())
+}
+
+fn head() -> Head {
+    Head { version: 1, hash: fixed(0x5a) }
+}
+
+fn key_record() -> KeyRecordDocument {
+    KeyRecordDocument { head: head(), statements: vec![octets(1)], sealing_statements: vec![octets(2)] }
+}
+
+fn position() -> PositionToken {
+    PositionToken("1/rossby.inbox/3/42".to_owned())
+}
+
+/// The example of a body whose schema is this.
+fn of_schema(schema: &RefOr<Schema>) -> Option<Value> {
+    let RefOr::Ref(reference) = schema else { return None };
+    let name = reference.ref_location.rsplit('/').next()?;
+    let identifier = || "mailto:ann@example.org".to_owned();
+    Some(match name {
+        "RegisterRequest" => json(&RegisterRequest {
+            command_id: command_id(),
+            identifier: identifier(),
+            founding_statement: octets(1),
+            sealing_statement: octets(2),
+        }),
+        "RegisterResponse" => json(&RegisterResponse {
+            registration_id: RegistrationId::from_bytes(REGISTRATION.to_be_bytes()),
+            box_id: box_id(ANN),
+            code_expires_at: LATER,
+        }),
+        "IssueCodeRequest" => json(&IssueCodeRequest { command_id: command_id(), identifier: identifier() }),
+        "AuthorizeRequest" => json(&AuthorizeRequest {
+            command_id: command_id(),
+            device_id: device_id(),
+            code: "40718253".to_owned(),
+            signature: fixed(0x5a),
+        }),
+        "AuthorizeResponse" => json(&AuthorizeResponse {
+            box_id: box_id(ANN),
+            device_id: device_id(),
+            token_id: TOKEN_ID.to_owned(),
+            sealed_token: octets(3),
+        }),
+        "LookupRequest" => json(&LookupRequest { identifier: Some("tel:+15551234567".to_owned()), box_id: None }),
+        "LookupResponse" => {
+            json(&LookupResponse { box_id: box_id(BEN), key_record: key_record(), profile: Octets::default() })
+        }
+        "SendRequest" => json(&SendRequest {
+            messages: vec![OutgoingMessage { recipient: box_id(BEN), outer_id: outer_id(), value: octets(4) }],
+        }),
+        "SendResponse" => json(&sent()),
+        "FetchResponse" => json(&fetched()),
+        "ConfirmRequest" => json(&ConfirmRequest { handles: vec![octets(8)] }),
+        "ConfirmResponse" => json(&ConfirmResponse { confirmed: 1, position: position() }),
+        "AccountResponse" => json(&account()),
+        "AccountCommandRequest" => json(&AccountCommandRequest { command: octets(9), signature: fixed(0x5a) }),
+        "StatementRequest" => json(&StatementRequest { command_id: command_id(), statement: octets(2) }),
+        "CommandResponse" => json(&CommandResponse { command_id: command_id(), version: 2 }),
+        "CommandStatus" => {
+            json(&CommandStatus { command_id: command_id(), state: CommandState::Done, version: Some(2) })
+        }
+        "ReadyResponse" => serde_json::json!({
+            "ready": false,
+            "not_ready": [{ "part": "log", "reason": "can't be reached" }],
+        }),
+        _ => return None,
+    })
+}
+
+fn sent() -> SendResponse {
+    let result = |recipient, outcome| SendResult { recipient, outer_id: outer_id(), outcome };
+    SendResponse {
+        results: vec![
+            result(box_id(BEN), SendOutcome::Accepted { accepted_at: NOW, position: position() }),
+            result(box_id(ANN), SendOutcome::NoSuchRecipient),
+        ],
+    }
+}
+
+fn fetched() -> FetchResponse {
+    let message = FetchedMessage {
+        outer_id: outer_id(),
+        content_hash: fixed(0x5b),
+        accepted_at: NOW,
+        expires_at: NOW.plus(rossby_schemas::topic::MESSAGE_LIFETIME),
+        recipient_head: head(),
+        content: octets(5),
+        sealing_counter: 1,
+        enc: octets(6),
+        wrapped_key: octets(7),
+        handle: octets(8),
+    };
+    FetchResponse { messages: vec![message], more: false, position_seen: Some(true), lost: None }
+}
+
+fn account() -> AccountResponse {
+    let device = DeviceStatus {
+        device_id: device_id(),
+        epoch: 1,
+        removed: false,
+        waiting: 1,
+        confirmed: 7,
+        last_confirmed_at: Some(NOW),
+        lost: None,
+    };
+    let profile = ProfileDocument {
+        version: 3,
+        discoverable: Audience::Everyone,
+        accept_from: Audience::Contacts,
+        blob: octets(10),
+        blocks: Vec::new(),
+        contacts: vec![fixed(0x5c)],
+    };
+    AccountResponse {
+        box_id: box_id(ANN),
+        device_id: device_id(),
+        key_record: key_record(),
+        keys_version: 2,
+        devices: vec![device],
+        profile,
+    }
+}
+
+/// A problem with what comes with its kind.
+fn problem(kind: ProblemType) -> Problem {
+    let error = |field: &str, reason: &str| vec![FieldError { field: field.to_owned(), reason: reason.to_owned() }];
+    let plain = Problem::new(kind);
+    match kind {
+        ProblemType::InvalidRequest => Problem { errors: error("/command_id", "unknown field"), ..plain },
+        ProblemType::InvalidStatement => {
+            Problem { errors: error("/statement", "the signature does not verify"), ..plain }
+        }
+        ProblemType::TooLarge => Problem { errors: error("", "has more than 2097152 octets"), ..plain },
+        ProblemType::UnsupportedMediaType => {
+            Problem { errors: error("content-type", "must be application/json"), ..plain }
+        }
+        ProblemType::IdReused => {
+            Problem { errors: error("/command_id", "was used before, with another body"), ..plain }
+        }
+        ProblemType::WrongCode => Problem { guesses_left: Some(4), ..plain },
+        ProblemType::VersionConflict => Problem { current_version: Some(3), ..plain },
+        ProblemType::OutcomeUnknown => {
+            Problem { status_path: Some(format!("/v1/commands/{}?token={}", command_id(), octets(11))), ..plain }
+        }
+        ProblemType::RateLimited => Problem { retry_after: Some(1), ..plain },
+        ProblemType::CodesExhausted => Problem { retry_after: Some(3600), ..plain },
+        ProblemType::Unauthenticated
+        | ProblemType::StaleTimestamp
+        | ProblemType::CodeSpent
+        | ProblemType::NoSuchRecipient
+        | ProblemType::NoSuchRegistration
+        | ProblemType::NoSuchCommand
+        | ProblemType::NoSuchResource
+        | ProblemType::MethodNotAllowed
+        | ProblemType::IdentifierTaken
+        | ProblemType::Internal
+        | ProblemType::Unavailable
+        | ProblemType::RequestTimeout => plain,
+    }
+}
