@@ -19,8 +19,10 @@ pub use crate::store::{
 use crate::store::{CommandEvent, Permission, PositionRow, Snapshot, Store, StoreError, StoredKeyRecord, Swept, Taken};
 use crate::wake::{Applied, Wakes};
 
-/// Who waits looks at least so often, whether a wake-up comes or not.
-const POLL: Duration = Duration::from_secs(1);
+/// Who waits looks after so long at first, whether a wake-up comes or not, and then less and less often.
+const FIRST_POLL: Duration = Duration::from_millis(50);
+/// Who waits looks at least so often.
+const LAST_POLL: Duration = Duration::from_secs(1);
 
 /// The read models of one database.
 #[derive(Debug, Clone)]
@@ -72,7 +74,8 @@ impl ReadModels {
         expected_version: u64,
         patience: Duration,
     ) -> Result<bool, StoreError> {
-        self.wait(patience, || async move {
+        let concerns = |applied: &Applied| applied.projection == projection && applied.topic.topic == topic;
+        self.wait(patience, concerns, || async move {
             Ok(self.store.stream_version(projection, topic, stream).await? > expected_version)
         })
         .await
@@ -90,7 +93,10 @@ impl ReadModels {
         offset: Offset,
         patience: Duration,
     ) -> Result<bool, StoreError> {
-        self.wait(patience, || async move {
+        let concerns = |applied: &Applied| {
+            applied.projection == projection && applied.topic == *topic && applied.partition == partition
+        };
+        self.wait(patience, concerns, || async move {
             let position = self.store.position(projection, topic, partition).await?;
             Ok(position.is_some_and(|position| position.next_offset > offset))
         })
@@ -98,23 +104,45 @@ impl ReadModels {
     }
 
     /// Subscribes first and looks then, so that nothing is missed between the two.
-    async fn wait<Fut>(&self, patience: Duration, look: impl Fn() -> Fut) -> Result<bool, StoreError>
+    async fn wait<Fut>(
+        &self,
+        patience: Duration,
+        concerns: impl Fn(&Applied) -> bool,
+        look: impl Fn() -> Fut,
+    ) -> Result<bool, StoreError>
     where
         Fut: Future<Output = Result<bool, StoreError>>,
     {
         let mut wakes = self.subscribe();
         let deadline = Instant::now() + patience;
+        let mut poll = FIRST_POLL;
         loop {
             if look().await? {
                 return Ok(true);
             }
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
+            let now = Instant::now();
+            if now >= deadline {
                 return Ok(false);
             }
-            // A wake-up, a backlog that overflowed, or the time to look again: all mean to look.
-            let _ = tokio::time::timeout(left.min(POLL), wakes.recv()).await;
+            let until = deadline.min(now + poll);
+            // Goes on at a wake-up that concerns it, a backlog that overflowed, or the time to look again.
+            while let Ok(Ok(applied)) = tokio::time::timeout_at(until, wakes.recv()).await {
+                if concerns(&applied) {
+                    break;
+                }
+            }
+            poll = LAST_POLL.min(poll * 2);
         }
+    }
+
+    /// Blanks bodies that nobody waits for, and deletes what has expired at `now`. Goes on to its end when it is dropped.
+    ///
+    /// # Errors
+    /// [`StoreError`]: the database can't be reached.
+    pub async fn sweep(&self, now: Timestamp) -> Result<Swept, StoreError> {
+        let store = self.store.clone();
+        let swept = tokio::spawn(async move { store.sweep(now).await }).await;
+        swept.unwrap_or_else(|error| Err(StoreError::Failed(error.to_string())))
     }
 }
 
@@ -172,8 +200,6 @@ queries! {
     positions() -> Vec<PositionRow>;
     /// How many records lie in quarantine.
     quarantined() -> u64;
-    /// All rows of the derived tables, for comparing two databases. Sweep both at one moment first.
-    snapshot() -> Snapshot;
-    /// Blanks bodies that nobody waits for, and deletes what has expired at `now`. Not to be cancelled half-way.
-    sweep(now: Timestamp) -> Swept;
+    /// All rows of the derived tables that live at `at`, for comparing two databases, swept or not.
+    snapshot(at: Timestamp) -> Snapshot;
 }

@@ -55,6 +55,7 @@ create table quarantine (
     topic text not null,
     partition bigint not null,
     record_offset bigint not null,
+    appended_at bigint not null,
     event_type text not null,
     reason text not null,
     headers bytea not null,

@@ -180,6 +180,7 @@ impl Applying<'_> {
         );
         let quarantined = Quarantined {
             offset: record.offset,
+            appended_at: record.appended_at,
             event_type,
             reason,
             headers: record.record.headers.clone(),
@@ -189,16 +190,8 @@ impl Applying<'_> {
     }
 }
 
-/// Applies a quarantined record of the inbox if this version knows it. Control events stay where they are.
-pub(super) async fn apply_known(
-    tx: &mut Tx,
-    topic: &TopicName,
-    partition: u32,
-    record: &Quarantined,
-) -> Result<bool, StoreError> {
-    if topic.topic != Topic::Inbox {
-        return Ok(false);
-    }
+/// Applies a quarantined record of the inbox if this version knows it.
+pub(super) async fn apply_known(tx: &mut Tx, partition: u32, record: &Quarantined) -> Result<bool, StoreError> {
     let Ok(envelope) = Envelope::from_record(&record.headers, record.value.as_ref()) else { return Ok(false) };
     let Ok(event) = Event::decode(&envelope) else { return Ok(false) };
     let Ok(fact) = inbox::fact(&envelope, &event) else { return Ok(false) };

@@ -27,7 +27,10 @@ impl Homes {
         match topic {
             Topic::Keys | Topic::Profiles => stream.parse::<BoxId>().ok().map(|id| id.region()),
             Topic::Identifiers => self.of_identifier(stream),
-            Topic::Registrations => stream.split_once('/').and_then(|(hash, _)| self.of_identifier(hash)),
+            Topic::Registrations => {
+                let (hash, day) = stream.split_once('/')?;
+                is_day(day).then(|| self.of_identifier(hash)).flatten()
+            }
             Topic::Inbox | Topic::Signals => None,
         }
     }
@@ -36,6 +39,15 @@ impl Homes {
         let hash: IdentifierHash = hash.parse().ok()?;
         self.slots.get(usize::from(hash.slot())).copied()
     }
+}
+
+/// Whether a text has the form of `2026-11-24`, by which the sweeper tells old days.
+fn is_day(text: &str) -> bool {
+    let mut parts = text.split('-');
+    let is_number = |part: Option<&str>, digits| {
+        part.is_some_and(|part| part.len() == digits && part.bytes().all(|b| b.is_ascii_digit()))
+    };
+    is_number(parts.next(), 4) && is_number(parts.next(), 2) && is_number(parts.next(), 2) && parts.next().is_none()
 }
 
 #[cfg(test)]
@@ -54,6 +66,9 @@ mod tests {
         assert_eq!(homes.of(Topic::Identifiers, &"f".repeat(64)), Some(RegionNumber(2)));
         assert_eq!(homes.of(Topic::Registrations, &format!("{}/2026-11-24", "0".repeat(64))), Some(RegionNumber(1)));
         assert_eq!(homes.of(Topic::Registrations, &"0".repeat(64)), None);
+        for day in ["", "2026-11", "2026-11-24 ", "2026-11-2x", "2026-11-24-1", "-2026-11-24"] {
+            assert_eq!(homes.of(Topic::Registrations, &format!("{}/{day}", "0".repeat(64))), None, "{day}");
+        }
         assert_eq!(homes.of(Topic::Identifiers, &box_id), None);
         assert!(Homes::new(vec![RegionNumber(1)]).is_none());
     }

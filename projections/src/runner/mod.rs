@@ -5,6 +5,8 @@ mod homes;
 mod partition;
 mod start;
 mod status;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +25,8 @@ use self::partition::Worker;
 pub use self::status::{PartitionStatus, ProjectorStatus, StatusHandle};
 use crate::projection::Projection;
 use crate::read_models::ReadModels;
+
+const LONGEST_DELAY: Duration = Duration::from_secs(5);
 
 /// How a projector works.
 #[derive(Debug, Clone)]
@@ -146,7 +150,7 @@ impl Projector {
 fn backoff() -> ExponentialBuilder {
     ExponentialBuilder::default()
         .with_min_delay(Duration::from_millis(50))
-        .with_max_delay(Duration::from_secs(5))
+        .with_max_delay(LONGEST_DELAY)
         .with_jitter()
         .without_max_times()
 }

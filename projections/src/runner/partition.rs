@@ -1,21 +1,22 @@
 //! One projection at work on one partition.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
-use backon::Retryable as _;
-use rossby_log::{Batch, Log, Offset};
+use backon::BackoffBuilder as _;
+use rossby_log::{Batch, Log, Offset, partition_for};
 use rossby_schemas::time::Clock;
-use rossby_schemas::topic::TopicName;
+use rossby_schemas::topic::{Topic, TopicName};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::admission::{Admission, Applying};
 use super::start::Start;
 use super::status::{PartitionStatus, StatusHandle};
-use super::{ProjectorConfig, backoff, status};
+use super::{LONGEST_DELAY, ProjectorConfig, backoff, status};
 use crate::projection::Projection;
 use crate::read_models::ReadModels;
-use crate::store::StoreError;
+use crate::store::{Position, StoreError};
 use crate::wake::{Applied, CHANNEL};
 
 /// Why a worker does not go on.
@@ -54,38 +55,50 @@ pub(super) struct Worker {
 impl Worker {
     /// Works until `stop` is cancelled.
     pub(super) async fn run(self, stop: CancellationToken) {
-        let work = || self.work();
-        let working = work.retry(backoff()).when(|interruption| matches!(interruption, Interruption::Retry(_))).notify(
-            |interruption, _| {
-                tracing::warn!(
-                    projection = %self.projection, topic = %self.topic, partition = self.partition,
-                    reason = ?interruption, "a projection was interrupted; it is tried again"
-                );
-            },
-        );
-        let interrupted = tokio::select! {
+        let reason = tokio::select! {
             () = stop.cancelled() => return,
-            interrupted = working => interrupted,
+            reason = self.until_stopped() => reason,
         };
-        if let Err(Interruption::Stop(reason) | Interruption::Retry(reason)) = interrupted {
-            tracing::error!(
+        tracing::error!(
+            projection = %self.projection, topic = %self.topic, partition = self.partition, reason,
+            "a projection has stopped on a partition"
+        );
+        self.change_status(|status| status.stopped = Some(reason));
+    }
+
+    /// Tries again what waiting may cure, soon after each progress and later and later without. Gives what needs a person.
+    async fn until_stopped(&self) -> String {
+        let mut delays = backoff().build();
+        loop {
+            let mut has_progressed = false;
+            let Err(interruption) = self.work(&mut has_progressed).await;
+            let reason = match interruption {
+                Interruption::Stop(reason) => return reason,
+                Interruption::Retry(reason) => reason,
+            };
+            tracing::warn!(
                 projection = %self.projection, topic = %self.topic, partition = self.partition, reason,
-                "a projection has stopped on a partition"
+                "a projection was interrupted; it is tried again"
             );
-            self.change_status(|status| status.stopped = Some(reason));
+            if has_progressed {
+                delays = backoff().build();
+            }
+            tokio::time::sleep(delays.next().unwrap_or(LONGEST_DELAY)).await;
         }
     }
 
     /// Applies batch after batch; ends only when it is interrupted.
-    async fn work(&self) -> Result<(), Interruption> {
+    async fn work(&self, has_progressed: &mut bool) -> Result<Infallible, Interruption> {
         let Start { mut reader, mut stored } = self.start().await?;
         self.apply_quarantined().await?;
         loop {
             let batch = reader.next(self.config.batch).await?;
             let (next_offset, caught_up) = (batch.next_offset, batch.caught_up);
-            if !batch.records.is_empty() || stored.is_none() {
+            // Without records the position moves too, past what retention took and past the log's own marks.
+            if !batch.records.is_empty() || stored != Some(next_offset) {
                 stored = Some(self.apply(batch, stored).await?);
             }
+            *has_progressed = true;
             self.change_status(|status| {
                 status.next_offset = next_offset;
                 status.end = status.end.max(next_offset);
@@ -113,9 +126,9 @@ impl Worker {
             homes: &self.config.homes,
         };
         let Admission { position, stop, counts } = applying.batch(&mut tx, &batch).await?;
-        if stored == Some(position.next_offset) {
-            // Nothing before the record that stops it: nothing to commit.
-            return Ok((position.next_offset, stop));
+        if let (Some(at), None, Some(_)) = (stored, position.last, &stop) {
+            // The first record stops it: nothing to commit.
+            return Ok((at, stop));
         }
         tx.move_position(self.projection, &self.topic, self.partition, stored, position).await?;
         tx.notify(CHANNEL, self.applied().text()).await?;
@@ -126,26 +139,55 @@ impl Worker {
         Ok((position.next_offset, stop))
     }
 
-    /// Applies records of the inbox that an older version of Rossby did not know, and takes them out of quarantine.
-    async fn apply_quarantined(&self) -> Result<(), Interruption> {
+    /// Forgets the partition's registrations, of which retention took a part before it was applied, and moves the
+    /// position to what is left: so the tables are those that an empty database would come to.
+    pub(super) async fn forget_registrations(&self, stored: Offset, start: Offset) -> Result<(), Interruption> {
+        let partitions = self.log.partitions(&self.topic).await?;
         let worker = self.clone();
-        let applied = self.transactions.spawn(async move {
-            let records = worker.models.store.quarantine(worker.projection, &worker.topic, worker.partition).await?;
-            if records.is_empty() {
-                return Ok(0);
-            }
+        let forgotten = self.transactions.spawn(async move {
             let mut tx = worker.models.store.begin().await?;
-            let mut applied = 0_u64;
-            for record in records {
-                if super::admission::apply_known(&mut tx, &worker.topic, worker.partition, &record).await? {
-                    tx.take_back(worker.projection, &worker.topic, worker.partition, record.offset).await?;
-                    applied += 1;
+            for stream in tx.registration_streams(worker.projection).await? {
+                let key = stream.split('/').next().unwrap_or_default();
+                if partition_for(key.as_bytes(), partitions) == worker.partition {
+                    tx.forget_registrations(worker.projection, &stream).await?;
                 }
             }
-            tx.commit().await?;
-            Ok::<_, StoreError>(applied)
+            let position = Position { next_offset: start, last: None };
+            tx.move_position(worker.projection, &worker.topic, worker.partition, Some(stored), position).await?;
+            tx.commit().await
         });
-        match applied.await.map_err(|error| Interruption::Stop(error.to_string()))?? {
+        Ok(forgotten.await.map_err(|error| Interruption::Stop(error.to_string()))??)
+    }
+
+    /// Applies records of the inbox that an older version of Rossby did not know, and takes them out of quarantine.
+    async fn apply_quarantined(&self) -> Result<(), Interruption> {
+        if self.topic.topic != Topic::Inbox {
+            return Ok(());
+        }
+        let worker = self.clone();
+        let applied = self.transactions.spawn(async move {
+            let (mut from, mut applied) = (0, 0_u64);
+            loop {
+                let store = &worker.models.store;
+                let records = store.quarantine(worker.projection, &worker.topic, worker.partition, from).await?;
+                let Some(last) = records.last() else { return Ok(applied) };
+                from = last.offset + 1;
+                let mut tx = store.begin().await?;
+                let mut known = 0;
+                for record in records {
+                    if super::admission::apply_known(&mut tx, worker.partition, &record).await? {
+                        tx.take_back(worker.projection, &worker.topic, worker.partition, record.offset).await?;
+                        known += 1;
+                    }
+                }
+                if known > 0 {
+                    tx.commit().await?;
+                    applied += known;
+                }
+            }
+        });
+        let applied: Result<u64, StoreError> = applied.await.map_err(|error| Interruption::Stop(error.to_string()))?;
+        match applied? {
             0 => {}
             records => {
                 tracing::info!(topic = %self.topic, partition = self.partition, records, "applied from quarantine");

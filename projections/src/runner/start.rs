@@ -21,10 +21,15 @@ impl Worker {
     pub(super) async fn start(&self) -> Result<Start, Interruption> {
         let position = self.models.store.position(self.projection, &self.topic, self.partition).await?;
         let bounds = self.log.bounds(&self.topic, self.partition).await?;
-        let stored = position.map(|position| position.next_offset);
+        let mut stored = position.map(|position| position.next_offset);
         let from = match position {
             None => self.first_start(bounds)?,
             Some(position) if self.is_another_partition(position, bounds).await? => self.made_anew(bounds)?,
+            Some(position) if position.next_offset < bounds.start && self.topic.topic == Topic::Registrations => {
+                self.forget_registrations(position.next_offset, bounds.start).await?;
+                stored = Some(bounds.start);
+                bounds.start
+            }
             Some(position) if position.next_offset < bounds.start => self.overtaken(position, bounds).await?,
             Some(position) => position.next_offset,
         };

@@ -61,8 +61,21 @@ impl From<sqlx::Error> for StoreError {
             sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::ColumnNotFound(_) => {
                 Self::Failed(error.to_string())
             }
+            sqlx::Error::Database(error) if error.code().is_some_and(|code| is_for_ever(&code)) => {
+                Self::Failed(error.to_string())
+            }
             error => Self::Unavailable(error.to_string()),
         }
+    }
+}
+
+/// Whether a database's error is one that trying again doesn't cure. PostgreSQL's codes have five characters: 22 is bad
+/// data, 42 a statement or a table that is not right. SQLite's: 1 is a statement, 11 a damaged file, 26 no database. A key
+/// that is there already (23) is another projector's work, and goes away when its position is read again.
+fn is_for_ever(code: &str) -> bool {
+    match code.len() {
+        5 => code.starts_with("22") || code.starts_with("42"),
+        _ => matches!(code, "1" | "11" | "26"),
     }
 }
 

@@ -4,11 +4,15 @@ use bytes::Bytes;
 use rossby_log::Offset;
 use rossby_schemas::encoding::Sha256Digest;
 use rossby_schemas::envelope::Header;
+use rossby_schemas::time::Timestamp;
 use rossby_schemas::topic::TopicName;
 
 use super::row::{Columns as _, signed};
 use super::{Store, StoreError, Tx};
 use crate::projection::Projection;
+
+/// How many quarantined records are held in memory at once.
+const QUARANTINE_PAGE: i64 = 50;
 
 /// Which record a projection applied last, by which a topic made anew is recognised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +47,7 @@ pub struct PositionRow {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Quarantined {
     pub(crate) offset: Offset,
+    pub(crate) appended_at: Timestamp,
     pub(crate) event_type: String,
     pub(crate) reason: String,
     pub(crate) headers: Vec<Header>,
@@ -98,20 +103,24 @@ impl Store {
         sqlx::query("select count(*) from quarantine").fetch_one(&self.pool).await?.number(0)
     }
 
-    /// The quarantined records of a partition, in order.
+    /// The quarantined records of a partition from an offset on, in order, some at a time.
     pub(crate) async fn quarantine(
         &self,
         projection: Projection,
         topic: &TopicName,
         partition: u32,
+        from: Offset,
     ) -> Result<Vec<Quarantined>, StoreError> {
         let rows = sqlx::query(
-            "select record_offset, event_type, reason, headers, value from quarantine \
-             where projection = $1 and topic = $2 and partition = $3 order by record_offset",
+            "select record_offset, event_type, reason, headers, value, appended_at from quarantine \
+             where projection = $1 and topic = $2 and partition = $3 and record_offset >= $4 \
+             order by record_offset limit $5",
         )
         .bind(projection.name())
         .bind(topic.to_string())
         .bind(i64::from(partition))
+        .bind(signed(from))
+        .bind(QUARANTINE_PAGE)
         .fetch_all(&self.pool)
         .await?;
         rows.iter()
@@ -122,6 +131,7 @@ impl Store {
                     reason: row.text(2)?,
                     headers: read_headers(row.octets(3)?.as_slice()).unwrap_or_default(),
                     value: row.maybe_octets(4)?.map(|value| value.0),
+                    appended_at: row.time(5)?,
                 })
             })
             .collect()
@@ -175,17 +185,18 @@ impl Tx {
     ) -> Result<(), StoreError> {
         sqlx::query(
             "insert into quarantine \
-             (projection, topic, partition, record_offset, event_type, reason, headers, value) \
-             values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing",
+             (projection, topic, partition, record_offset, event_type, reason, headers, value, appended_at) \
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict do nothing",
         )
         .bind(projection.name())
         .bind(topic.to_string())
         .bind(i64::from(partition))
         .bind(signed(record.offset))
-        .bind(record.event_type.clone())
-        .bind(record.reason.clone())
+        .bind(printable(&record.event_type))
+        .bind(printable(&record.reason))
         .bind(write_headers(&record.headers))
         .bind(record.value.as_ref().map(|value| value.to_vec()))
+        .bind(record.appended_at.signed_millis())
         .execute(&mut *self.inner)
         .await?;
         Ok(())
@@ -210,6 +221,11 @@ impl Tx {
         .await?;
         Ok(())
     }
+}
+
+/// PostgreSQL's texts hold no NUL. The headers are kept as they came.
+fn printable(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
 }
 
 /// Each header as two fields of variable length.

@@ -13,6 +13,17 @@ use rossby_schemas::time::Timestamp;
 use super::row::{Columns as _, signed};
 use super::{Store, StoreError, Tx};
 
+/// What makes a row `o` of *owed* one that still waits: it is not confirmed, its device not removed, its box not closed.
+macro_rules! still_waits {
+    () => {
+        "not exists (select 1 from acknowledged a where a.box_id = o.box_id and a.device_id = o.device_id \
+         and a.outer_id = o.outer_id and a.content_hash = o.content_hash) \
+         and not exists (select 1 from removed r where r.box_id = o.box_id and r.device_id = o.device_id) \
+         and not exists (select 1 from closed c where c.box_id = o.box_id)"
+    };
+}
+pub(super) use still_waits;
+
 /// What waits for a device.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Waiting {
@@ -103,39 +114,40 @@ impl Store {
         limit: u32,
         max_octets: usize,
     ) -> Result<Waiting, StoreError> {
-        let rows = sqlx::query(
-            "select e.outer_id, e.content_hash, e.accepted_at, e.expires_at, e.value \
+        // Bodies are read only for as many messages as are given.
+        let rows = sqlx::query(concat!(
+            "select w.outer_id, w.content_hash, w.accepted_at, w.expires_at, v.value \
+             from (select q.*, sum(q.size) over (order by q.accepted_at, q.outer_id, q.content_hash) as total \
+             from (select e.box_id, e.outer_id, e.content_hash, e.accepted_at, e.expires_at, length(e.value) as size \
              from owed o join enqueued e \
              on e.box_id = o.box_id and e.outer_id = o.outer_id and e.content_hash = o.content_hash \
-             where o.box_id = $1 and o.device_id = $2 and e.expires_at > $3 and e.value is not null \
-             and not exists (select 1 from acknowledged a where a.box_id = o.box_id and a.device_id = o.device_id \
-             and a.outer_id = o.outer_id and a.content_hash = o.content_hash) \
-             and not exists (select 1 from removed r where r.box_id = o.box_id and r.device_id = o.device_id) \
-             and not exists (select 1 from closed c where c.box_id = o.box_id) \
-             order by e.accepted_at, e.outer_id, e.content_hash limit $4",
-        )
+             where o.box_id = $1 and o.device_id = $2 and e.expires_at > $3 and e.value is not null and ",
+            still_waits!(),
+            " order by e.accepted_at, e.outer_id, e.content_hash limit $4) q) w left join enqueued v \
+             on v.box_id = w.box_id and v.outer_id = w.outer_id and v.content_hash = w.content_hash \
+             and (w.total <= $5 or w.total = w.size) \
+             order by w.accepted_at, w.outer_id, w.content_hash",
+        ))
         .bind(box_id.as_bytes().to_vec())
         .bind(device_id.as_bytes().to_vec())
         .bind(now.signed_millis())
         .bind(i64::from(limit) + 1)
+        .bind(i64::try_from(max_octets).unwrap_or(i64::MAX))
         .fetch_all(&self.pool)
         .await?;
         let mut waiting = Waiting::default();
-        let mut octets = 0;
         for row in &rows {
-            let value = row.octets(4)?.0;
-            octets += value.len();
             let is_full = waiting.messages.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
-            if is_full || (octets > max_octets && !waiting.messages.is_empty()) {
+            let (false, Some(value)) = (is_full, row.maybe_octets(4)?) else {
                 waiting.more = true;
                 break;
-            }
+            };
             waiting.messages.push(WaitingMessage {
                 outer_id: OuterId::from_bytes(row.id(0)?),
                 content_hash: row.fixed(1)?,
                 accepted_at: row.time(2)?,
                 expires_at: row.time(3)?,
-                value,
+                value: value.0,
             });
         }
         Ok(waiting)
@@ -170,16 +182,13 @@ impl Store {
         device_id: DeviceId,
         now: Timestamp,
     ) -> Result<DevicePointer, StoreError> {
-        let row = sqlx::query(
-            "select (select count(*) from owed o where o.box_id = $1 and o.device_id = $2 and o.expires_at > $3 \
-             and not exists (select 1 from acknowledged a where a.box_id = o.box_id and a.device_id = o.device_id \
-             and a.outer_id = o.outer_id and a.content_hash = o.content_hash) \
-             and not exists (select 1 from removed r where r.box_id = o.box_id and r.device_id = o.device_id) \
-             and not exists (select 1 from closed c where c.box_id = o.box_id)), \
-             (select count(*) from acknowledged a where a.box_id = $1 and a.device_id = $2 and a.expires_at > $3), \
+        let row = sqlx::query(concat!(
+            "select (select count(*) from owed o where o.box_id = $1 and o.device_id = $2 and o.expires_at > $3 and ",
+            still_waits!(),
+            "), (select count(*) from acknowledged a where a.box_id = $1 and a.device_id = $2 and a.expires_at > $3), \
              f.last_confirmed_at, f.lost_messages, f.lost_from, f.lost_until \
              from (select 1 as one) x left join device_figures f on f.box_id = $1 and f.device_id = $2",
-        )
+        ))
         .bind(box_id.as_bytes().to_vec())
         .bind(device_id.as_bytes().to_vec())
         .bind(now.signed_millis())

@@ -4,9 +4,11 @@ use rossby_schemas::encoding::Octets;
 use rossby_schemas::events::registrations::{CodeGuessedV1, CodeIssuedV1, RegistrationAskedV1};
 use rossby_schemas::ids::{BoxId, CommandId, DeviceId, IdentifierHash, RegistrationId};
 use rossby_schemas::time::Timestamp;
+use rossby_schemas::topic::Topic;
 
 use super::row::{Columns as _, signed, unreadable};
 use super::{Store, StoreError, Tx};
+use crate::projection::Projection;
 
 /// A registration with its codes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -181,6 +183,44 @@ impl Tx {
         .bind(command.as_bytes().to_vec())
         .execute(&mut *self.inner)
         .await?;
+        Ok(())
+    }
+
+    /// The streams of registrations that are known, of all partitions.
+    pub(crate) async fn registration_streams(&mut self, projection: Projection) -> Result<Vec<String>, StoreError> {
+        let rows = sqlx::query("select stream from heads where projection = $1 and topic = $2")
+            .bind(projection.name())
+            .bind(Topic::Registrations.name())
+            .fetch_all(&mut *self.inner)
+            .await?;
+        rows.iter().map(|row| row.text(0)).collect()
+    }
+
+    /// Forgets a stream, as if none of its events had ever come.
+    pub(crate) async fn forget_registrations(
+        &mut self,
+        projection: Projection,
+        stream: &str,
+    ) -> Result<(), StoreError> {
+        for query in [
+            "delete from registrations where stream = $1",
+            "delete from codes where stream = $1",
+            "delete from guesses where stream = $1",
+        ] {
+            sqlx::query(query).bind(stream.to_owned()).execute(&mut *self.inner).await?;
+        }
+        for query in [
+            "delete from heads where projection = $1 and topic = $2 and stream = $3",
+            "delete from outcomes where projection = $1 and topic = $2 and stream = $3",
+            "delete from superseded where projection = $1 and topic = $2 and stream = $3",
+        ] {
+            sqlx::query(query)
+                .bind(projection.name())
+                .bind(Topic::Registrations.name())
+                .bind(stream.to_owned())
+                .execute(&mut *self.inner)
+                .await?;
+        }
         Ok(())
     }
 }

@@ -1,15 +1,18 @@
-//! The whole content of the derived tables, for comparing two databases at one moment.
+//! The whole content of the derived tables at one moment, for comparing two databases.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use rossby_schemas::time::Timestamp;
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Column as _, Row as _, TypeInfo as _, ValueRef as _};
 
+use super::queue::still_waits;
+use super::sweep::first_day;
 use super::{Store, StoreError};
 
-/// The tables that the log alone decides: two databases that have applied the same records and were swept at the same
-/// moment have the same rows.
+/// The tables that the log alone decides: two databases that have applied the same records have the same rows at one
+/// moment, whether and whenever they were swept.
 pub const DERIVED_TABLES: &[&str] = &[
     "heads",
     "outcomes",
@@ -39,12 +42,56 @@ pub const OPERATIONAL_TABLES: &[&str] = &["positions", "quarantine", "device_fig
 /// The rows of each derived table, as text, sorted.
 pub type Snapshot = BTreeMap<&'static str, Vec<String>>;
 
+/// Which rows a sweep leaves, and how a query says so.
+fn query(table: &str, at: Timestamp) -> (String, Bound) {
+    let all = format!("select * from {table}");
+    match table {
+        // A body that nobody waits for may have been blanked or not.
+        "enqueued" => (
+            format!(
+                "select e.box_id, e.outer_id, e.content_hash, e.accepted_at, e.expires_at, e.region, e.partition, \
+                 e.record_offset, case when exists (select 1 from owed o where o.box_id = e.box_id \
+                 and o.outer_id = e.outer_id and o.content_hash = e.content_hash and {}) then e.value end as value \
+                 from enqueued e where e.expires_at > $1",
+                still_waits!()
+            ),
+            Bound::Time(at),
+        ),
+        "owed" | "acknowledged" => (format!("{all} where expires_at > $1"), Bound::Time(at)),
+        "registrations" | "codes" | "guesses" => {
+            (format!("{all} where substr(stream, 66) >= $1"), Bound::Day(first_day(at)))
+        }
+        "heads" | "outcomes" | "superseded" => (
+            format!("{all} where topic <> 'rossby.registrations' or substr(stream, 66) >= $1"),
+            Bound::Day(first_day(at)),
+        ),
+        "profiles" | "profile_tags" => (
+            format!("{all} where box_id not in (select box_id from profile_boxes where state = 'closed')"),
+            Bound::Nothing,
+        ),
+        _ => (all, Bound::Nothing),
+    }
+}
+
+enum Bound {
+    Nothing,
+    Time(Timestamp),
+    Day(String),
+}
+
 impl Store {
-    pub(crate) async fn snapshot(&self) -> Result<Snapshot, StoreError> {
+    pub(crate) async fn snapshot(&self, at: Timestamp) -> Result<Snapshot, StoreError> {
         let mut snapshot = Snapshot::new();
         for table in DERIVED_TABLES {
-            let rows = sqlx::query(AssertSqlSafe(format!("select * from {table}"))).fetch_all(&self.pool).await?;
-            let mut rows: Vec<String> = rows.iter().map(text).collect::<Result<_, _>>()?;
+            let (query, bound) = query(table, at);
+            let query = sqlx::query(AssertSqlSafe(query));
+            let query = match bound {
+                Bound::Nothing => query,
+                Bound::Time(at) => query.bind(at.signed_millis()),
+                Bound::Day(day) => query.bind(day),
+            };
+            let mut rows: Vec<String> =
+                query.fetch_all(&self.pool).await?.iter().map(text).collect::<Result<_, _>>()?;
             rows.sort();
             snapshot.insert(table, rows);
         }

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use backon::{ConstantBuilder, Retryable as _};
 use rossby_schemas::time::Timestamp;
+use rossby_schemas::topic::{Retention, Topic};
 
+use super::queue::still_waits;
 use super::{Store, StoreError};
 
 /// A sweep and a projector may wait for each other's rows; PostgreSQL ends one of the two, which begins again.
@@ -23,11 +25,13 @@ pub struct Swept {
     pub acknowledgements: u64,
     /// Registrations whose day was over.
     pub registrations: u64,
+    /// Quarantined records that the log no longer keeps either.
+    pub quarantined: u64,
 }
 
 /// What an unexpired registration's stream can't be older than, so that the rebuilt tables are those that live: the log
 /// keeps two days.
-fn first_day(now: Timestamp) -> String {
+pub(super) fn first_day(now: Timestamp) -> String {
     now.minus(Duration::from_secs(24 * 3600)).utc_day()
 }
 
@@ -38,20 +42,19 @@ impl Store {
         let bodies = (|| self.blank_bodies()).retry(retry()).when(is_passing).await?;
         let (messages, acknowledgements) = (|| self.delete_expired(now)).retry(retry()).when(is_passing).await?;
         let registrations = (|| self.delete_days_and_closed(now)).retry(retry()).when(is_passing).await?;
-        Ok(Swept { bodies, messages, acknowledgements, registrations })
+        let quarantined = (|| self.delete_quarantined(now)).retry(retry()).when(is_passing).await?;
+        Ok(Swept { bodies, messages, acknowledgements, registrations, quarantined })
     }
 
     async fn blank_bodies(&self) -> Result<u64, StoreError> {
         let mut tx = self.begin().await?;
-        let bodies = sqlx::query(
+        let bodies = sqlx::query(concat!(
             "update enqueued set value = null where value is not null and not exists (\
              select 1 from owed o where o.box_id = enqueued.box_id and o.outer_id = enqueued.outer_id \
-             and o.content_hash = enqueued.content_hash \
-             and not exists (select 1 from acknowledged a where a.box_id = o.box_id and a.device_id = o.device_id \
-             and a.outer_id = o.outer_id and a.content_hash = o.content_hash) \
-             and not exists (select 1 from removed r where r.box_id = o.box_id and r.device_id = o.device_id) \
-             and not exists (select 1 from closed c where c.box_id = o.box_id))",
-        )
+             and o.content_hash = enqueued.content_hash and ",
+            still_waits!(),
+            ")",
+        ))
         .execute(&mut *tx.inner)
         .await?
         .rows_affected();
@@ -63,24 +66,21 @@ impl Store {
         let (mut messages, mut acknowledgements) = (0, 0);
         let mut tx = self.begin().await?;
         // What devices lose is counted in the transaction that deletes it, so that it is counted once.
-        sqlx::query(
+        sqlx::query(concat!(
             "insert into device_figures (box_id, device_id, lost_messages, lost_from, lost_until) \
              select o.box_id, o.device_id, count(*), min(e.accepted_at), max(e.accepted_at) \
              from owed o join enqueued e \
              on e.box_id = o.box_id and e.outer_id = o.outer_id and e.content_hash = o.content_hash \
-             where o.expires_at <= $1 \
-             and not exists (select 1 from acknowledged a where a.box_id = o.box_id and a.device_id = o.device_id \
-             and a.outer_id = o.outer_id and a.content_hash = o.content_hash) \
-             and not exists (select 1 from removed r where r.box_id = o.box_id and r.device_id = o.device_id) \
-             and not exists (select 1 from closed c where c.box_id = o.box_id) \
-             group by o.box_id, o.device_id \
+             where o.expires_at <= $1 and ",
+            still_waits!(),
+            " group by o.box_id, o.device_id \
              on conflict (box_id, device_id) do update set \
              lost_messages = device_figures.lost_messages + excluded.lost_messages, \
              lost_from = case when device_figures.lost_from < excluded.lost_from then device_figures.lost_from \
              else excluded.lost_from end, \
              lost_until = case when device_figures.lost_until > excluded.lost_until then device_figures.lost_until \
              else excluded.lost_until end",
-        )
+        ))
         .bind(now.signed_millis())
         .execute(&mut *tx.inner)
         .await?;
@@ -117,5 +117,22 @@ impl Store {
         }
         tx.commit().await?;
         Ok(registrations)
+    }
+
+    /// What the log lets go may not stay here: ciphertext above all.
+    async fn delete_quarantined(&self, now: Timestamp) -> Result<u64, StoreError> {
+        let mut deleted = 0;
+        let mut tx = self.begin().await?;
+        for topic in Topic::ALL {
+            let Retention::For(kept) = topic.retention() else { continue };
+            deleted += sqlx::query("delete from quarantine where topic like $1 and appended_at <= $2")
+                .bind(format!("%{topic}"))
+                .bind(now.minus(kept).signed_millis())
+                .execute(&mut *tx.inner)
+                .await?
+                .rows_affected();
+        }
+        tx.commit().await?;
+        Ok(deleted)
     }
 }

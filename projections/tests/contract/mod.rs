@@ -39,6 +39,8 @@ pub(crate) struct World {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) log: Arc<SqliteLog>,
     pub(crate) models: ReadModels,
+    /// The read models' database.
+    pub(crate) url: String,
     new_database: NewDatabase,
     _keep: Vec<Box<dyn Send>>,
 }
@@ -50,7 +52,7 @@ impl World {
         let log = open_log(folder.path(), &clock).await;
         let (url, keep) = new_database().await;
         let models = ReadModels::open(&url, 10).await.unwrap();
-        Self { folder, clock, log, models, new_database, _keep: vec![keep] }
+        Self { folder, clock, log, models, url, new_database, _keep: vec![keep] }
     }
 
     /// Read models with nothing in them.
@@ -64,9 +66,11 @@ impl World {
         self.clock.now()
     }
 
-    /// Closes the log and opens it again.
-    pub(crate) async fn reopen_log(&mut self) {
+    /// Closes the log and the read models, and opens them again.
+    pub(crate) async fn restart(&mut self) {
         self.log.close().await;
+        self.models.close().await;
+        self.models = ReadModels::open(&self.url, 10).await.unwrap();
         let clock = Arc::clone(&self.clock);
         // The lock goes with the last reference.
         self.log = Arc::new(
@@ -175,6 +179,7 @@ macro_rules! contract {
             queue::two_projectors_at_once_apply_each_record_once,
             queue::what_expires_is_left_out_counted_and_swept,
             queue::a_repeated_record_brings_nothing_back,
+            queue::a_fetch_gives_no_more_than_asked,
             admission::versions_decide,
             admission::a_lost_record_stops_its_partition_alone,
             admission::what_cannot_be_read_stops_control_streams_and_is_put_aside_in_the_queue,
@@ -188,6 +193,9 @@ macro_rules! contract {
             positions::a_topic_made_anew_is_recognised,
             positions::lost_records_stop_control_topics,
             positions::a_truncated_queue_goes_on,
+            positions::a_quiet_partition_moves_past_what_retention_took,
+            positions::a_truncated_day_of_registrations_is_no_error,
+            positions::a_log_that_comes_back_is_read_on,
             rebuild::a_rebuild_gives_the_same_tables,
             rebuild::keys_and_profiles_say_what_was_admitted,
         );

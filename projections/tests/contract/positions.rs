@@ -1,6 +1,7 @@
 //! Where a projection goes on, and when it may not.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -11,7 +12,7 @@ use rossby_schemas::topic::{MESSAGE_LIFETIME, Topic, TopicName};
 use tokio::sync::Semaphore;
 
 use super::events::*;
-use super::{PARTITIONS, Running, World, stops};
+use super::{PARTITIONS, Running, World, eventually, stops};
 
 pub(crate) async fn a_restart_goes_on_where_it_stood(mut world: World) {
     let now = world.now();
@@ -22,7 +23,7 @@ pub(crate) async fn a_restart_goes_on_where_it_stood(mut world: World) {
             world.append(Topic::Keys, &key_event(box_id, id, 0, now, &founded(box_id, device(1)))).await;
         }
         assert_eq!(stops(&world.project().await), Vec::<String>::new());
-        world.reopen_log().await;
+        world.restart().await;
     }
     let positions = world.models.positions().await.unwrap();
     let keys = positions.iter().filter(|p| p.topic == "rossby.keys" && p.projection == "keys");
@@ -37,12 +38,15 @@ pub(crate) async fn a_restart_goes_on_where_it_stood(mut world: World) {
 struct Held {
     log: Arc<dyn Log>,
     permits: Arc<Semaphore>,
+    /// How many readers hold records.
+    holding: Arc<AtomicU32>,
 }
 
 #[derive(Debug)]
 struct HeldReader {
     reader: Box<dyn PartitionReader>,
     permits: Arc<Semaphore>,
+    holding: Arc<AtomicU32>,
 }
 
 #[async_trait]
@@ -50,6 +54,7 @@ impl PartitionReader for HeldReader {
     async fn next(&mut self, limit: BatchLimit) -> Result<Batch, ReadError> {
         let batch = self.reader.next(limit).await?;
         if !batch.records.is_empty() {
+            self.holding.fetch_add(1, Ordering::SeqCst);
             self.permits.acquire().await.unwrap().forget();
         }
         Ok(batch)
@@ -77,7 +82,7 @@ impl Log for Held {
         from: Offset,
     ) -> Result<Box<dyn PartitionReader>, ReadError> {
         let reader = self.log.read(topic, partition, from).await?;
-        Ok(Box::new(HeldReader { reader, permits: self.permits.clone() }))
+        Ok(Box::new(HeldReader { reader, permits: self.permits.clone(), holding: self.holding.clone() }))
     }
 
     async fn health(&self) -> Result<(), LogError> {
@@ -93,14 +98,20 @@ pub(crate) async fn a_projector_that_wakes_late_does_nothing(world: World) {
     let event =
         |number, expected, event| control(Topic::Registrations, &stream, command(number), expected, now, &event);
     world.project().await;
-    let permits = Arc::new(Semaphore::new(0));
-    let held = Held { log: world.log.clone(), permits: permits.clone() };
+    let (permits, holding) = (Arc::new(Semaphore::new(0)), Arc::new(AtomicU32::new(0)));
+    let held = Held { log: world.log.clone(), permits: permits.clone(), holding: holding.clone() };
     let zombie = Running::start(&world.models, Arc::new(held), &world.clock);
     // The zombie has read the first record and holds it, while another applies it and one more.
     world.append(Topic::Registrations, &event(1, 0, asked(hash, 1, box_number(1)))).await;
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    eventually(async || holding.load(Ordering::SeqCst) == 1).await;
     world.append(Topic::Registrations, &event(2, 1, guess(1, 1, false))).await;
     world.project().await;
+    // It may go on with what it holds, and loses: the position doesn't go back. Then it holds what it reads next.
+    permits.add_permits(1);
+    eventually(async || holding.load(Ordering::SeqCst) == 2).await;
+    let positions = world.models.positions().await.unwrap();
+    let position = positions.iter().filter(|p| p.topic == "rossby.registrations").map(|p| p.next_offset);
+    assert_eq!(position.sum::<u64>(), 2);
     permits.add_permits(1000);
     zombie.until_idle(&world.log).await;
     assert_eq!(stops(&zombie.stop().await), Vec::<String>::new());
@@ -175,4 +186,128 @@ pub(crate) async fn a_truncated_queue_goes_on(world: World) {
     assert_eq!(stops(&world.project().await), Vec::<String>::new());
     let waiting = world.models.waiting(box_id, device(1), world.now(), 10, usize::MAX).await.unwrap();
     assert_eq!(waiting.messages.len(), 1);
+}
+
+pub(crate) async fn a_quiet_partition_moves_past_what_retention_took(world: World) {
+    let (now, box_id) = (world.now(), box_number(1));
+    let envelope = enqueued(box_id, 1, &value(1, &[device(1)], now.plus(MESSAGE_LIFETIME)), now);
+    world.project().await;
+    world.append(Topic::Inbox, &envelope).await;
+    world.clock.advance(MESSAGE_LIFETIME + Duration::from_secs(3 * 24 * 3600));
+    assert_eq!(world.log.sweep().await.unwrap().records, 1);
+    assert_eq!(stops(&world.project().await), Vec::<String>::new());
+    // Nothing came after it, and yet the loss is behind: no later start counts it again.
+    let positions = world.models.positions().await.unwrap();
+    let position = positions
+        .iter()
+        .find(|position| position.topic == "rossby.inbox" && position.partition == super::partition(&envelope));
+    assert_eq!(position.unwrap().next_offset, 1);
+}
+
+pub(crate) async fn a_truncated_day_of_registrations_is_no_error(mut world: World) {
+    let (now, hash) = (world.now(), identifier(7));
+    let stream = rossby_schemas::events::registrations::stream(hash, now);
+    let event =
+        |number, expected, event| control(Topic::Registrations, &stream, command(number), expected, now, &event);
+    let first = event(1, 0, asked(hash, 1, box_number(1)));
+    world.append(Topic::Registrations, &first).await;
+    world.project().await;
+    for (number, expected) in [(2, 1), (3, 2)] {
+        world.append(Topic::Registrations, &event(number, expected, guess(1, 1, false))).await;
+    }
+    // The second event is lost before it was applied: what is left of the stream means nothing.
+    world.log.truncate(&TopicName::local(Topic::Registrations), super::partition(&first), 2).await.unwrap();
+    assert_eq!(stops(&world.project().await), Vec::<String>::new());
+    assert_eq!(world.models.registration_day(&stream).await.unwrap().version, 0);
+    // An empty database comes to the same.
+    let rebuilt = world.empty_models().await;
+    assert_eq!(stops(&world.project_into(&rebuilt).await), Vec::<String>::new());
+    assert_eq!(world.models.snapshot(now).await.unwrap(), rebuilt.snapshot(now).await.unwrap());
+    // And the partition goes on.
+    let other = rossby_schemas::events::registrations::stream(hash, now.plus(Duration::from_secs(24 * 3600)));
+    let event = control(Topic::Registrations, &other, command(4), 0, now, &asked(hash, 2, box_number(1)));
+    world.append(Topic::Registrations, &event).await;
+    world.project().await;
+    assert_eq!(world.models.registration_day(&other).await.unwrap().version, 1);
+}
+
+/// A log that can't be reached for a while.
+#[derive(Debug)]
+struct Unreachable {
+    log: Arc<dyn Log>,
+    /// How many calls fail yet.
+    failures: Arc<AtomicU32>,
+}
+
+#[derive(Debug)]
+struct UnreachableReader {
+    reader: Box<dyn PartitionReader>,
+    failures: Arc<AtomicU32>,
+}
+
+fn fail(failures: &AtomicU32) -> Result<(), LogError> {
+    let failed = failures.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+    failed.map_or(Ok(()), |_| Err(LogError::Unavailable("it is being tested".to_owned())))
+}
+
+#[async_trait]
+impl PartitionReader for UnreachableReader {
+    async fn next(&mut self, limit: BatchLimit) -> Result<Batch, ReadError> {
+        let batch = self.reader.next(limit).await?;
+        fail(&self.failures)?;
+        Ok(batch)
+    }
+}
+
+#[async_trait]
+impl Log for Unreachable {
+    async fn partitions(&self, topic: &TopicName) -> Result<u32, LogError> {
+        fail(&self.failures)?;
+        self.log.partitions(topic).await
+    }
+
+    async fn append(&self, topic: &TopicName, partition: u32, record: LogRecord) -> Result<Offset, AppendError> {
+        self.log.append(topic, partition, record).await
+    }
+
+    async fn bounds(&self, topic: &TopicName, partition: u32) -> Result<Bounds, LogError> {
+        fail(&self.failures)?;
+        self.log.bounds(topic, partition).await
+    }
+
+    async fn read(
+        &self,
+        topic: &TopicName,
+        partition: u32,
+        from: Offset,
+    ) -> Result<Box<dyn PartitionReader>, ReadError> {
+        fail(&self.failures)?;
+        let reader = self.log.read(topic, partition, from).await?;
+        Ok(Box::new(UnreachableReader { reader, failures: self.failures.clone() }))
+    }
+
+    async fn health(&self) -> Result<(), LogError> {
+        self.log.health().await
+    }
+
+    async fn close(&self) {}
+}
+
+pub(crate) async fn a_log_that_comes_back_is_read_on(world: World) {
+    let now = world.now();
+    let failures = Arc::new(AtomicU32::new(5));
+    let log = Unreachable { log: world.log.clone(), failures: failures.clone() };
+    let running = Running::start(&world.models, Arc::new(log), &world.clock);
+    for round in 0_u32..3 {
+        for number in 0..10 {
+            let (box_id, id) = (box_number(round * 10 + number), u128::from(round * 10 + number));
+            world.append(Topic::Keys, &key_event(box_id, id, 0, now, &founded(box_id, device(1)))).await;
+            failures.store(3, Ordering::SeqCst);
+        }
+        running.until_idle(&world.log).await;
+    }
+    assert_eq!(stops(&running.stop().await), Vec::<String>::new());
+    for number in 0..30 {
+        assert_eq!(world.models.key_record(box_number(number)).await.unwrap().unwrap().statements.len(), 1);
+    }
 }

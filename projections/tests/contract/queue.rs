@@ -218,3 +218,28 @@ pub(crate) async fn a_repeated_record_brings_nothing_back(world: World) {
     assert_eq!(world.models.waiting(box_id, device(1), now, 10, usize::MAX).await.unwrap().messages.len(), 0);
     assert_eq!(world.models.accepted(box_id, OuterId::from_bytes([1; 16])).await.unwrap().len(), 1, "a tombstone");
 }
+
+pub(crate) async fn a_fetch_gives_no_more_than_asked(world: World) {
+    let now = world.now();
+    let (box_id, expires_at) = (box_number(1), now.plus(DAY));
+    let size = value(1, &[device(1)], expires_at).as_slice().len();
+    for outer in [3, 1, 2] {
+        let accepted_at = now.plus(Duration::from_secs(u64::from(outer / 3)));
+        world.append(Topic::Inbox, &enqueued(box_id, outer, &value(1, &[device(1)], expires_at), accepted_at)).await;
+    }
+    world.project().await;
+    for (limit, max_octets, given, more) in [
+        (10, usize::MAX, 3, false),
+        (3, 3 * size, 3, false),
+        (3, 3 * size - 1, 2, true),
+        (2, usize::MAX, 2, true),
+        (10, 2 * size, 2, true),
+        (10, 0, 1, true),
+        (1, size, 1, true),
+    ] {
+        let waiting = world.models.waiting(box_id, device(1), now, limit, max_octets).await.unwrap();
+        let ids: Vec<_> = waiting.messages.iter().map(|message| message.outer_id.as_bytes()[0]).collect();
+        assert_eq!((ids.as_slice(), waiting.more), (&[1, 2, 3][..given], more), "{limit} {max_octets}");
+        assert!(waiting.messages.iter().all(|message| message.value.len() == size));
+    }
+}
