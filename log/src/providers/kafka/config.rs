@@ -133,8 +133,7 @@ impl KafkaConfig {
             .set("enable.auto.offset.store", "false")
             .set("auto.offset.reset", "error")
             .set("enable.partition.eof", "true")
-            .set("isolation.level", "read_committed")
-            .set("allow.auto.create.topics", "false");
+            .set("isolation.level", "read_committed");
         config
     }
 
@@ -160,7 +159,8 @@ impl KafkaConfig {
         for (name, value) in &self.settings {
             config.set(name, value.expose_secret());
         }
-        config.set("bootstrap.servers", &self.brokers);
+        // A topic that a broker makes by itself has none of its settings; producers would let it, by default.
+        config.set("bootstrap.servers", &self.brokers).set("allow.auto.create.topics", "false");
     }
 }
 

@@ -1,7 +1,7 @@
 //! A network that can be cut: a proxy before a broker, on a port of its own. Answers name the broker's address, and the
 //! proxy puts its own there, so that clients stay with it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -20,9 +20,13 @@ pub(crate) enum Network {
     Holds,
 }
 
+/// Octets of answers and what stands there instead, of the same length.
+type Replaced = Arc<Mutex<Vec<(Vec<u8>, Vec<u8>)>>>;
+
 pub(crate) struct Proxy {
     address: String,
     network: Arc<watch::Sender<Network>>,
+    replaced: Replaced,
     accepting: JoinHandle<()>,
 }
 
@@ -35,6 +39,10 @@ impl Proxy {
         let port: u16 = port.parse().unwrap();
         let network = Arc::new(watch::Sender::new(Network::Works));
         let seen = Arc::clone(&network);
+        // A host's text is followed by its port, of four octets.
+        let address = |port: u16| [b"127.0.0.1".as_slice(), &i32::from(port).to_be_bytes()].concat();
+        let replaced: Replaced = Arc::new(Mutex::new(vec![(address(port), address(own))]));
+        let replacing = Arc::clone(&replaced);
         let accepting = tokio::spawn(async move {
             loop {
                 let (client, _) = listener.accept().await.unwrap();
@@ -44,14 +52,19 @@ impl Proxy {
                 let (from_client, to_client) = client.into_split();
                 let (from_broker, to_broker) = broker.into_split();
                 tokio::spawn(requests(from_client, to_broker, seen.subscribe()));
-                tokio::spawn(answers(from_broker, to_client, seen.subscribe(), (port, own)));
+                tokio::spawn(answers(from_broker, to_client, seen.subscribe(), Arc::clone(&replacing)));
             }
         });
-        Self { address: format!("127.0.0.1:{own}"), network, accepting }
+        Self { address: format!("127.0.0.1:{own}"), network, replaced, accepting }
     }
 
     pub(crate) fn address(&self) -> &str {
         &self.address
+    }
+
+    pub(crate) fn replace(&self, what: &[u8], by: &[u8]) {
+        assert_eq!(what.len(), by.len());
+        self.replaced.lock().unwrap().push((what.to_vec(), by.to_vec()));
     }
 
     pub(crate) fn network(&self, network: Network) {
@@ -78,11 +91,8 @@ async fn answers(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
     mut network: watch::Receiver<Network>,
-    (port, own): (u16, u16),
+    replaced: Replaced,
 ) {
-    // A host's text is followed by its port, of four octets.
-    let address = |port: u16| [b"127.0.0.1".as_slice(), &i32::from(port).to_be_bytes()].concat();
-    let (theirs, ours) = (address(port), address(own));
     while let Some(mut frame) = frame(&mut from).await {
         let Ok(network) = network.wait_for(|network| *network != Network::Holds).await.map(|network| *network) else {
             return;
@@ -90,9 +100,9 @@ async fn answers(
         if network == Network::LosesAnswers {
             continue;
         }
-        let places: Vec<_> = (0..frame.len()).filter(|at| frame[*at..].starts_with(&theirs)).collect();
-        for at in places {
-            frame[at..at + ours.len()].copy_from_slice(&ours);
+        for (what, by) in replaced.lock().unwrap().iter() {
+            let places: Vec<_> = (0..frame.len()).filter(|at| frame[*at..].starts_with(what)).collect();
+            places.into_iter().for_each(|at| frame[at..at + by.len()].copy_from_slice(by));
         }
         if to.write_all(&frame).await.is_err() {
             return;
