@@ -124,7 +124,7 @@ async fn compare(data_dir: &Path, folder: &Path, acknowledged: &[CommandId]) {
     let now = clock.now();
     live.sweep(now).await.unwrap();
     rebuilt.sweep(now).await.unwrap();
-    let (live, rebuilt) = (live.snapshot().await.unwrap(), rebuilt.snapshot().await.unwrap());
+    let (live, rebuilt) = (live.snapshot(now).await.unwrap(), rebuilt.snapshot(now).await.unwrap());
     assert!(live["registrations"].len() >= acknowledged.len());
     for (table, rows) in &live {
         assert!(rows == &rebuilt[table], "{table} differs");
