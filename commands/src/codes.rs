@@ -47,8 +47,8 @@ impl SentCodes {
         Self(Cache::builder().max_capacity(1_000_000).time_to_live(lifetime).build())
     }
 
-    /// Whether it is the first time that this one is sent. Unlike `or_insert`, `or_insert_with` lets one of several at once win. Of several at the same moment one is: unlike `or_insert_with`,
-    /// the cache's `or_insert` would tell more than one.
+    /// Whether it is the first time that this one is sent. Unlike the cache's `or_insert`, `or_insert_with` lets one of
+    /// several at once win.
     fn is_first(&self, id: RegistrationId, number: u32) -> bool {
         self.0.entry((id, number)).or_insert_with(|| ()).is_fresh()
     }

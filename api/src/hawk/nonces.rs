@@ -22,9 +22,8 @@ impl Nonces {
         Self(cache.time_to_live(lifetime).build())
     }
 
-    /// Whether a nonce is used for the first time with this token and time. Unlike `or_insert`, `or_insert_with` lets one of
-    /// several at once win. Of several at the same moment one is: unlike
-    /// `or_insert_with`, the cache's `or_insert` would tell more than one.
+    /// Whether a nonce is used for the first time with this token and time. Unlike the cache's `or_insert`,
+    /// `or_insert_with` lets one of several at the same moment win.
     pub(super) fn is_first(&self, id: TokenId, ts: u64, nonce: &str) -> bool {
         self.0.entry((id, ts, nonce.to_owned())).or_insert_with(|| ()).is_fresh()
     }
