@@ -2,31 +2,25 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod contract;
+#[path = "contract/postgres_tables.rs"]
+mod postgres_tables;
+#[path = "contract/sqlite_log.rs"]
+mod sqlite_log;
 
 use std::time::Duration;
 
 use contract::events::{box_number, device, founded, key_event};
 use contract::{Running, World};
+use postgres_tables::new_database;
 use rossby_projections::ReadModels;
 use rossby_schemas::topic::Topic;
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+use sqlx::{Connection as _, PgConnection};
 
-fn new_database() -> contract::Opening {
-    Box::pin(async {
-        let admin = std::env::var("ROSSBY_TEST_POSTGRES").expect("ROSSBY_TEST_POSTGRES is set by `cargo xtask test`");
-        let name = format!("projections_{}", uuid::Uuid::new_v4().simple());
-        let mut connection = PgConnection::connect(&admin).await.unwrap();
-        sqlx::query(AssertSqlSafe(format!("create database {name}"))).execute(&mut connection).await.unwrap();
-        let (server, _) = admin.rsplit_once('/').unwrap();
-        (format!("{server}/{name}"), Box::new(()) as Box<dyn Send>)
-    })
-}
-
-contract::contract!(new_database);
+contract::contract!(new_database, sqlite_log::open_log);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn another_process_is_woken() {
-    let world = World::new(new_database).await;
+    let world = World::new(new_database, sqlite_log::open_log).await;
     let other = ReadModels::open(&world.url, 2).await.unwrap();
     let mut wakes = other.subscribe();
     let running = Running::start(&world.models, world.log.clone(), &world.clock);
@@ -49,7 +43,7 @@ async fn another_process_is_woken() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn connections_that_are_lost_are_made_again() {
-    let world = World::new(new_database).await;
+    let world = World::new(new_database, sqlite_log::open_log).await;
     let admin = std::env::var("ROSSBY_TEST_POSTGRES").unwrap();
     let mut admin = PgConnection::connect(&admin).await.unwrap();
     let database = world.url.rsplit_once('/').unwrap().1;
@@ -66,7 +60,7 @@ async fn connections_that_are_lost_are_made_again() {
                 .unwrap();
         }
     }
-    running.until_idle(&world.log).await;
+    running.until_idle(&*world.log).await;
     assert_eq!(contract::stops(&running.stop().await), Vec::<String>::new());
     // A pool gives lost connections away until it has tried them all.
     contract::eventually(async || world.models.health().await.is_ok()).await;

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod contract;
+#[path = "contract/sqlite_log.rs"]
+mod sqlite_log;
 
 use rossby_projections::ReadModels;
 
@@ -13,7 +15,7 @@ fn new_database() -> contract::Opening {
     })
 }
 
-contract::contract!(new_database);
+contract::contract!(new_database, sqlite_log::open_log);
 
 #[cfg(unix)]
 #[tokio::test]

@@ -6,6 +6,7 @@ use rossby_schemas::envelope::{Control, Envelope};
 use rossby_schemas::events::identifiers::{Founding, IdentifierVerifiedV1};
 use rossby_schemas::events::inbox::{AcknowledgedMessage, MessageEnqueuedV1, MessagesAcknowledgedV1};
 use rossby_schemas::events::keys::{BoxClosedV1, BoxClosingV1, BoxFoundedV1, DeviceRemovedV1, SealingKeyStatedV1};
+use rossby_schemas::events::log::PartitionCheckpointV1;
 use rossby_schemas::events::profiles::{Audience, BoxBlockedV1, DiscoverableSetV1};
 use rossby_schemas::events::registrations::{CodeGuessedV1, CodeIssuedV1, RegistrationAskedV1};
 use rossby_schemas::events::{Event, SignedCommand};
@@ -184,6 +185,12 @@ pub(crate) fn acknowledged(
     };
     let event = Event::MessagesAcknowledgedV1(MessagesAcknowledgedV1 { box_id, device_id, messages: vec![message] });
     fact(box_id, EventId(Uuid::new_v4()), at, None, &event)
+}
+
+/// What a region says of a stretch of a partition.
+pub(crate) fn checkpoint(box_id: BoxId, up_to: EventId, at: Timestamp) -> Envelope {
+    let checkpoint = PartitionCheckpointV1 { after: None, up_to, events: 1, xor: FixedOctets([0; 32]) };
+    fact(box_id, EventId(Uuid::new_v4()), at, None, &Event::PartitionCheckpointV1(checkpoint))
 }
 
 fn fact(box_id: BoxId, id: EventId, time: Timestamp, outer_id: Option<OuterId>, event: &Event) -> Envelope {

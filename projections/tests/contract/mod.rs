@@ -1,4 +1,5 @@
-//! What the projections promise, asked of both databases alike. `tests/sqlite.rs` and `tests/postgres.rs` run it.
+//! What the projections promise, asked of both databases and of both logs alike. `tests/sqlite.rs`, `tests/postgres.rs` and
+//! `tests/kafka.rs` run it.
 
 pub(crate) mod admission;
 pub(crate) mod events;
@@ -7,14 +8,15 @@ pub(crate) mod queue;
 pub(crate) mod rebuild;
 
 use std::future::Future;
+use std::path::PathBuf;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use bytes::Bytes;
-use rossby_log::providers::sqlite::{SqliteConfig, SqliteLog};
 use rossby_log::topics::TopicSpec;
-use rossby_log::{Log, LogRecord, TopicAdmin, partition_for};
+use rossby_log::{Log, LogRecord, Offset, TopicAdmin, partition_for};
 use rossby_projections::{Projector, ProjectorConfig, ProjectorStatus, ReadModels};
 use rossby_schemas::envelope::Envelope;
 use rossby_schemas::ids::RegionNumber;
@@ -33,11 +35,33 @@ pub(crate) type Opening = Pin<Box<dyn Future<Output = (String, Box<dyn Send>)> +
 /// Makes a new database.
 pub(crate) type NewDatabase = fn() -> Opening;
 
+/// A log of its own.
+#[async_trait]
+pub(crate) trait TestLog: Log + TopicAdmin {
+    /// Removes what has been kept long enough, and gives how many records that were.
+    async fn retire(&self, appended: &[Appended], now: Timestamp) -> usize;
+}
+
+/// A record that a test appended, and when by its clock.
+#[derive(Debug, Clone, Copy)]
+#[allow(dead_code, reason = "a log that knows the test's clock needs none of it")]
+pub(crate) struct Appended {
+    pub(crate) topic: Topic,
+    pub(crate) partition: u32,
+    pub(crate) offset: Offset,
+    pub(crate) at: Timestamp,
+}
+
+/// Opens the log of a folder, which stays the same log when it is opened again.
+pub(crate) type OpenLog = fn(PathBuf, Arc<ManualClock>) -> Pin<Box<dyn Future<Output = Arc<dyn TestLog>> + Send>>;
+
 /// A log, a clock and read models of its own.
 pub(crate) struct World {
     pub(crate) folder: tempfile::TempDir,
     pub(crate) clock: Arc<ManualClock>,
-    pub(crate) log: Arc<SqliteLog>,
+    pub(crate) log: Arc<dyn TestLog>,
+    appended: Mutex<Vec<Appended>>,
+    open_log: OpenLog,
     pub(crate) models: ReadModels,
     /// The read models' database.
     pub(crate) url: String,
@@ -46,13 +70,14 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) async fn new(new_database: NewDatabase) -> Self {
+    pub(crate) async fn new(new_database: NewDatabase, open_log: OpenLog) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::new("2026-11-24T09:00:00Z".parse::<Timestamp>().unwrap()));
-        let log = open_log(folder.path(), &clock).await;
+        let log = open(open_log, folder.path().join("log"), &clock).await;
+        let appended = Mutex::default();
         let (url, keep) = new_database().await;
         let models = ReadModels::open(&url, 10).await.unwrap();
-        Self { folder, clock, log, models, url, new_database, _keep: vec![keep] }
+        Self { folder, clock, log, appended, open_log, models, url, new_database, _keep: vec![keep] }
     }
 
     /// Read models with nothing in them.
@@ -71,17 +96,22 @@ impl World {
         self.log.close().await;
         self.models.close().await;
         self.models = ReadModels::open(&self.url, 10).await.unwrap();
-        let clock = Arc::clone(&self.clock);
-        // The lock goes with the last reference.
-        self.log = Arc::new(
-            SqliteLog::open(SqliteConfig::new(self.folder.path().join("other")), clock.clone()).await.unwrap(),
-        );
-        self.log = open_log(self.folder.path(), &clock).await;
+        // The lock of a folder goes with the last reference.
+        self.log = (self.open_log)(self.folder.path().join("other"), Arc::clone(&self.clock)).await;
+        self.log = open(self.open_log, self.folder.path().join("log"), &self.clock).await;
+    }
+
+    /// Removes from the log what has been kept long enough.
+    pub(crate) async fn retire(&self) -> usize {
+        let appended = self.appended.lock().unwrap().clone();
+        self.log.retire(&appended, self.now()).await
     }
 
     /// Appends an event to the topic that it belongs to.
     pub(crate) async fn append(&self, topic: Topic, envelope: &Envelope) {
-        append(&self.log, topic, envelope).await;
+        let offset = append(&*self.log, topic, envelope).await;
+        let appended = Appended { topic, partition: partition(envelope), offset, at: self.now() };
+        self.appended.lock().unwrap().push(appended);
     }
 
     /// Applies everything that the log has, and gives where the projector stood then.
@@ -91,15 +121,15 @@ impl World {
 
     pub(crate) async fn project_into(&self, models: &ReadModels) -> ProjectorStatus {
         let running = Running::start(models, self.log.clone(), &self.clock);
-        running.until_idle(&self.log).await;
+        running.until_idle(&*self.log).await;
         running.stop().await
     }
 }
 
-pub(crate) async fn open_log(folder: &std::path::Path, clock: &Arc<ManualClock>) -> Arc<SqliteLog> {
-    let log = SqliteLog::open(SqliteConfig::new(folder.join("log")), clock.clone()).await.unwrap();
+async fn open(open_log: OpenLog, folder: PathBuf, clock: &Arc<ManualClock>) -> Arc<dyn TestLog> {
+    let log = open_log(folder, Arc::clone(clock)).await;
     log.ensure_topics(&TopicSpec::local(PARTITIONS)).await.unwrap();
-    Arc::new(log)
+    log
 }
 
 /// Where an envelope goes: keyed by the identifier's hash or the BoxID.
@@ -108,11 +138,11 @@ pub(crate) fn partition(envelope: &Envelope) -> u32 {
     partition_for(key.as_bytes(), PARTITIONS)
 }
 
-pub(crate) async fn append(log: &SqliteLog, topic: Topic, envelope: &Envelope) {
+pub(crate) async fn append(log: &dyn TestLog, topic: Topic, envelope: &Envelope) -> Offset {
     let key = envelope.stream.split('/').next().unwrap().to_owned();
     let record =
         LogRecord { key: Some(Bytes::from(key)), headers: envelope.headers(), value: Some(envelope.data.clone()) };
-    log.append(&TopicName::local(topic), partition(envelope), record).await.unwrap();
+    log.append(&TopicName::local(topic), partition(envelope), record).await.unwrap()
 }
 
 /// A projector at work.
@@ -131,7 +161,7 @@ impl Running {
     }
 
     /// Waits until every partition has applied all that the log has, or has stopped.
-    pub(crate) async fn until_idle(&self, log: &SqliteLog) {
+    pub(crate) async fn until_idle(&self, log: &dyn TestLog) {
         let idle = async || {
             let partitions = self.status.get().partitions;
             for partition in &partitions {
@@ -172,8 +202,8 @@ pub(crate) fn stops(status: &ProjectorStatus) -> Vec<String> {
 
 /// Makes the tests of a database.
 macro_rules! contract {
-    ($new_database:path) => {
-        $crate::contract::contract!(@cases $new_database,
+    ($new_database:path, $open_log:path) => {
+        $crate::contract::contract!(@cases $new_database, $open_log;
             queue::every_order_of_facts_gives_the_same,
             queue::a_removal_and_a_closing_take_the_share_whenever_they_come,
             queue::two_projectors_at_once_apply_each_record_once,
@@ -183,6 +213,7 @@ macro_rules! contract {
             admission::versions_decide,
             admission::a_lost_record_stops_its_partition_alone,
             admission::what_cannot_be_read_stops_control_streams_and_is_put_aside_in_the_queue,
+            admission::checkpoints_are_passed_over,
             admission::a_stream_at_home_elsewhere_is_put_aside,
             admission::any_interleaving_gives_one_history,
             admission::an_identifier_has_one_owner,
@@ -200,11 +231,11 @@ macro_rules! contract {
             rebuild::keys_and_profiles_say_what_was_admitted,
         );
     };
-    (@cases $new_database:path, $($module:ident::$case:ident,)*) => {
+    (@cases $new_database:path, $open_log:path; $($module:ident::$case:ident,)*) => {
         $(
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $case() {
-                $crate::contract::$module::$case($crate::contract::World::new($new_database).await).await;
+                $crate::contract::$module::$case($crate::contract::World::new($new_database, $open_log).await).await;
             }
         )*
     };

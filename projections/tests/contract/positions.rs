@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use rossby_log::{
-    AppendError, Batch, BatchLimit, Bounds, Log, LogError, LogRecord, Offset, PartitionReader, ReadError, TopicAdmin,
+    AppendError, Batch, BatchLimit, Bounds, Log, LogError, LogRecord, Offset, PartitionReader, ReadError,
 };
 use rossby_schemas::topic::{MESSAGE_LIFETIME, Topic, TopicName};
 use tokio::sync::Semaphore;
@@ -113,7 +113,7 @@ pub(crate) async fn a_projector_that_wakes_late_does_nothing(world: World) {
     let position = positions.iter().filter(|p| p.topic == "rossby.registrations").map(|p| p.next_offset);
     assert_eq!(position.sum::<u64>(), 2);
     permits.add_permits(1000);
-    zombie.until_idle(&world.log).await;
+    zombie.until_idle(&*world.log).await;
     assert_eq!(stops(&zombie.stop().await), Vec::<String>::new());
     let day = world.models.registration_day(&stream).await.unwrap();
     assert_eq!((day.version, day.guesses), (2, 1));
@@ -182,7 +182,7 @@ pub(crate) async fn a_truncated_queue_goes_on(world: World) {
     world.append(Topic::Inbox, &message(&world, 2)).await;
     world.clock.advance(MESSAGE_LIFETIME + Duration::from_secs(3 * 24 * 3600));
     world.append(Topic::Inbox, &message(&world, 3)).await;
-    assert_eq!(world.log.sweep().await.unwrap().records, 2);
+    assert_eq!(world.retire().await, 2);
     assert_eq!(stops(&world.project().await), Vec::<String>::new());
     let waiting = world.models.waiting(box_id, device(1), world.now(), 10, usize::MAX).await.unwrap();
     assert_eq!(waiting.messages.len(), 1);
@@ -194,7 +194,7 @@ pub(crate) async fn a_quiet_partition_moves_past_what_retention_took(world: Worl
     world.project().await;
     world.append(Topic::Inbox, &envelope).await;
     world.clock.advance(MESSAGE_LIFETIME + Duration::from_secs(3 * 24 * 3600));
-    assert_eq!(world.log.sweep().await.unwrap().records, 1);
+    assert_eq!(world.retire().await, 1);
     assert_eq!(stops(&world.project().await), Vec::<String>::new());
     // Nothing came after it, and yet the loss is behind: no later start counts it again.
     let positions = world.models.positions().await.unwrap();
@@ -304,7 +304,7 @@ pub(crate) async fn a_log_that_comes_back_is_read_on(world: World) {
             world.append(Topic::Keys, &key_event(box_id, id, 0, now, &founded(box_id, device(1)))).await;
             failures.store(3, Ordering::SeqCst);
         }
-        running.until_idle(&world.log).await;
+        running.until_idle(&*world.log).await;
     }
     assert_eq!(stops(&running.stop().await), Vec::<String>::new());
     for number in 0..30 {

@@ -77,14 +77,14 @@ pub(crate) async fn a_rebuild_gives_the_same_tables(mut world: World) {
         a_day(&world, day).await;
         assert_eq!(super::stops(&world.project().await), Vec::<String>::new());
         world.models.sweep(world.now()).await.unwrap();
-        world.log.sweep().await.unwrap();
+        world.retire().await;
         world.restart().await;
         world.clock.advance(if day == 3 { 20 * DAY } else { DAY });
     }
     // The last day's records are applied in one go, after the log has lost what it no longer keeps.
     world.clock.advance(11 * DAY);
     a_day(&world, 6).await;
-    assert!(world.log.sweep().await.unwrap().records > 0, "the log has lost nothing");
+    assert!(world.retire().await > 0, "the log has lost nothing");
     world.project().await;
 
     // The moment alone decides, and not whether the sweeper was there.
