@@ -1,6 +1,8 @@
 //! Extractors for requests that a device has signed.
 
 use axum::extract::{FromRequest, Request};
+use axum::http::HeaderMap;
+use bytes::Bytes;
 use rossby_commands::Caller;
 use serde::de::DeserializeOwned;
 
@@ -14,20 +16,17 @@ pub(crate) struct Signed(pub(crate) Caller);
 /// A request with a JSON body, and who signed it.
 pub(crate) struct SignedJson<T>(pub(crate) Caller, pub(crate) T);
 
-async fn authenticate(request: Request, api: &Api) -> Result<(Caller, axum::http::HeaderMap, bytes::Bytes), ApiError> {
+async fn authenticate(request: Request, api: &Api) -> Result<(Caller, HeaderMap, Bytes), ApiError> {
     let (parts, body) = request.into_parts();
+    // Who fails to authenticate spends the address's share.
+    let strangers = |error| api.limiters.check_address(&parts.extensions).err().unwrap_or(error);
+    // Strangers send no body: it is read only once its sender is known.
+    let head = api.hawk.check_head(&api.service, &parts).await.map_err(strangers)?;
+    let caller = head.caller();
+    api.limiters.check_device(caller.device_id)?;
     let body = body::read(api, body, MAX_BODY).await?;
-    match api.hawk.authenticate(&api.service, &parts, &body).await {
-        Ok(caller) => {
-            api.limiters.check_device(caller.device_id)?;
-            Ok((caller, parts.headers, body))
-        }
-        Err(error) => {
-            // Who fails to authenticate spends the address's share.
-            api.limiters.check_address(&parts.extensions)?;
-            Err(error)
-        }
-    }
+    head.check_body(&parts.headers, &body).map_err(strangers)?;
+    Ok((caller, parts.headers, body))
 }
 
 impl FromRequest<Api> for Signed {

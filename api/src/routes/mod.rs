@@ -10,6 +10,7 @@ mod registrations;
 use axum::Router;
 use axum::http::StatusCode;
 use rossby_schemas::http::problem::{Problem, ProblemType};
+use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
@@ -17,7 +18,7 @@ use utoipa_axum::routes;
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::error::ApiError;
-use crate::observe::observe;
+use crate::observe::{observe, panicked};
 use crate::operator;
 use crate::state::Api;
 
@@ -81,6 +82,7 @@ pub fn router(api: Api) -> Router {
         .merge(SwaggerUi::new("/docs").url("/openapi.json", document))
         .fallback(async || ApiError::new(ProblemType::NoSuchResource))
         .method_not_allowed_fallback(async || ApiError::new(ProblemType::MethodNotAllowed))
+        .layer(CatchPanicLayer::custom(panicked))
         .layer(axum::middleware::from_fn(observe))
         .with_state(api)
 }

@@ -39,6 +39,26 @@ async fn slow_and_half_open_connections_are_closed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_stranger_is_refused_without_waiting_for_a_body() {
+    let site = Site::new().await;
+    let (_, device) = site.person("ann@example.org").await;
+    let good = device.request(&site, Method::POST, "/v1/messages", b"{}").authorization;
+    let forged = good.replace("mac=\"", "mac=\"AAAA");
+    for (authorization, status) in
+        [("", "401"), (forged.as_str(), "401"), (good.as_str(), "408"), (good.as_str(), "401")]
+    {
+        let head = format!(
+            "POST /v1/messages HTTP/1.1\r\nhost: 127.0.0.1:{}\r\ncontent-type: application/json\r\n\
+             content-length: 2000000\r\nauthorization: {authorization}\r\n\r\n",
+            site.port
+        );
+        // With the right head the body is waited for; that head is not good a second time.
+        let answer = until_closed(&site, head.as_bytes()).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_goes_away_in_the_middle_of_a_write_leaves_nothing_half_done() {
     let site = Site::new().await;
     for round in 0..10_u64 {
@@ -80,6 +100,14 @@ async fn a_stopping_server_ends_what_it_accepted() {
     assert!(site.client.get(site.url("/healthz")).send().await.is_err(), "it listens still");
 }
 
+/// Whether a new connection is answered within a second.
+async fn is_answered(site: &Site) -> bool {
+    let mut stream = TcpStream::connect(("127.0.0.1", site.port)).await.unwrap();
+    stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
+    let mut octet = [0];
+    tokio::time::timeout(Duration::from_secs(1), stream.read_exact(&mut octet)).await.is_ok()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_is_full_lets_others_wait_and_stops_all_the_same() {
     let mut site = Site::new().await;
@@ -96,11 +124,11 @@ async fn a_server_that_is_full_lets_others_wait_and_stops_all_the_same() {
     assert_eq!(tokio::time::timeout(Duration::from_secs(30), waiting).await.unwrap().unwrap().status(), 200);
     drop(streams);
 
-    // Waits that last longer than the test is willing to: stopping must not wait for a free place before it begins.
+    // Waits on all of them: stopping must not wait for a free place before it begins.
     let (_, device) = site.person("ann@example.org").await;
     let mut waits = Vec::new();
     for _ in 0..CONNECTIONS {
-        let request = device.request(&site, Method::GET, "/v1/messages?wait=3", b"");
+        let request = device.request(&site, Method::GET, "/v1/messages?wait=8", b"");
         let head = format!(
             "GET {} HTTP/1.1\r\nhost: 127.0.0.1:{}\r\nauthorization: {}\r\n\r\n",
             request.path, site.port, request.authorization
@@ -109,10 +137,14 @@ async fn a_server_that_is_full_lets_others_wait_and_stops_all_the_same() {
         stream.write_all(head.as_bytes()).await.unwrap();
         waits.push(stream);
     }
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    // Idle connections are closed after half a second: whoever gets no answer for longer came to a server that is full.
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(5);
+    while is_answered(&site).await {
+        assert!(tokio::time::Instant::now() < deadline, "it is never full");
+    }
     site.stop.cancel();
     // Whoever comes now is turned away at once, and not after a wait has ended.
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(1);
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(2);
     while TcpStream::connect(("127.0.0.1", site.port)).await.is_ok() {
         assert!(tokio::time::Instant::now() < deadline, "it listens still");
         tokio::time::sleep(Duration::from_millis(20)).await;

@@ -4,6 +4,10 @@
 mod authentication;
 mod bad_input;
 mod connections;
+mod disconnects;
+mod logs;
+mod operators;
+mod outages;
 mod privacy;
 mod site;
 mod world;

@@ -1,12 +1,12 @@
 //! A server on a world, and devices that sign their requests.
 
 use std::num::NonZeroU32;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use hawk::{Credentials, DigestAlgorithm, Key, PayloadHasher, RequestBuilder};
-use metrics_exporter_prometheus::PrometheusBuilder;
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use reqwest::{Method, Response};
 use rossby_api::{Api, ApiLimits, NotReady, Readiness, Server, ServerConfig};
 use rossby_crypto::token::DeviceToken;
@@ -22,13 +22,35 @@ use crate::world::{Person, World};
 /// How many connections a site has at most.
 pub(crate) const CONNECTIONS: usize = 100;
 
-struct Ready;
+/// What a site says of its readiness.
+#[derive(Default)]
+pub(crate) enum State {
+    #[default]
+    Ready,
+    NotReady(Vec<NotReady>),
+    /// A defect.
+    Panics,
+}
+
+#[derive(Default)]
+struct Parts(Mutex<State>);
 
 #[async_trait]
-impl Readiness for Ready {
+impl Readiness for Parts {
     async fn not_ready(&self) -> Vec<NotReady> {
-        Vec::new()
+        let parts = match &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            State::Ready => Some(Vec::new()),
+            State::NotReady(parts) => Some(parts.clone()),
+            State::Panics => None,
+        };
+        parts.expect("a defect")
     }
+}
+
+/// A process has one recorder, which all sites of it share.
+fn metrics() -> PrometheusHandle {
+    static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
+    HANDLE.get_or_init(|| PrometheusBuilder::new().install_recorder().unwrap()).clone()
 }
 
 /// A server, and the world behind it.
@@ -38,6 +60,7 @@ pub(crate) struct Site {
     pub(crate) client: reqwest::Client,
     pub(crate) stop: CancellationToken,
     pub(crate) served: JoinHandle<bool>,
+    parts: Arc<Parts>,
 }
 
 impl Drop for Site {
@@ -67,13 +90,17 @@ impl Site {
         let port = server.address().unwrap().port();
         let limits = ApiLimits { device, address, request_timeout: Duration::from_millis(500) };
         let urls = vec![format!("http://127.0.0.1:{port}").parse().unwrap()];
-        let metrics = PrometheusBuilder::new().build_recorder().handle();
+        let parts = Arc::new(Parts::default());
         let clock = world.clock.clone();
-        let api = Api::new(world.service.clone(), urls, limits, clock, Arc::new(Ready), metrics);
+        let api = Api::new(world.service.clone(), urls, limits, clock, parts.clone(), metrics());
         let stop = CancellationToken::new();
         let served = tokio::spawn(server.run(rossby_api::router(api), stop.clone()));
         let client = reqwest::Client::builder().timeout(Duration::from_secs(60)).build().unwrap();
-        Self { world, port, client, stop, served }
+        Self { world, port, client, stop, served, parts }
+    }
+
+    pub(crate) fn set_state(&self, state: State) {
+        *self.parts.0.lock().unwrap_or_else(PoisonError::into_inner) = state;
     }
 
     pub(crate) fn url(&self, path: &str) -> String {

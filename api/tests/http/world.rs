@@ -13,9 +13,9 @@ use rossby_crypto::sealing::SealingSecretKey;
 use rossby_crypto::signing::SigningKey;
 use rossby_crypto::statements::{SealingKeyStated, found, state_sealing_key};
 use rossby_crypto::token::DeviceToken;
+use rossby_log::TopicAdmin;
 use rossby_log::providers::sqlite::{SqliteConfig, SqliteLog};
 use rossby_log::topics::TopicSpec;
-use rossby_log::{Log, TopicAdmin};
 use rossby_projections::{Projector, ProjectorConfig, ReadModels};
 use rossby_schemas::encoding::Octets;
 use rossby_schemas::http::messages::OutgoingMessage;
@@ -25,6 +25,8 @@ use rossby_schemas::ids::{BoxId, CommandId, DeviceId, MessageId, OuterId, Region
 use rossby_schemas::time::{Clock, ManualClock, Timestamp};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
+
+use crate::outages::FaultyLog;
 
 pub(crate) const HOME: RegionNumber = RegionNumber(1);
 pub(crate) const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -61,6 +63,7 @@ impl CodeSender for Mailboxes {
 pub(crate) struct World {
     _folder: tempfile::TempDir,
     pub(crate) clock: Arc<ManualClock>,
+    pub(crate) log: Arc<FaultyLog>,
     pub(crate) models: ReadModels,
     pub(crate) mailboxes: Arc<Mailboxes>,
     pub(crate) service: Service,
@@ -79,7 +82,7 @@ impl World {
         let clock = Arc::new(ManualClock::new("2026-11-24T09:00:00Z".parse::<Timestamp>().unwrap()));
         let log = SqliteLog::open(SqliteConfig::new(folder.path().join("log")), clock.clone()).await.unwrap();
         log.ensure_topics(&TopicSpec::local(2)).await.unwrap();
-        let log: Arc<dyn Log> = Arc::new(log);
+        let log = Arc::new(FaultyLog::new(Arc::new(log)));
         let url = format!("sqlite:{}", folder.path().join("read-models.sqlite").display());
         let models = ReadModels::open(&url, 10).await.unwrap();
         let stop = CancellationToken::new();
@@ -88,7 +91,7 @@ impl World {
         tokio::spawn(projector.run(stop.clone()));
         let mailboxes = Arc::new(Mailboxes::default());
         let service = service(&models, &log, &clock, &mailboxes);
-        Self { _folder: folder, clock, models, mailboxes, service, stop }
+        Self { _folder: folder, clock, log, models, mailboxes, service, stop }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -107,7 +110,7 @@ impl World {
     }
 }
 
-fn service(models: &ReadModels, log: &Arc<dyn Log>, clock: &Arc<ManualClock>, mailboxes: &Arc<Mailboxes>) -> Service {
+fn service(models: &ReadModels, log: &Arc<FaultyLog>, clock: &Arc<ManualClock>, mailboxes: &Arc<Mailboxes>) -> Service {
     let secrets = MasterSecrets::new(vec![MasterSecret::new(1, &[7; 32])]).unwrap();
     let mut config = ServiceConfig::single_region(HOME);
     config.timeouts.newer_head = Duration::from_millis(50);
