@@ -20,7 +20,9 @@ use rdkafka::producer::{FutureProducer, FutureRecord, Producer as _};
 use rdkafka::{Offset as KafkaOffset, TopicPartitionList};
 use rossby_log::providers::kafka::{KafkaConfig, KafkaLog};
 use rossby_log::topics::{SettingDrift, TopicSpec, TopicState};
-use rossby_log::{AppendError, BatchLimit, Bounds, Log, LogError, LogRecord, ReadError, TopicAdmin};
+use rossby_log::{
+    AppendError, BatchLimit, Bounds, Log, LogError, LogRecord, PartitionReader, ReadError, StoredRecord, TopicAdmin,
+};
 use rossby_schemas::topic::{Topic, TopicName};
 
 fn brokers() -> String {
