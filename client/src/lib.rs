@@ -1,1 +1,129 @@
-//! The client: private keys, contacts and pins, conversations, the local store, HTTP.
+//! A person's device: private keys that never leave it, contacts and what is pinned of them, messages, and the local store.
+//!
+//! The server is not trusted. What it gives is verified against what is pinned here, and what doesn't fit is refused and
+//! told as a [`Warning`]. Everything that must outlive the process is in the store before it is sent or confirmed, so that
+//! a device that dies anywhere goes on where it was.
+
+mod account;
+mod contacts;
+mod error;
+mod http;
+mod messages;
+mod random;
+mod store;
+mod vault;
+mod warning;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+pub use account::{Account, RegisterOptions, Registration, Setting, Settings};
+pub use contacts::{Contact, ContactDevice, Peer};
+pub use error::ClientError;
+pub use messages::{Kind, MAX_TEXT_OCTETS, Message, MessageState, Received, Sent};
+use rossby_schemas::time::{Clock, SystemClock, Timestamp};
+pub use vault::{Unlock, UnlockError};
+pub use warning::Warning;
+
+use crate::http::Http;
+use crate::store::Store;
+use crate::store::device::Device;
+use crate::vault::Vault;
+
+/// How a device's store is opened.
+#[derive(Debug, Clone)]
+pub struct ClientConfig {
+    /// The folder that holds everything of this person on this device.
+    pub home: PathBuf,
+    /// What opens the private keys.
+    pub unlock: Unlock,
+    /// The server's URL; none takes the one that the home was made with.
+    pub server: Option<String>,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl ClientConfig {
+    /// A configuration with the system's clock and the server that the home knows.
+    #[must_use]
+    pub fn new(home: PathBuf, unlock: Unlock) -> Self {
+        Self { home, unlock, server: None, clock: Arc::new(SystemClock) }
+    }
+}
+
+/// One person's device.
+#[derive(Debug)]
+pub struct Client {
+    store: Store,
+    vault: Vault,
+    http: Http,
+    clock: Arc<dyn Clock>,
+}
+
+impl Client {
+    /// Whether there is a store in this home.
+    #[must_use]
+    pub fn exists(home: &std::path::Path) -> bool {
+        Store::exists(home)
+    }
+
+    /// How the store in this home is unlocked: whether with a passphrase (else with a key file).
+    ///
+    /// # Errors
+    /// [`ClientError::NoHome`] if there is none, [`ClientError::Store`] if it can't be read.
+    pub async fn needs_passphrase(home: &std::path::Path) -> Result<bool, ClientError> {
+        let store = Store::open(home).await?;
+        let lock = store.home().await?.lock;
+        store.close().await;
+        Ok(lock.is_passphrase())
+    }
+
+    /// Makes a new home for a person on the server with the configuration's URL.
+    ///
+    /// # Errors
+    /// [`ClientError::HomeExists`], [`ClientError::BadServer`], and what the file system says.
+    pub async fn create(config: ClientConfig) -> Result<Self, ClientError> {
+        let server = config.server.as_deref().ok_or_else(|| ClientError::BadServer(String::new()))?;
+        let http = Http::new(server, Arc::clone(&config.clock))?;
+        if Store::exists(&config.home) {
+            return Err(ClientError::HomeExists(config.home));
+        }
+        store::make_folder(&config.home)?;
+        let (vault, lock) = Vault::create(config.unlock).await?;
+        let store = Store::create(&config.home, http.url(), &lock).await?;
+        Ok(Self { store, vault, http, clock: config.clock })
+    }
+
+    /// Opens the home of a person.
+    ///
+    /// # Errors
+    /// [`ClientError::NoHome`] if there is none, [`ClientError::Unlock`] if the passphrase or key file is wrong.
+    pub async fn open(config: ClientConfig) -> Result<Self, ClientError> {
+        let store = Store::open(&config.home).await?;
+        let home = store.home().await?;
+        let http = Http::new(config.server.as_deref().unwrap_or(&home.server), Arc::clone(&config.clock))?;
+        let vault = Vault::unlock(config.unlock, home.lock).await?;
+        Ok(Self { store, vault, http, clock: config.clock })
+    }
+
+    /// Ends all use of the store.
+    pub async fn close(self) {
+        self.store.close().await;
+    }
+
+    /// The server's URL.
+    #[must_use]
+    pub fn server(&self) -> &str {
+        self.http.url()
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// This device, once it belongs to a box.
+    async fn device(&self) -> Result<Device, ClientError> {
+        let device = self.store.device(&self.vault).await?.ok_or(ClientError::NotRegistered)?;
+        if device.token.is_some() { Ok(device) } else { Err(ClientError::NotAuthorized(device.identifier)) }
+    }
+}

@@ -2,6 +2,7 @@
 
 mod config;
 mod logging;
+mod person;
 mod serve;
 mod topics;
 
@@ -13,6 +14,7 @@ use anyhow::bail;
 use clap::{Parser, Subcommand};
 
 use crate::config::Overrides;
+use crate::person::PersonCommand;
 use crate::topics::TopicsCommand;
 
 /// An end-to-end encrypted message service over a log.
@@ -41,6 +43,8 @@ enum Command {
     /// The server's master secrets
     #[command(subcommand)]
     Secrets(SecretsCommand),
+    #[command(flatten)]
+    Person(PersonCommand),
 }
 
 #[derive(Debug, Subcommand)]
@@ -62,6 +66,7 @@ fn run(command: &Command) -> anyhow::Result<ExitCode> {
             print(&format!("# set-up: {set_up}\n{}", settings.to_toml()?))?;
         }
         Command::Secrets(SecretsCommand::New { file }) => new_secrets(file)?,
+        Command::Person(command) => return Ok(runtime()?.block_on(person::run(command))),
     }
     Ok(ExitCode::SUCCESS)
 }

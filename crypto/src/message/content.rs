@@ -84,7 +84,8 @@ pub enum ContentError {
     /// The sending device is not in the sender's record.
     #[error("the sending device is not in the sender's key record")]
     UnknownDevice,
-    /// The sender's record has another statement than the head that the message states.
+    /// The sender's record has another statement than the head that the message states, which a device of the record has
+    /// signed all the same.
     #[error("the sender's key record has forked")]
     Fork,
     /// The sender's record is older than the message: more of it is needed.
@@ -161,16 +162,17 @@ impl SignedContent {
         if sender.box_id() != self.content.sender {
             return Err(ContentError::OtherRecord);
         }
-        match sender.relation(self.content.sender_head) {
-            HeadRelation::Same | HeadRelation::Older => {}
-            HeadRelation::Ahead => return Err(ContentError::HeadAhead),
-            HeadRelation::Fork => return Err(ContentError::Fork),
+        // Only what a device of the box has signed is a fork: anyone can write down a head.
+        let relation = sender.relation(self.content.sender_head);
+        if relation == HeadRelation::Ahead {
+            return Err(ContentError::HeadAhead);
         }
         let device = sender.device(self.content.sender_device).ok_or(ContentError::UnknownDevice)?;
-        if !device.was_member_at(self.content.sender_head.version) {
-            return Err(ContentError::NotAMember);
+        self.check_signature(&device.signing_key)?;
+        if relation == HeadRelation::Fork {
+            return Err(ContentError::Fork);
         }
-        self.check_signature(&device.signing_key)
+        if device.was_member_at(self.content.sender_head.version) { Ok(()) } else { Err(ContentError::NotAMember) }
     }
 
     fn check_signature(&self, key: &VerificationKey) -> Result<(), ContentError> {

@@ -40,7 +40,7 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
         .context("the metrics can't be kept")?;
     rossby_api::describe_metrics();
     let running = Running::start(&settings, metrics, stop.clone()).await?;
-    print_banner(&banner::text(&settings, &running.url));
+    print_banner(&banner::text(&settings, &running.url, &banner::program()));
     tracing::info!(url = running.url, region = settings.region.number, "serving");
     running.until_stopped(stop).await
 }

@@ -1,0 +1,61 @@
+//! This device's own account: registering it, and keeping it true.
+
+mod register;
+mod settings;
+mod sync;
+
+pub use register::{RegisterOptions, Registration};
+use rossby_schemas::ids::{BoxId, DeviceId, Head};
+use rossby_schemas::time::Timestamp;
+pub use settings::{Setting, Settings};
+pub(crate) use sync::Own;
+
+use crate::Client;
+use crate::error::ClientError;
+use crate::store::records;
+
+/// What this device knows of itself.
+#[derive(Debug, Clone)]
+pub struct Account {
+    /// The identifier that it registered with.
+    pub identifier: String,
+    /// The box.
+    pub box_id: BoxId,
+    /// The device.
+    pub device_id: DeviceId,
+    /// Whether the registration is complete.
+    pub is_authorized: bool,
+    /// The head of the box's key record.
+    pub head: Head,
+    /// How many devices the box has.
+    pub devices: usize,
+    /// The counter of the newest sealing key, and when messages are no longer sealed to it.
+    pub sealing_key: Option<(u64, Timestamp)>,
+    /// Whether the box was shown with contradicting key records.
+    pub is_forked: bool,
+}
+
+impl Client {
+    /// What this device knows of itself, without asking the server.
+    ///
+    /// # Errors
+    /// [`ClientError::NotRegistered`], or the store's.
+    pub async fn account(&self) -> Result<Account, ClientError> {
+        let device = self.store.device(&self.vault).await?.ok_or(ClientError::NotRegistered)?;
+        let mut connection = self.store.read().await?;
+        let record = records::key_record(&mut connection, device.box_id).await?.ok_or(ClientError::NotRegistered)?;
+        let is_forked = records::is_forked(&mut connection, device.box_id).await?;
+        drop(connection);
+        let newest = self.store.sealing_keys().await?.into_iter().next();
+        Ok(Account {
+            is_authorized: device.token.is_some(),
+            identifier: device.identifier,
+            box_id: device.box_id,
+            device_id: device.device_id,
+            head: record.head(),
+            devices: record.members().count(),
+            sealing_key: newest.map(|key| (key.counter, key.expires)),
+            is_forked,
+        })
+    }
+}

@@ -1,0 +1,203 @@
+//! Register and authorize. The keys are in the store before the server hears of them, so that a device that dies in
+//! between goes on with the same ones.
+
+use rossby_crypto::authorize::AuthorizeProof;
+use rossby_crypto::key_record::KeyRecord;
+use rossby_crypto::keyed_hash::Code;
+use rossby_crypto::recovery::RecoveryKey;
+use rossby_crypto::sealing::SealingSecretKey;
+use rossby_crypto::signing::SigningKey;
+use rossby_crypto::statements::found;
+use rossby_crypto::token::DeviceToken;
+use rossby_schemas::http::problem::ProblemType;
+use rossby_schemas::http::registration::{
+    AuthorizeRequest, AuthorizeResponse, IssueCodeRequest, RegisterRequest, RegisterResponse,
+};
+use rossby_schemas::identifier::Identifier;
+use rossby_schemas::ids::{BoxId, CommandId, DeviceId, RegionNumber};
+use rossby_schemas::time::Timestamp;
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+use super::Account;
+use super::sync::new_sealing_key;
+use crate::Client;
+use crate::error::ClientError;
+use crate::http::Call;
+use crate::random::{self, rng};
+use crate::store::device::{Device, insert_device, insert_sealing_key};
+use crate::store::records;
+
+/// How to register.
+#[derive(Debug, Clone, Copy)]
+pub struct RegisterOptions {
+    /// The region in which the box is born: the server's.
+    pub region: RegionNumber,
+    /// Whether to make a recovery key.
+    pub recovery_key: bool,
+    /// Whether to give up a registration that waits for its code.
+    pub start_over: bool,
+}
+
+/// A registration that waits for its code.
+#[derive(Debug)]
+pub struct Registration {
+    /// The identifier to which the code was sent.
+    pub identifier: String,
+    /// The box that it will found.
+    pub box_id: BoxId,
+    /// When the code stops being good.
+    pub code_expires_at: Timestamp,
+    /// The recovery key's words, if one was made now: to be shown once, and kept by the person.
+    pub recovery_words: Option<Zeroizing<String>>,
+}
+
+impl Client {
+    /// Registers an identifier for a new box, with new keys. For a registration that waits for its code, asks for another.
+    ///
+    /// # Errors
+    /// [`ClientError::AlreadyRegistered`], [`ClientError::Registering`] for another identifier, and what the server says.
+    pub async fn register(
+        &self,
+        identifier: &Identifier,
+        options: RegisterOptions,
+    ) -> Result<Registration, ClientError> {
+        let known = self.store.device(&self.vault).await?;
+        let (device, recovery_words) = match known {
+            Some(device) if device.token.is_some() => {
+                return Err(ClientError::AlreadyRegistered(device.identifier));
+            }
+            Some(device) if !options.start_over => {
+                if device.identifier != identifier.as_uri() {
+                    return Err(ClientError::Registering(device.identifier));
+                }
+                (device, None)
+            }
+            _ => self.new_device(identifier, options).await?,
+        };
+        let code_expires_at = match device.registration {
+            Some(_) => match self.another_code(&device).await {
+                // The registration's day is over: a new one, with the same keys.
+                Err(error) if error.problem() == Some(ProblemType::NoSuchRegistration) => {
+                    let command = CommandId(Uuid::new_v4());
+                    self.store.registration_lost(command).await?;
+                    self.ask_to_register(&device, command).await?
+                }
+                other => other?,
+            },
+            None => self.ask_to_register(&device, device.register_command).await?,
+        };
+        Ok(Registration { identifier: device.identifier, box_id: device.box_id, code_expires_at, recovery_words })
+    }
+
+    /// Makes all keys of a new box.
+    async fn new_device(
+        &self,
+        identifier: &Identifier,
+        options: RegisterOptions,
+    ) -> Result<(Device, Option<Zeroizing<String>>), ClientError> {
+        let now = self.now();
+        let recovery = options.recovery_key.then(|| RecoveryKey::generate(&mut rng()));
+        let recovery_key = recovery.as_ref().map(|key| key.signing_key().verification_key());
+        let (signing_key, device_id) = (SigningKey::generate(&mut rng()), DeviceId(Uuid::new_v4()));
+        let founded = found(&signing_key, device_id, options.region, random::octets(), recovery_key, now);
+        let box_id = founded.box_id();
+        let record = KeyRecord::verify(std::slice::from_ref(founded.octets()))
+            .map_err(|reason| ClientError::BadRecord { box_id, reason })?;
+        let device = Device {
+            identifier: identifier.as_uri().to_owned(),
+            box_id,
+            device_id,
+            signing_key,
+            register_command: CommandId(Uuid::new_v4()),
+            registration: None,
+            token: None,
+        };
+        let secret = SealingSecretKey::generate(&mut rng());
+        let mut sealing = new_sealing_key(&device, &record, &secret, 1, now);
+        // It stands in the registration.
+        sealing.is_stated = true;
+        let mut transaction = self.store.begin().await?;
+        insert_device(&mut transaction, &self.vault, &device).await?;
+        insert_sealing_key(&mut transaction, &self.vault, &sealing, &secret).await?;
+        records::keep_record(&mut transaction, &record).await?;
+        transaction.commit().await?;
+        Ok((device, recovery.map(|key| key.words())))
+    }
+
+    async fn ask_to_register(&self, device: &Device, command_id: CommandId) -> Result<Timestamp, ClientError> {
+        let mut connection = self.store.read().await?;
+        let record = records::key_record(&mut connection, device.box_id).await?;
+        drop(connection);
+        let founding = record.as_ref().and_then(|record| record.statements().first());
+        let sealing = self.store.sealing_keys().await?.pop();
+        let (Some(founding), Some(sealing)) = (founding, sealing) else {
+            return Err(ClientError::DamagedStore("a registration without keys"));
+        };
+        let request = RegisterRequest {
+            command_id,
+            identifier: device.identifier.clone(),
+            founding_statement: founding.clone(),
+            sealing_statement: sealing.statement,
+        };
+        let answer: RegisterResponse = self.http.call(&Call::post("/v1/registrations", &request)).await?;
+        if answer.box_id != device.box_id {
+            return Err(ClientError::bad_answer("it registered another box"));
+        }
+        self.store.registration_accepted(answer.registration_id, answer.code_expires_at).await?;
+        Ok(answer.code_expires_at)
+    }
+
+    async fn another_code(&self, device: &Device) -> Result<Timestamp, ClientError> {
+        let Some((registration_id, _)) = device.registration else { return Err(ClientError::NotRegistered) };
+        let request = IssueCodeRequest { command_id: CommandId(Uuid::new_v4()), identifier: device.identifier.clone() };
+        let path = format!("/v1/registrations/{registration_id}/codes");
+        let answer: RegisterResponse = self.http.call(&Call::post(path, &request)).await?;
+        self.store.registration_accepted(registration_id, answer.code_expires_at).await?;
+        Ok(answer.code_expires_at)
+    }
+
+    /// Shows the code that came to the identifier. The device belongs to its box from then on. Repeating it with the same
+    /// code is safe.
+    ///
+    /// # Errors
+    /// [`ClientError::NotACode`], [`ClientError::AlreadyRegistered`], and what the server says: a wrong code tells how many
+    /// guesses are left.
+    pub async fn authorize(&self, code: &str) -> Result<Account, ClientError> {
+        let code: Code = code.trim().parse().map_err(|_| ClientError::NotACode)?;
+        let device = self.store.device(&self.vault).await?.ok_or(ClientError::NotRegistered)?;
+        if device.token.is_some() {
+            return Err(ClientError::AlreadyRegistered(device.identifier));
+        }
+        let (registration_id, _) = device.registration.ok_or(ClientError::NotRegistered)?;
+        let proof = AuthorizeProof { registration_id, device_id: device.device_id, code: &code };
+        let request = AuthorizeRequest {
+            command_id: CommandId(Uuid::new_v4()),
+            device_id: device.device_id,
+            code: code.digits().to_owned(),
+            signature: proof.sign(&device.signing_key),
+        };
+        let path = format!("/v1/registrations/{registration_id}/authorize");
+        let answer: AuthorizeResponse = self.http.call(&Call::post(path, &request)).await?;
+        let token = self.open_token(&device, &answer).await?;
+        self.store.authorized(&self.vault, &token).await?;
+        self.account().await
+    }
+
+    async fn open_token(&self, device: &Device, answer: &AuthorizeResponse) -> Result<DeviceToken, ClientError> {
+        let id = answer.token_id.parse().map_err(ClientError::bad_answer)?;
+        let rossby_crypto::keyed_hash::TokenId { box_id, device_id, .. } = id;
+        if (box_id, device_id) != (device.box_id, device.device_id)
+            || (answer.box_id, answer.device_id) != (device.box_id, device.device_id)
+        {
+            return Err(ClientError::bad_answer("its token is another device's"));
+        }
+        for key in self.store.sealing_keys().await? {
+            let Some(secret) = self.store.sealing_secret(&self.vault, key.counter).await? else { continue };
+            if let Ok(token) = DeviceToken::open(id, &answer.sealed_token, &secret) {
+                return Ok(token);
+            }
+        }
+        Err(ClientError::bad_answer("its token does not open with this device's key"))
+    }
+}

@@ -1,0 +1,114 @@
+//! The account's settings: who may find the box, from whom it accepts messages, and whom it blocks. Each change is signed by
+//! this device on the version that it was meant for.
+
+use rossby_crypto::account::{AccountChange, AccountCommand};
+use rossby_schemas::events::profiles::Audience;
+use rossby_schemas::http::account::{AccountCommandRequest, AccountResponse, CommandResponse};
+use rossby_schemas::http::problem::ProblemType;
+use rossby_schemas::ids::{BoxId, CommandId};
+use uuid::Uuid;
+
+use crate::Client;
+use crate::error::ClientError;
+use crate::http::Call;
+use crate::store::device::Device;
+
+/// How often a change that another device's change overtook is signed anew.
+const TRIES: u32 = 5;
+
+/// The account's settings, as the server has them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// Who may find the box.
+    pub discoverable: Audience,
+    /// From whom it accepts messages.
+    pub accept_from: Audience,
+    /// How many boxes are blocked.
+    pub blocks: usize,
+    /// How many messages wait for this device.
+    pub waiting: u64,
+}
+
+/// A change of the settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Setting {
+    /// Who may find the box.
+    Discoverable(Audience),
+    /// From whom it accepts messages.
+    AcceptFrom(Audience),
+    /// Blocks a box: it finds this one no more, and sends nothing to it.
+    Block(BoxId),
+    /// Takes a block away.
+    Unblock(BoxId),
+}
+
+impl Client {
+    /// The settings.
+    ///
+    /// # Errors
+    /// What the server says.
+    pub async fn settings(&self) -> Result<Settings, ClientError> {
+        let device = self.device().await?;
+        let answer = self.account_as_server_has_it(&device).await?;
+        let own = answer.devices.iter().find(|status| status.device_id == device.device_id);
+        Ok(Settings {
+            discoverable: answer.profile.discoverable,
+            accept_from: answer.profile.accept_from,
+            blocks: answer.profile.blocks.len(),
+            waiting: own.map_or(0, |status| status.waiting),
+        })
+    }
+
+    /// Changes a setting. What it is already is no error.
+    ///
+    /// # Errors
+    /// What the server says.
+    pub async fn change(&self, setting: Setting) -> Result<(), ClientError> {
+        let device = self.device().await?;
+        let acl_key = self.store.acl_key(&self.vault).await?;
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let profile = self.account_as_server_has_it(&device).await?.profile;
+            let (change, is_so) = match setting {
+                Setting::Discoverable(audience) => {
+                    (AccountChange::SetDiscoverable(audience), profile.discoverable == audience)
+                }
+                Setting::AcceptFrom(audience) => {
+                    (AccountChange::SetAcceptFrom(audience), profile.accept_from == audience)
+                }
+                Setting::Block(box_id) => {
+                    let tag = acl_key.tag(box_id);
+                    (AccountChange::Block(tag), profile.blocks.contains(&tag))
+                }
+                Setting::Unblock(box_id) => {
+                    let tag = acl_key.tag(box_id);
+                    (AccountChange::Unblock(tag), !profile.blocks.contains(&tag))
+                }
+            };
+            if is_so {
+                return Ok(());
+            }
+            let command = AccountCommand {
+                command_id: CommandId(Uuid::new_v4()),
+                box_id: device.box_id,
+                expected_version: profile.version,
+                device_id: device.device_id,
+                time: self.now(),
+                change,
+            };
+            let signed = command.sign(&device.signing_key);
+            let request = AccountCommandRequest { command: signed.command, signature: signed.signature };
+            let call = Call::post("/v1/account/commands", &request);
+            let answer: Result<CommandResponse, _> = self.http.call(&call.signed(device.token()?)).await;
+            match answer {
+                Err(error) if error.problem() == Some(ProblemType::VersionConflict) && tries < TRIES => {}
+                other => return other.map(|_| ()),
+            }
+        }
+    }
+
+    async fn account_as_server_has_it(&self, device: &Device) -> Result<AccountResponse, ClientError> {
+        self.http.call(&Call::get("/v1/account").signed(device.token()?)).await
+    }
+}

@@ -1,0 +1,184 @@
+//! Why something can't be done, and what to do next.
+
+use std::path::PathBuf;
+
+use rossby_crypto::key_record::KeyRecordError;
+use rossby_crypto::message::SealError;
+use rossby_schemas::http::problem::{Problem, ProblemType};
+use rossby_schemas::ids::BoxId;
+
+use crate::vault::UnlockError;
+
+/// Why something can't be done.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// There is no home.
+    #[error("{0} has no account; begin with `rossby register`")]
+    NoHome(PathBuf),
+    /// There is a home already.
+    #[error("{0} has an account already")]
+    HomeExists(PathBuf),
+    /// A file or folder can't be used.
+    #[error("{path} can't be used: {source}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// Others may read what is private.
+    #[error("{0} can be read by others; run: chmod go= {0}")]
+    ReadableByOthers(PathBuf),
+    /// The local store can't be read or written.
+    #[error("the local store can't be used: {0}")]
+    Store(#[from] sqlx::Error),
+    /// The local store was made by a newer version.
+    #[error("the local store is of version {found}, and this program knows up to {known}: use a newer one")]
+    NewerStore {
+        /// The store's version.
+        found: i64,
+        /// The newest that is known.
+        known: i64,
+    },
+    /// What the local store holds is not as it was written.
+    #[error("the local store is damaged: {0}")]
+    DamagedStore(&'static str),
+    /// The private keys can't be opened.
+    #[error(transparent)]
+    Unlock(#[from] UnlockError),
+    /// The server's URL is none.
+    #[error("{0:?} is no server's URL, such as https://rossby.example.org or http://127.0.0.1:7700")]
+    BadServer(String),
+    /// The server can't be reached.
+    #[error("the server at {url} can't be reached: {reason}")]
+    Unreachable {
+        /// Its URL.
+        url: String,
+        /// Why, as far as it is known.
+        reason: String,
+    },
+    /// The server refused, and says why.
+    #[error("{}", said(.0))]
+    Refused(Box<Problem>),
+    /// The server's answer can't be, whatever made it.
+    #[error("the server's answer is not as it must be: {0}")]
+    BadAnswer(String),
+    /// No registration was begun.
+    #[error("this home has no account yet; begin with `rossby register`")]
+    NotRegistered,
+    /// The registration waits for its code.
+    #[error("the registration of {0} waits for its code; go on with `rossby authorize CODE`")]
+    NotAuthorized(String),
+    /// The home belongs to someone already.
+    #[error("this home belongs to {0} already; another person takes another --home")]
+    AlreadyRegistered(String),
+    /// Another registration waits for its code.
+    #[error("this home is registering {0}; go on with `rossby authorize CODE`, or begin anew with --start-over")]
+    Registering(String),
+    /// A code isn't 8 digits.
+    #[error("a code has 8 digits")]
+    NotACode,
+    /// A recipient is neither an identifier nor a box.
+    #[error("{0:?} is no phone number (+15551234567), no email address (ann@example.org) and no box (a UUID)")]
+    NotAPeer(String),
+    /// The identifier leads to another box than the one that is pinned: sending is withheld.
+    #[error(
+        "{identifier} led to box {pinned}, and leads to box {found} now: whoever answers has other keys. Ask them by another \
+         way; if it is them, run `rossby lookup {identifier} --accept-change`"
+    )]
+    RootChanged {
+        /// The identifier.
+        identifier: String,
+        /// The box that is pinned.
+        pinned: BoxId,
+        /// The box that it leads to now.
+        found: BoxId,
+    },
+    /// Two key records of one box were shown, neither of which extends the other: sending is withheld.
+    #[error(
+        "box {0} was shown with two key records that contradict each other: nothing is sent to it. Someone shows \
+             different people different devices; what was seen is kept as evidence"
+    )]
+    Forked(BoxId),
+    /// A key record is refused.
+    #[error("the key record of box {box_id} is refused: {reason}")]
+    BadRecord {
+        /// The box.
+        box_id: BoxId,
+        /// What is wrong with it.
+        reason: KeyRecordError,
+    },
+    /// No device of the recipient can be sealed to.
+    #[error("no device of box {0} has a sealing key that can be used now; it must come online first")]
+    NoDevice(BoxId),
+    /// The message is too long.
+    #[error("the text has {octets} octets; at most {limit} can be sent")]
+    TooLong {
+        /// How many it has.
+        octets: usize,
+        /// How many it may have.
+        limit: usize,
+    },
+    /// The message can't be sealed.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    /// This device was removed from its box.
+    #[error("this device was removed from its box; it can't send or receive any more")]
+    Removed,
+}
+
+impl ClientError {
+    /// The problem document's kind, if the server refused.
+    #[must_use]
+    pub fn problem(&self) -> Option<ProblemType> {
+        match self {
+            Self::Refused(problem) => problem.problem_type(),
+            _ => None,
+        }
+    }
+
+    /// A short stable name, for scripts: a problem's own, or one of the client's.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::NoHome(_) | Self::NotRegistered => "not-registered",
+            Self::HomeExists(_) | Self::AlreadyRegistered(_) => "already-registered",
+            Self::File { .. } | Self::ReadableByOthers(_) => "file",
+            Self::Store(_) | Self::NewerStore { .. } | Self::DamagedStore(_) => "store",
+            Self::Unlock(_) => "locked",
+            Self::BadServer(_) => "bad-server",
+            Self::Unreachable { .. } => "unreachable",
+            Self::Refused(problem) => problem.problem_type().map_or("refused", ProblemType::name),
+            Self::BadAnswer(_) => "bad-answer",
+            Self::NotAuthorized(_) => "not-authorized",
+            Self::Registering(_) => "registering",
+            Self::NotACode => "not-a-code",
+            Self::NotAPeer(_) => "not-a-recipient",
+            Self::RootChanged { .. } => "root-changed",
+            Self::Forked(_) => "forked",
+            Self::BadRecord { .. } => "bad-key-record",
+            Self::NoDevice(_) => "no-device",
+            Self::TooLong { .. } | Self::Seal(_) => "too-long",
+            Self::Removed => "removed",
+        }
+    }
+
+    pub(crate) fn bad_answer(reason: impl std::fmt::Display) -> Self {
+        Self::BadAnswer(reason.to_string())
+    }
+}
+
+/// What a problem document says, with what the kind's own fields add.
+fn said(problem: &Problem) -> String {
+    let mut text = problem.detail.clone().unwrap_or_else(|| problem.title.clone());
+    for error in &problem.errors {
+        text += &format!("; {}: {}", error.field, error.reason);
+    }
+    if let Some(left) = problem.guesses_left {
+        text += &format!("; {left} guesses are left");
+    }
+    if let Some(seconds) = problem.retry_after {
+        text += &format!("; try again in {seconds} s");
+    }
+    text
+}

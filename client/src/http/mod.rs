@@ -1,0 +1,239 @@
+//! Requests to the server. Every write carries an id, so that sending it again is safe: what can't be reached, or doesn't
+//! know its outcome, is asked again a few times.
+
+mod hawk;
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use backon::{ExponentialBuilder, Retryable as _};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE};
+use reqwest::{Method, Response, StatusCode, Url, redirect};
+use rossby_crypto::keyed_hash::{HawkKey, TokenId};
+use rossby_schemas::http::problem::{Problem, ProblemType};
+use rossby_schemas::time::{Clock, Timestamp};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use zeroize::Zeroizing;
+
+use crate::error::ClientError;
+
+/// No answer is longer: a fetch's bound, times the longest message, as base64url, with room.
+const MAX_ANSWER: usize = 64 * 1024 * 1024;
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What a device signs its requests with.
+#[derive(Debug, Clone)]
+pub(crate) struct Token {
+    pub(crate) id: TokenId,
+    pub(crate) key: HawkKey,
+}
+
+/// The server, as a client reaches it.
+pub(crate) struct Http {
+    client: reqwest::Client,
+    url: Url,
+    clock: Arc<dyn Clock>,
+    /// By how many seconds the server's clock is ahead of ours, as it said and signed.
+    ahead: AtomicI64,
+}
+
+impl fmt::Debug for Http {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Http").field("url", &self.url.as_str()).finish_non_exhaustive()
+    }
+}
+
+/// A request.
+pub(crate) struct Call<'a> {
+    method: Method,
+    path: String,
+    body: Option<Zeroizing<Vec<u8>>>,
+    token: Option<&'a Token>,
+    timeout: Duration,
+}
+
+impl<'a> Call<'a> {
+    pub(crate) fn get(path: impl Into<String>) -> Self {
+        Self { method: Method::GET, path: path.into(), body: None, token: None, timeout: REQUEST_TIMEOUT }
+    }
+
+    /// A POST with a JSON body.
+    pub(crate) fn post(path: impl Into<String>, body: &impl Serialize) -> Self {
+        // The API's types are all texts, numbers and lists, which JSON can hold.
+        let body = Zeroizing::new(serde_json::to_vec(body).unwrap_or_default());
+        Self { method: Method::POST, path: path.into(), body: Some(body), token: None, timeout: REQUEST_TIMEOUT }
+    }
+
+    /// Signed with the device's token.
+    pub(crate) const fn signed(mut self, token: &'a Token) -> Self {
+        self.token = Some(token);
+        self
+    }
+
+    /// For a request that the server lets wait so much longer.
+    pub(crate) fn waiting(mut self, wait: Duration) -> Self {
+        self.timeout += wait;
+        self
+    }
+}
+
+impl Http {
+    /// The server with this URL.
+    pub(crate) fn new(url: &str, clock: Arc<dyn Clock>) -> Result<Self, ClientError> {
+        let bad = || ClientError::BadServer(url.to_owned());
+        let parsed = Url::parse(url).map_err(|_| bad())?;
+        let is_root = matches!(parsed.path(), "" | "/") && parsed.query().is_none() && parsed.fragment().is_none();
+        let is_plain = parsed.username().is_empty() && parsed.password().is_none();
+        if !matches!(parsed.scheme(), "http" | "https") || parsed.host_str().is_none() || !is_root || !is_plain {
+            return Err(bad());
+        }
+        // Another part of the process may have installed one already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = reqwest::Client::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .redirect(redirect::Policy::none())
+            .user_agent(concat!("rossby/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|error| ClientError::Unreachable { url: url.to_owned(), reason: reason(&error) })?;
+        Ok(Self { client, url: parsed, clock, ahead: AtomicI64::new(0) })
+    }
+
+    /// The server's URL, without a slash at the end.
+    pub(crate) fn url(&self) -> &str {
+        self.url.as_str().trim_end_matches('/')
+    }
+
+    /// The time by the server's clock, as far as it has told it.
+    pub(crate) fn server_now(&self) -> Timestamp {
+        let (now, ahead) = (self.clock.now(), self.ahead.load(Ordering::Relaxed));
+        let by = Duration::from_secs(ahead.unsigned_abs());
+        if ahead >= 0 { now.plus(by) } else { now.minus(by) }
+    }
+
+    /// Sends a request and reads its answer. What can't be reached is asked again, for a few seconds.
+    pub(crate) async fn call<T: DeserializeOwned>(&self, call: &Call<'_>) -> Result<T, ClientError> {
+        let backoff = ExponentialBuilder::default()
+            .with_jitter()
+            .with_min_delay(Duration::from_millis(200))
+            .with_max_delay(Duration::from_secs(2))
+            .with_max_times(4);
+        let passes = |error: &ClientError| match error {
+            ClientError::Unreachable { .. } => true,
+            ClientError::Refused(problem) => {
+                matches!(problem.problem_type(), Some(ProblemType::Unavailable | ProblemType::OutcomeUnknown))
+            }
+            _ => false,
+        };
+        let ask = || async { self.ask(call).await };
+        let body = ask.retry(backoff).when(passes).await?;
+        serde_json::from_slice(&body).map_err(ClientError::bad_answer)
+    }
+
+    /// Once, and once more if only the clock was wrong.
+    async fn ask(&self, call: &Call<'_>) -> Result<Zeroizing<Vec<u8>>, ClientError> {
+        match self.ask_once(call).await? {
+            Answer::Body(body) => Ok(body),
+            Answer::Refused(problem) => Err(ClientError::Refused(problem)),
+            Answer::ClockCorrected(problem) => match self.ask_once(call).await? {
+                Answer::Body(body) => Ok(body),
+                Answer::Refused(_) | Answer::ClockCorrected(_) => Err(ClientError::Refused(problem)),
+            },
+        }
+    }
+
+    async fn ask_once(&self, call: &Call<'_>) -> Result<Answer, ClientError> {
+        let unreachable =
+            |error: &reqwest::Error| ClientError::Unreachable { url: self.url().to_owned(), reason: reason(error) };
+        let url = self.url.join(&call.path).map_err(|_| ClientError::BadServer(self.url().to_owned()))?;
+        let mut request = self.client.request(call.method.clone(), url.clone()).timeout(call.timeout);
+        if let Some(token) = call.token {
+            let body = call.body.as_deref().map_or(&[][..], Vec::as_slice);
+            let header = hawk::header(token, &call.method, &url, body, self.server_now())?;
+            request = request.header(AUTHORIZATION, header);
+        }
+        if let Some(body) = &call.body {
+            request = request.header(CONTENT_TYPE, "application/json").body(body.to_vec());
+        }
+        let response = request.send().await.map_err(|error| unreachable(&error))?;
+        let status = response.status();
+        let challenge = response.headers().get(WWW_AUTHENTICATE).and_then(|value| value.to_str().ok());
+        let time = match (status, challenge, call.token) {
+            (StatusCode::UNAUTHORIZED, Some(challenge), Some(token)) => hawk::server_time(challenge, &token.key),
+            _ => None,
+        };
+        let body = read(response).await.map_err(|error| error.unwrap_or_else(|error| unreachable(&error)))?;
+        if status.is_success() {
+            return Ok(Answer::Body(body));
+        }
+        let problem: Problem = serde_json::from_slice(&body)
+            .map_err(|_| ClientError::BadAnswer(format!("status {status} without a problem document")))?;
+        Ok(match time {
+            Some(time) => {
+                let ours = i64::try_from(self.clock.now().millis() / 1000).unwrap_or(i64::MAX);
+                self.ahead.store(time.saturating_sub(ours), Ordering::Relaxed);
+                Answer::ClockCorrected(Box::new(problem))
+            }
+            None => Answer::Refused(Box::new(problem)),
+        })
+    }
+}
+
+enum Answer {
+    Body(Zeroizing<Vec<u8>>),
+    Refused(Box<Problem>),
+    /// The request's time was refused, and the server's is known now.
+    ClockCorrected(Box<Problem>),
+}
+
+/// The body, up to a bound that no honest server passes.
+async fn read(mut response: Response) -> Result<Zeroizing<Vec<u8>>, Result<ClientError, reqwest::Error>> {
+    let mut body = Zeroizing::new(Vec::new());
+    while let Some(chunk) = response.chunk().await.map_err(Err)? {
+        if body.len() + chunk.len() > MAX_ANSWER {
+            return Err(Ok(ClientError::bad_answer("it is too long")));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// The innermost reason, which is what says something.
+fn reason(error: &reqwest::Error) -> String {
+    if error.is_timeout() {
+        return "it does not answer".to_owned();
+    }
+    let mut inner: &dyn std::error::Error = error;
+    while let Some(source) = inner.source() {
+        inner = source;
+    }
+    inner.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use rossby_schemas::time::SystemClock;
+
+    use super::*;
+
+    #[test]
+    fn a_server_is_scheme_host_and_port() {
+        let url = |text: &str| Http::new(text, Arc::new(SystemClock)).map(|http| http.url().to_owned());
+        assert_eq!(url("http://127.0.0.1:7700/").unwrap(), "http://127.0.0.1:7700");
+        assert_eq!(url("https://Rossby.example.org").unwrap(), "https://rossby.example.org");
+        for bad in [
+            "",
+            "rossby.example.org",
+            "ftp://rossby.example.org",
+            "http://",
+            "http://a.example/path",
+            "http://a.example/?q",
+            "http://ann:secret@a.example",
+        ] {
+            assert!(matches!(url(bad), Err(ClientError::BadServer(_))), "{bad}");
+        }
+    }
+}

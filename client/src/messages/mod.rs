@@ -1,0 +1,144 @@
+//! Messages: sent through an outbox, received once, kept in order.
+
+mod receive;
+mod send;
+
+pub use receive::Received;
+use rossby_crypto::message::MAX_BODY_OCTETS;
+use rossby_schemas::ids::{BoxId, MessageId};
+use rossby_schemas::time::Timestamp;
+pub use send::Sent;
+
+use crate::Client;
+use crate::error::ClientError;
+use crate::store::contacts;
+use crate::store::messages::{State, StoredMessage};
+
+/// How many octets a text has at most, in UTF-8.
+pub const MAX_TEXT_OCTETS: usize = MAX_BODY_OCTETS;
+
+/// What a message's body is. The numbers are those of the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// 1: a text in UTF-8.
+    Text,
+    /// One that this version doesn't know; kept, so that a later one can show it.
+    Unknown(u32),
+}
+
+impl Kind {
+    const TEXT: u32 = 1;
+
+    const fn number(self) -> u32 {
+        match self {
+            Self::Text => Self::TEXT,
+            Self::Unknown(number) => number,
+        }
+    }
+
+    const fn of(number: u32) -> Self {
+        match number {
+            Self::TEXT => Self::Text,
+            other => Self::Unknown(other),
+        }
+    }
+}
+
+/// What became of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MessageState {
+    /// It waits in the outbox: whether the server has it is not known.
+    Pending,
+    /// The server has accepted it.
+    Sent,
+    /// It will not be sent: there is no such recipient, or it expired in the outbox.
+    Failed,
+    /// It came, and wasn't read yet.
+    New,
+    /// It came and was read.
+    Read,
+}
+
+impl From<State> for MessageState {
+    fn from(state: State) -> Self {
+        match state {
+            State::Pending => Self::Pending,
+            State::Sent => Self::Sent,
+            State::Failed => Self::Failed,
+            State::New => Self::New,
+            State::Read => Self::Read,
+        }
+    }
+}
+
+/// A message of this device's store.
+#[derive(Debug, Clone)]
+pub struct Message {
+    /// Its number in the store.
+    pub id: i64,
+    /// Its id, the same for sender and recipient.
+    pub message_id: MessageId,
+    /// The other side's box.
+    pub peer: BoxId,
+    /// The identifier under which this device found the other side, if it did.
+    pub peer_identifier: Option<String>,
+    /// Whether it was sent from here.
+    pub is_outgoing: bool,
+    /// When it was written, by the sender's clock.
+    pub time: Timestamp,
+    /// When the server accepted it, by the server's clock.
+    pub accepted_at: Option<Timestamp>,
+    /// What the body is.
+    pub kind: Kind,
+    /// The text; none if the kind is unknown or it is no UTF-8.
+    pub text: Option<String>,
+    /// What became of it.
+    pub state: MessageState,
+}
+
+impl Client {
+    /// The messages that weren't read yet, or the last `limit` of all.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn messages(&self, only_new: bool, limit: u32) -> Result<Vec<Message>, ClientError> {
+        let device = self.device().await?;
+        let stored = self.store.messages(&self.vault, only_new, limit).await?;
+        let mut connection = self.store.read().await?;
+        let mut messages = Vec::with_capacity(stored.len());
+        for message in stored {
+            let identifiers = contacts::identifiers_of(&mut connection, message.peer).await?;
+            messages.push(show(message, device.box_id, identifiers.into_iter().next()));
+        }
+        Ok(messages)
+    }
+
+    /// These messages have been read.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn mark_read(&self, messages: &[Message]) -> Result<(), ClientError> {
+        let ids: Vec<i64> = messages.iter().map(|message| message.id).collect();
+        self.store.mark_read(&ids).await
+    }
+}
+
+fn show(stored: StoredMessage, own: BoxId, peer_identifier: Option<String>) -> Message {
+    let kind = Kind::of(stored.kind);
+    let text = match kind {
+        Kind::Text => String::from_utf8(stored.body.0.to_vec()).ok(),
+        Kind::Unknown(_) => None,
+    };
+    Message {
+        id: stored.id,
+        message_id: stored.message_id,
+        peer: stored.peer,
+        peer_identifier,
+        is_outgoing: stored.sender == own,
+        time: stored.time,
+        accepted_at: stored.accepted_at,
+        kind,
+        text,
+        state: stored.state.into(),
+    }
+}

@@ -1,0 +1,116 @@
+//! Contacts, and which identifier led to which box.
+
+use rossby_schemas::identifier::Identifier;
+use rossby_schemas::ids::BoxId;
+use rossby_schemas::time::Timestamp;
+use sqlx::SqliteConnection;
+
+use super::{fixed, time};
+use crate::error::ClientError;
+
+/// The box that an identifier led to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Pin {
+    pub(crate) box_id: BoxId,
+    pub(crate) changed_to: Option<BoxId>,
+}
+
+pub(crate) async fn pin(
+    connection: &mut SqliteConnection,
+    identifier: &Identifier,
+) -> Result<Option<Pin>, ClientError> {
+    let row: Option<(Vec<u8>, Option<Vec<u8>>)> =
+        sqlx::query_as("select box_id, changed_to from pins where identifier = ?")
+            .bind(identifier.as_uri())
+            .fetch_optional(connection)
+            .await?;
+    row.map(|(box_id, changed_to)| {
+        let changed_to = changed_to.map(|octets| fixed(&octets).map(BoxId::from_bytes)).transpose()?;
+        Ok(Pin { box_id: BoxId::from_bytes(fixed(&box_id)?), changed_to })
+    })
+    .transpose()
+}
+
+pub(crate) async fn set_pin(
+    connection: &mut SqliteConnection,
+    identifier: &Identifier,
+    pin: Pin,
+) -> Result<(), ClientError> {
+    sqlx::query(
+        "insert into pins (identifier, box_id, changed_to) values (?, ?, ?)
+         on conflict (identifier) do update set box_id = excluded.box_id, changed_to = excluded.changed_to",
+    )
+    .bind(identifier.as_uri())
+    .bind(pin.box_id.as_bytes().as_slice())
+    .bind(pin.changed_to.as_ref().map(|box_id| box_id.as_bytes().as_slice()))
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// The identifiers that lead to a box by this device's own look-ups.
+pub(crate) async fn identifiers_of(
+    connection: &mut SqliteConnection,
+    box_id: BoxId,
+) -> Result<Vec<String>, ClientError> {
+    let found =
+        sqlx::query_scalar("select identifier from pins where box_id = ? and changed_to is null order by identifier")
+            .bind(box_id.as_bytes().as_slice())
+            .fetch_all(connection)
+            .await?;
+    Ok(found)
+}
+
+/// When a box was last looked up.
+pub(crate) async fn looked_up_at(
+    connection: &mut SqliteConnection,
+    box_id: BoxId,
+) -> Result<Option<Timestamp>, ClientError> {
+    let found: Option<Option<i64>> = sqlx::query_scalar("select looked_up_at from contacts where box_id = ?")
+        .bind(box_id.as_bytes().as_slice())
+        .fetch_optional(connection)
+        .await?;
+    found.flatten().map(time).transpose()
+}
+
+pub(crate) async fn set_looked_up(
+    connection: &mut SqliteConnection,
+    box_id: BoxId,
+    now: Timestamp,
+) -> Result<(), ClientError> {
+    sqlx::query(
+        "insert into contacts (box_id, looked_up_at) values (?, ?)
+         on conflict (box_id) do update set looked_up_at = excluded.looked_up_at",
+    )
+    .bind(box_id.as_bytes().as_slice())
+    .bind(now.signed_millis())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// The version of this box's own record that a contact is known to have; 0 if none.
+pub(crate) async fn knows_version(connection: &mut SqliteConnection, box_id: BoxId) -> Result<u32, ClientError> {
+    let found: Option<u32> = sqlx::query_scalar("select knows_version from contacts where box_id = ?")
+        .bind(box_id.as_bytes().as_slice())
+        .fetch_optional(connection)
+        .await?;
+    Ok(found.unwrap_or_default())
+}
+
+/// A contact has named this version of the own record.
+pub(crate) async fn set_knows_version(
+    connection: &mut SqliteConnection,
+    box_id: BoxId,
+    version: u32,
+) -> Result<(), ClientError> {
+    sqlx::query(
+        "insert into contacts (box_id, knows_version) values (?, ?)
+         on conflict (box_id) do update set knows_version = max(knows_version, excluded.knows_version)",
+    )
+    .bind(box_id.as_bytes().as_slice())
+    .bind(version)
+    .execute(connection)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,250 @@
+//! This device: its keys, its registration, its token.
+
+use rossby_crypto::keyed_hash::{AclKey, HawkKey};
+use rossby_crypto::sealing::SealingSecretKey;
+use rossby_crypto::signing::SigningKey;
+use rossby_crypto::token::DeviceToken;
+use rossby_schemas::encoding::Octets;
+use rossby_schemas::ids::{BoxId, CommandId, DeviceId, RegistrationId};
+use rossby_schemas::time::Timestamp;
+use sqlx::SqliteConnection;
+
+use super::{DAMAGED, Store, fixed, number, octets, signed, time};
+use crate::error::ClientError;
+use crate::http::Token;
+use crate::vault::Vault;
+
+const SIGNING_KEY: &str = "signing key";
+const HAWK_KEY: &str = "hawk key";
+const ACL_KEY: &str = "acl key";
+
+/// This device.
+#[derive(Debug)]
+pub(crate) struct Device {
+    pub(crate) identifier: String,
+    pub(crate) box_id: BoxId,
+    pub(crate) device_id: DeviceId,
+    pub(crate) signing_key: SigningKey,
+    pub(crate) register_command: CommandId,
+    pub(crate) registration: Option<(RegistrationId, Timestamp)>,
+    pub(crate) token: Option<Token>,
+}
+
+impl Device {
+    /// What requests are signed with.
+    pub(crate) fn token(&self) -> Result<&Token, ClientError> {
+        self.token.as_ref().ok_or_else(|| ClientError::NotAuthorized(self.identifier.clone()))
+    }
+}
+
+/// One of this device's sealing keys.
+#[derive(Debug)]
+pub(crate) struct SealingKey {
+    pub(crate) counter: u64,
+    pub(crate) statement: Octets,
+    pub(crate) created: Timestamp,
+    pub(crate) expires: Timestamp,
+    pub(crate) command_id: CommandId,
+    pub(crate) is_stated: bool,
+}
+
+fn sealing_label(counter: u64) -> String {
+    format!("sealing key {counter}")
+}
+
+impl Store {
+    /// This device, if it has keys.
+    pub(crate) async fn device(&self, vault: &Vault) -> Result<Option<Device>, ClientError> {
+        type Row = (
+            (String, Vec<u8>, Vec<u8>, Vec<u8>, Vec<u8>),
+            (Option<Vec<u8>>, Option<i64>),
+            (Option<String>, Option<Vec<u8>>),
+        );
+        let found = sqlx::query(
+            "select identifier, box_id, device_id, signing_key, register_command, registration_id, code_expires_at,
+                 token_id, hawk_key
+             from device",
+        )
+        .try_map(|row: sqlx::sqlite::SqliteRow| -> Result<Row, sqlx::Error> {
+            use sqlx::Row as _;
+            Ok((
+                (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?, row.try_get(4)?),
+                (row.try_get(5)?, row.try_get(6)?),
+                (row.try_get(7)?, row.try_get(8)?),
+            ))
+        })
+        .fetch_optional(&self.pool)
+        .await?;
+        let Some((own, registration, token)) = found else { return Ok(None) };
+        let (identifier, box_id, device_id, signing_key, register_command) = own;
+        let seed = vault.open(SIGNING_KEY, &signing_key)?;
+        let seed: &[u8; 32] = seed.as_slice().try_into().map_err(|_| DAMAGED)?;
+        let registration = match registration {
+            (Some(id), Some(expires)) => Some((RegistrationId::from_bytes(fixed(&id)?), time(expires)?)),
+            _ => None,
+        };
+        let token = match token {
+            (Some(id), Some(key)) => {
+                let key = vault.open(HAWK_KEY, &key)?;
+                let key = HawkKey::from_bytes(key.as_slice().try_into().map_err(|_| DAMAGED)?);
+                Some(Token { id: id.parse().map_err(|_| DAMAGED)?, key })
+            }
+            _ => None,
+        };
+        Ok(Some(Device {
+            identifier,
+            box_id: BoxId::from_bytes(fixed(&box_id)?),
+            device_id: DeviceId::from_bytes(fixed(&device_id)?),
+            signing_key: SigningKey::from_seed(seed),
+            register_command: CommandId::from_bytes(fixed(&register_command)?),
+            registration,
+            token,
+        }))
+    }
+
+    pub(crate) async fn registration_accepted(
+        &self,
+        registration_id: RegistrationId,
+        code_expires_at: Timestamp,
+    ) -> Result<(), ClientError> {
+        sqlx::query("update device set registration_id = ?, code_expires_at = ?")
+            .bind(registration_id.as_bytes().as_slice())
+            .bind(code_expires_at.signed_millis())
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// The registration is gone: the next one is another command.
+    pub(crate) async fn registration_lost(&self, command: CommandId) -> Result<(), ClientError> {
+        sqlx::query("update device set registration_id = null, code_expires_at = null, register_command = ?")
+            .bind(command.as_bytes().as_slice())
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    pub(crate) async fn authorized(&self, vault: &Vault, token: &DeviceToken) -> Result<(), ClientError> {
+        sqlx::query("update device set token_id = ?, hawk_key = ?, acl_key = ?")
+            .bind(token.id.to_string())
+            .bind(vault.seal(HAWK_KEY, token.hawk_key.as_bytes()))
+            .bind(vault.seal(ACL_KEY, token.acl_key.as_bytes()))
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// The key of the box's contacts and blocks.
+    pub(crate) async fn acl_key(&self, vault: &Vault) -> Result<AclKey, ClientError> {
+        let sealed: Option<Vec<u8>> = sqlx::query_scalar("select acl_key from device").fetch_one(&self.pool).await?;
+        let key = vault.open(ACL_KEY, &sealed.ok_or(ClientError::NotRegistered)?)?;
+        Ok(AclKey::from_bytes(key.as_slice().try_into().map_err(|_| DAMAGED)?))
+    }
+
+    /// This device's sealing keys, the newest first.
+    pub(crate) async fn sealing_keys(&self) -> Result<Vec<SealingKey>, ClientError> {
+        let rows: Vec<(i64, Vec<u8>, i64, i64, Vec<u8>, bool)> = sqlx::query_as(
+            "select counter, statement, created, expires, command_id, stated from sealing_keys order by counter desc",
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let read = |(counter, statement, created, expires, command_id, is_stated): (_, _, _, _, Vec<u8>, _)| {
+            Ok(SealingKey {
+                counter: number(counter)?,
+                statement: octets(statement),
+                created: time(created)?,
+                expires: time(expires)?,
+                command_id: CommandId::from_bytes(fixed(&command_id)?),
+                is_stated,
+            })
+        };
+        rows.into_iter().map(read).collect()
+    }
+
+    /// The sealing key with this counter, if it has not been erased.
+    pub(crate) async fn sealing_secret(
+        &self,
+        vault: &Vault,
+        counter: u64,
+    ) -> Result<Option<SealingSecretKey>, ClientError> {
+        let sealed: Option<Vec<u8>> = sqlx::query_scalar("select secret_key from sealing_keys where counter = ?")
+            .bind(signed(counter))
+            .fetch_optional(&self.pool)
+            .await?;
+        let Some(sealed) = sealed else { return Ok(None) };
+        let key = vault.open(&sealing_label(counter), &sealed)?;
+        SealingSecretKey::from_bytes(&key).map(Some).map_err(|_| DAMAGED)
+    }
+
+    pub(crate) async fn sealing_key_stated(&self, counter: u64) -> Result<(), ClientError> {
+        sqlx::query("update sealing_keys set stated = 1 where counter = ?")
+            .bind(signed(counter))
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// Erases sealing keys that expired before this time, but for the newest. Gives how many.
+    pub(crate) async fn erase_sealing_keys(&self, expired_before: Timestamp) -> Result<u64, ClientError> {
+        let erased = sqlx::query(
+            "delete from sealing_keys where expires < ? and counter < (select max(counter) from sealing_keys)",
+        )
+        .bind(expired_before.signed_millis())
+        .execute(&self.pool)
+        .await?;
+        Ok(erased.rows_affected())
+    }
+
+    /// Counts what expired unfetched; true if it is more than what was told before.
+    pub(crate) async fn lost_more(&self, messages: u64) -> Result<bool, ClientError> {
+        let changed = sqlx::query("update device set lost_messages = ?1 where lost_messages < ?1")
+            .bind(signed(messages))
+            .execute(&self.pool)
+            .await?;
+        Ok(changed.rows_affected() > 0)
+    }
+}
+
+/// A device with new keys, which isn't registered yet. One that was not authorized gives way.
+pub(crate) async fn insert_device(
+    connection: &mut SqliteConnection,
+    vault: &Vault,
+    device: &Device,
+) -> Result<(), ClientError> {
+    for table in ["delete from device", "delete from sealing_keys"] {
+        sqlx::query(table).execute(&mut *connection).await?;
+    }
+    sqlx::query(
+        "insert into device (one, identifier, box_id, device_id, signing_key, register_command) values (1, ?, ?, ?, ?, ?)",
+    )
+    .bind(&device.identifier)
+    .bind(device.box_id.as_bytes().as_slice())
+    .bind(device.device_id.as_bytes().as_slice())
+    .bind(vault.seal(SIGNING_KEY, device.signing_key.to_seed().as_slice()))
+    .bind(device.register_command.as_bytes().as_slice())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+pub(crate) async fn insert_sealing_key(
+    connection: &mut SqliteConnection,
+    vault: &Vault,
+    key: &SealingKey,
+    secret: &SealingSecretKey,
+) -> Result<(), ClientError> {
+    sqlx::query(
+        "insert into sealing_keys (counter, secret_key, statement, created, expires, command_id, stated)
+         values (?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(signed(key.counter))
+    .bind(vault.seal(&sealing_label(key.counter), secret.to_bytes().as_slice()))
+    .bind(key.statement.as_slice())
+    .bind(key.created.signed_millis())
+    .bind(key.expires.signed_millis())
+    .bind(key.command_id.as_bytes().as_slice())
+    .bind(key.is_stated)
+    .execute(connection)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,164 @@
+//! The local store: a SQLite database in the person's home, private to its owner.
+
+pub(crate) mod contacts;
+pub(crate) mod device;
+pub(crate) mod messages;
+pub(crate) mod records;
+
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::Path;
+use std::time::Duration;
+
+use rossby_schemas::encoding::{FixedOctets, Octets};
+use rossby_schemas::time::Timestamp;
+use sqlx::pool::PoolConnection;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Sqlite, SqlitePool, Transaction};
+
+use crate::error::ClientError;
+use crate::vault::{Costs, Lock};
+
+const FILE: &str = "rossby.sqlite";
+/// `pragma user_version` of the schema.
+const VERSION: i64 = 1;
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A person's store on this device.
+#[derive(Debug)]
+pub(crate) struct Store {
+    pool: SqlitePool,
+}
+
+/// What the store says of itself.
+pub(crate) struct Home {
+    pub(crate) server: String,
+    pub(crate) lock: Lock,
+}
+
+/// Makes the home's folder, for its owner alone.
+pub(crate) fn make_folder(home: &Path) -> Result<(), ClientError> {
+    let failed = |source| ClientError::File { path: home.to_owned(), source };
+    DirBuilder::new().recursive(true).mode(0o700).create(home).map_err(failed)?;
+    let mode = fs::metadata(home).map_err(failed)?.permissions().mode();
+    if mode & 0o077 == 0 { Ok(()) } else { Err(ClientError::ReadableByOthers(home.to_owned())) }
+}
+
+impl Store {
+    pub(crate) fn exists(home: &Path) -> bool {
+        home.join(FILE).exists()
+    }
+
+    /// Makes the store. It gets its name only when it is whole, so that a start that dies here leaves none.
+    pub(crate) async fn create(home: &Path, server: &str, lock: &Lock) -> Result<Self, ClientError> {
+        let (file, unfinished) = (home.join(FILE), home.join("rossby.new"));
+        let failed = |source| ClientError::File { path: unfinished.clone(), source };
+        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished).map_err(failed)?;
+        let options = options(&unfinished).journal_mode(SqliteJournalMode::Delete);
+        let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
+        sqlx::raw_sql(include_str!("schema.sql")).execute(&pool).await?;
+        let argon2 = lock.argon2.as_ref();
+        sqlx::query("insert into home (one, server, salt, memory_kib, passes, wrapped_key) values (1, ?, ?, ?, ?, ?)")
+            .bind(server)
+            .bind(argon2.map(|costs| costs.salt.as_slice()))
+            .bind(argon2.map(|costs| i64::from(costs.memory_kib)))
+            .bind(argon2.map(|costs| i64::from(costs.passes)))
+            .bind(lock.wrapped.as_slice())
+            .execute(&pool)
+            .await?;
+        sqlx::raw_sql("pragma user_version = 1").execute(&pool).await?;
+        pool.close().await;
+        fs::rename(&unfinished, &file).map_err(failed)?;
+        Self::open(home).await
+    }
+
+    /// Opens the store of a home.
+    pub(crate) async fn open(home: &Path) -> Result<Self, ClientError> {
+        let file = home.join(FILE);
+        if !file.exists() {
+            return Err(ClientError::NoHome(home.to_owned()));
+        }
+        let mode = fs::metadata(&file).map_err(|source| ClientError::File { path: file.clone(), source })?;
+        if mode.permissions().mode() & 0o077 != 0 {
+            return Err(ClientError::ReadableByOthers(file));
+        }
+        let options = options(&file).journal_mode(SqliteJournalMode::Wal);
+        let pool = SqlitePoolOptions::new().max_connections(4).connect_with(options).await?;
+        let found: i64 = sqlx::query_scalar("pragma user_version").fetch_one(&pool).await?;
+        if found > VERSION {
+            return Err(ClientError::NewerStore { found, known: VERSION });
+        }
+        Ok(Self { pool })
+    }
+
+    pub(crate) async fn close(self) {
+        self.pool.close().await;
+    }
+
+    pub(crate) async fn home(&self) -> Result<Home, ClientError> {
+        type Row = (String, Option<Vec<u8>>, Option<u32>, Option<u32>, Vec<u8>);
+        let row: Row = sqlx::query_as("select server, salt, memory_kib, passes, wrapped_key from home")
+            .fetch_one(&self.pool)
+            .await?;
+        let (server, salt, memory_kib, passes, wrapped) = row;
+        let argon2 = match (salt, memory_kib, passes) {
+            (Some(salt), Some(memory_kib), Some(passes)) => Some(Costs { salt, memory_kib, passes }),
+            _ => None,
+        };
+        Ok(Home { server, lock: Lock { argon2, wrapped } })
+    }
+
+    /// A transaction that writes: it waits for others at its start, and not in its middle.
+    pub(crate) async fn begin(&self) -> Result<Transaction<'static, Sqlite>, ClientError> {
+        Ok(self.pool.begin_with("begin immediate").await?)
+    }
+
+    /// A connection to read with.
+    pub(crate) async fn read(&self) -> Result<PoolConnection<Sqlite>, ClientError> {
+        Ok(self.pool.acquire().await?)
+    }
+
+    /// Overwrites what was erased, in the write-ahead log too.
+    pub(crate) async fn scrub(&self) -> Result<(), ClientError> {
+        sqlx::raw_sql("pragma wal_checkpoint(truncate)").execute(&self.pool).await?;
+        Ok(())
+    }
+}
+
+fn options(file: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(file)
+        .create_if_missing(false)
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(BUSY_TIMEOUT)
+        .foreign_keys(true)
+        // Erased keys are overwritten.
+        .pragma("secure_delete", "on")
+}
+
+const DAMAGED: ClientError = ClientError::DamagedStore("a value has another form");
+
+fn fixed<const N: usize>(octets: &[u8]) -> Result<[u8; N], ClientError> {
+    octets.try_into().map_err(|_| DAMAGED)
+}
+
+fn digest(octets: &[u8]) -> Result<FixedOctets<32>, ClientError> {
+    fixed(octets).map(FixedOctets)
+}
+
+fn octets(octets: Vec<u8>) -> Octets {
+    octets.into()
+}
+
+fn time(millis: i64) -> Result<Timestamp, ClientError> {
+    u64::try_from(millis).ok().and_then(|millis| Timestamp::from_millis(millis).ok()).ok_or(DAMAGED)
+}
+
+fn number(number: i64) -> Result<u64, ClientError> {
+    u64::try_from(number).map_err(|_| DAMAGED)
+}
+
+/// Every count here is far below 2^63.
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}

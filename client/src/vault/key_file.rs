@@ -1,0 +1,68 @@
+//! The key file: 32 octets that only their owner may read.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::Path;
+
+use zeroize::Zeroizing;
+
+use super::{KEY_OCTETS, UnlockError};
+use crate::error::ClientError;
+use crate::random;
+
+/// Reads the key.
+pub(super) fn read(path: &Path) -> Result<Zeroizing<[u8; KEY_OCTETS]>, ClientError> {
+    let failed = |source| ClientError::File { path: path.to_owned(), source };
+    let mut file = File::open(path).map_err(failed)?;
+    if file.metadata().map_err(failed)?.permissions().mode() & 0o077 != 0 {
+        return Err(ClientError::ReadableByOthers(path.to_owned()));
+    }
+    let mut key = Zeroizing::new([0; KEY_OCTETS]);
+    file.read_exact(key.as_mut_slice()).map_err(|_| UnlockError::NotAKeyFile)?;
+    if file.read(&mut [0]).map_err(failed)? == 0 { Ok(key) } else { Err(UnlockError::NotAKeyFile.into()) }
+}
+
+/// Reads the key, or makes a file with a new one.
+pub(super) fn read_or_make(path: &Path) -> Result<Zeroizing<[u8; KEY_OCTETS]>, ClientError> {
+    if path.exists() {
+        return read(path);
+    }
+    let key = Zeroizing::new(random::octets());
+    write(path, &key).map_err(|source| ClientError::File { path: path.to_owned(), source })?;
+    Ok(key)
+}
+
+/// Under another name first, so that a start that dies here leaves no half a key.
+fn write(path: &Path, key: &[u8; KEY_OCTETS]) -> io::Result<()> {
+    let unfinished = path.with_extension("new");
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
+    file.write_all(key)?;
+    file.sync_all()?;
+    fs::rename(&unfinished, path)?;
+    match path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        Some(folder) => File::open(folder)?.sync_all(),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_file_is_its_owners_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        let made = read_or_make(&path).unwrap();
+        assert_eq!(*read(&path).unwrap(), *made);
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        assert!(matches!(read(&path), Err(ClientError::ReadableByOthers(_))));
+        for wrong in [31, 33] {
+            fs::write(&path, vec![1; wrong]).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+            assert!(matches!(read(&path), Err(ClientError::Unlock(UnlockError::NotAKeyFile))), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! The account's commands: register, authorize, whoami, settings, block.
+
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+use rossby_client::{Account, ClientError, Peer, RegisterOptions, Setting};
+use rossby_schemas::events::profiles::Audience;
+use rossby_schemas::identifier::Identifier;
+use rossby_schemas::ids::RegionNumber;
+use serde_json::json;
+
+use super::documents;
+use super::options::PersonOptions;
+use super::screen::{Screen, bold, faint, minute};
+
+fn identifier(text: &str) -> Result<Identifier, String> {
+    text.parse().map_err(|error| format!("{error}"))
+}
+
+/// Register.
+#[derive(Debug, Args)]
+pub(crate) struct Register {
+    /// A phone number in international form (+15551234567) or an email address
+    #[arg(value_parser = identifier)]
+    identifier: Identifier,
+    /// Make a recovery key too: twelve words to write down, which can remove a stolen device
+    #[arg(long)]
+    recovery_key: bool,
+    /// Give up a registration that waits for its code, and its keys
+    #[arg(long)]
+    start_over: bool,
+    /// The number of the region where the account is to live
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..))]
+    region: u8,
+    #[command(flatten)]
+    pub(super) options: PersonOptions,
+}
+
+impl Register {
+    pub(super) async fn run(&self, screen: &Screen) -> anyhow::Result<ExitCode> {
+        let client = self.options.open_or_create().await?;
+        let options = RegisterOptions {
+            region: RegionNumber(self.region),
+            recovery_key: self.recovery_key,
+            start_over: self.start_over,
+        };
+        let registration = client.register(&self.identifier, options).await?;
+        client.close().await;
+        let mut text = String::new();
+        if let Some(words) = &registration.recovery_words {
+            text += &format!(
+                "Your recovery key, shown this once. Write it down and keep it away from your devices:\n\n    {}\n\n",
+                bold(words)
+            );
+        }
+        text += &format!(
+            "A code was sent to {}, good until {}.\nGo on with: rossby authorize CODE\n",
+            self.identifier.address(),
+            minute(registration.code_expires_at)
+        );
+        screen.result(text, &documents::registration(&registration))?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Authorize.
+#[derive(Debug, Args)]
+pub(crate) struct Authorize {
+    /// The code that came: 8 digits
+    code: String,
+    #[command(flatten)]
+    pub(super) options: PersonOptions,
+}
+
+impl Authorize {
+    pub(super) async fn run(&self, screen: &Screen) -> anyhow::Result<ExitCode> {
+        let client = self.options.open().await?;
+        let account = client.authorize(&self.code).await?;
+        let text = format!(
+            "You are {}, in box {}.\nWrite to someone with: rossby send ADDRESS TEXT\n",
+            bold(&account.identifier),
+            account.box_id
+        );
+        screen.result(text, &documents::account(&account, client.server()))?;
+        client.close().await;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Whoami.
+#[derive(Debug, Args)]
+pub(crate) struct Whoami {
+    /// Don't ask the server
+    #[arg(long)]
+    offline: bool,
+    #[command(flatten)]
+    pub(super) options: PersonOptions,
+}
+
+impl Whoami {
+    pub(super) async fn run(&self, screen: &Screen) -> anyhow::Result<ExitCode> {
+        let client = self.options.open().await?;
+        let is_authorized = client.account().await?.is_authorized;
+        let mut warnings = Vec::new();
+        let mut waiting = None;
+        if is_authorized && !self.offline {
+            match client.sync().await {
+                Ok(found) => {
+                    warnings = found;
+                    waiting = Some(client.settings().await?.waiting);
+                }
+                Err(error @ ClientError::Unreachable { .. }) => screen.note(&error.to_string()),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let account = client.account().await?;
+        let mut document = documents::account(&account, client.server());
+        document["waiting"] = json!(waiting);
+        document["warnings"] = documents::warnings(&warnings);
+        screen.warnings(&warnings);
+        screen.result(whoami_text(&account, client.server(), waiting), &document)?;
+        client.close().await;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn whoami_text(account: &Account, server: &str, waiting: Option<u64>) -> String {
+    let mut text = format!("{}\n", bold(&account.identifier));
+    let mut line = |name: &str, value: &str| text += &format!("  {} {value}\n", faint(&format!("{name:<12}")));
+    line("box", &account.box_id.to_string());
+    line("device", &account.device_id.to_string());
+    line("devices", &account.devices.to_string());
+    line("server", server);
+    if let Some((counter, expires)) = account.sealing_key {
+        line("sealing key", &format!("number {counter}, until {}", minute(expires)));
+    }
+    if let Some(waiting) = waiting {
+        line("waiting", &format!("{waiting} messages"));
+    }
+    if !account.is_authorized {
+        line("state", "waits for its code; go on with: rossby authorize CODE");
+    }
+    text
+}
+
+/// Who is meant by a setting.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Who {
+    /// Everyone
+    Everyone,
+    /// Your contacts
+    Contacts,
+    /// Nobody
+    Nobody,
+}
+
+impl From<Who> for Audience {
+    fn from(who: Who) -> Self {
+        match who {
+            Who::Everyone => Self::Everyone,
+            Who::Contacts => Self::Contacts,
+            Who::Nobody => Self::Nobody,
+        }
+    }
+}
+
+const fn who(audience: Audience) -> &'static str {
+    match audience {
+        Audience::Everyone => "everyone",
+        Audience::Contacts => "contacts",
+        Audience::Nobody => "nobody",
+    }
+}
+
+/// Settings.
+#[derive(Debug, Args)]
+pub(crate) struct SettingsCommand {
+    /// Who may find you by your phone number or email address
+    #[arg(long, value_name = "WHO")]
+    discoverable: Option<Who>,
+    /// From whom you accept messages
+    #[arg(long, value_name = "WHO")]
+    accept_from: Option<Who>,
+    #[command(flatten)]
+    pub(super) options: PersonOptions,
+}
+
+impl SettingsCommand {
+    pub(super) async fn run(&self, screen: &Screen) -> anyhow::Result<ExitCode> {
+        let client = self.options.open().await?;
+        if let Some(audience) = self.discoverable {
+            client.change(Setting::Discoverable(audience.into())).await?;
+        }
+        if let Some(audience) = self.accept_from {
+            client.change(Setting::AcceptFrom(audience.into())).await?;
+        }
+        let settings = client.settings().await?;
+        client.close().await;
+        let (discoverable, accept_from) = (who(settings.discoverable), who(settings.accept_from));
+        let text =
+            format!("discoverable  {discoverable}\naccept-from   {accept_from}\nblocks        {}\n", settings.blocks);
+        let document = json!({ "discoverable": discoverable, "accept_from": accept_from, "blocks": settings.blocks });
+        screen.result(text, &document)?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Block or unblock.
+#[derive(Debug, Args)]
+pub(crate) struct Block {
+    /// A phone number, an email address, or a box
+    #[arg(value_parser = super::conversation::peer)]
+    who: Peer,
+    #[command(flatten)]
+    pub(super) options: PersonOptions,
+}
+
+impl Block {
+    pub(super) async fn run(&self, screen: &Screen, blocks: bool) -> anyhow::Result<ExitCode> {
+        let client = self.options.open().await?;
+        let box_id = client.box_of(&self.who).await?;
+        client.change(if blocks { Setting::Block(box_id) } else { Setting::Unblock(box_id) }).await?;
+        client.close().await;
+        let word = if blocks { "blocked" } else { "no longer blocked" };
+        screen.result(format!("{} is {word}.\n", self.who), &json!({ "box_id": box_id, "blocked": blocks }))?;
+        Ok(ExitCode::SUCCESS)
+    }
+}

@@ -1,0 +1,88 @@
+//! The person's commands: what two people need to talk from their terminals.
+
+mod account;
+mod conversation;
+mod documents;
+mod options;
+mod screen;
+
+use std::io;
+use std::process::ExitCode;
+
+use clap::Subcommand;
+use rossby_client::ClientError;
+
+pub(crate) use self::options::DEFAULT_SERVER;
+use self::screen::Screen;
+
+/// What a person does.
+#[derive(Debug, Subcommand)]
+pub(crate) enum PersonCommand {
+    /// Make an account: a phone number or an email address, to which a code is sent
+    Register(account::Register),
+    /// Show the code that came; the account is yours from then on
+    Authorize(account::Authorize),
+    /// Send a message
+    Send(conversation::Send),
+    /// Fetch and show messages
+    Inbox(conversation::Inbox),
+    /// Look someone up: their devices, and the safety number to compare with them
+    Lookup(conversation::Lookup),
+    /// Show this account
+    Whoami(account::Whoami),
+    /// Show or change who may find you and write to you
+    Settings(account::SettingsCommand),
+    /// Block someone: they can neither find you nor write to you, and aren't told
+    Block(account::Block),
+    /// Take a block away
+    Unblock(account::Block),
+}
+
+impl PersonCommand {
+    const fn options(&self) -> &options::PersonOptions {
+        match self {
+            Self::Register(command) => &command.options,
+            Self::Authorize(command) => &command.options,
+            Self::Send(command) => &command.options,
+            Self::Inbox(command) => &command.options,
+            Self::Lookup(command) => &command.options,
+            Self::Whoami(command) => &command.options,
+            Self::Settings(command) => &command.options,
+            Self::Block(command) | Self::Unblock(command) => &command.options,
+        }
+    }
+}
+
+/// It is not known yet whether the server has a message, and it will be sent again (`EX_TEMPFAIL` of sysexits.h).
+const TRY_AGAIN: u8 = 75;
+
+/// Runs a command. Says by itself what went wrong, as JSON where that was asked for.
+pub(crate) async fn run(command: &PersonCommand) -> ExitCode {
+    let options = command.options();
+    let screen = Screen::new(options.json);
+    let done = match command {
+        PersonCommand::Register(register) => register.run(&screen).await,
+        PersonCommand::Authorize(authorize) => authorize.run(&screen).await,
+        PersonCommand::Send(send) => send.run(&screen).await,
+        PersonCommand::Inbox(inbox) => inbox.run(&screen).await,
+        PersonCommand::Lookup(lookup) => lookup.run(&screen).await,
+        PersonCommand::Whoami(whoami) => whoami.run(&screen).await,
+        PersonCommand::Settings(settings) => settings.run(&screen).await,
+        PersonCommand::Block(block) => block.run(&screen, true).await,
+        PersonCommand::Unblock(block) => block.run(&screen, false).await,
+    };
+    match done {
+        Ok(code) => code,
+        // The reader of our output has gone away; that is its affair.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            let name = error.downcast_ref::<ClientError>().map_or("usage", ClientError::name);
+            screen.error(name, &format!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
