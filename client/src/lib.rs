@@ -117,6 +117,20 @@ impl Client {
         self.http.url()
     }
 
+    /// Every private key of this device in the clear, its token's key among them: for tests that search for them.
+    ///
+    /// # Errors
+    /// The store's.
+    #[cfg(feature = "inspect")]
+    pub async fn private_keys(&self) -> Result<Vec<zeroize::Zeroizing<[u8; 32]>>, ClientError> {
+        let device = self.device().await?;
+        let mut keys = vec![device.signing_key.to_seed(), zeroize::Zeroizing::new(*device.token()?.key.as_bytes())];
+        for key in self.store.sealing_keys().await? {
+            keys.extend(self.store.sealing_secret(&self.vault, key.counter).await?.map(|secret| secret.to_bytes()));
+        }
+        Ok(keys)
+    }
+
     fn now(&self) -> Timestamp {
         self.clock.now()
     }

@@ -222,6 +222,8 @@ impl Client {
         if !looked_up.is_some_and(|at| at <= self.now() && self.now().since(at) < FRESH) {
             return Ok(None);
         }
-        Known::load(&mut connection, box_id).await
+        let known = Known::load(&mut connection, box_id).await?;
+        // One without a key to seal to is of no use.
+        Ok(known.filter(|known| !known.record.sealable(&known.sealing, None, self.now()).devices.is_empty()))
     }
 }

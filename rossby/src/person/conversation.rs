@@ -1,6 +1,7 @@
 //! Talking: send, inbox, lookup.
 
 use std::io::Read as _;
+use std::pin::pin;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -95,10 +96,7 @@ impl Inbox {
     pub(super) async fn run(&self, screen: &Screen) -> anyhow::Result<ExitCode> {
         let client = self.options.open().await?;
         if self.follow {
-            let followed = tokio::select! {
-                followed = self.follow(&client, screen) => followed,
-                _ = tokio::signal::ctrl_c() => Ok(()),
-            };
+            let followed = self.follow(&client, screen).await;
             client.close().await;
             return followed.map(|()| ExitCode::SUCCESS);
         }
@@ -132,8 +130,14 @@ impl Inbox {
         let mut is_reached = true;
         let mut show_all = self.all;
         let mut wait = Duration::ZERO;
+        // What has come is shown and marked as read before it ends.
+        let mut stop = pin!(tokio::signal::ctrl_c());
         loop {
-            match client.receive(wait).await {
+            let received = tokio::select! {
+                received = client.receive(wait) => received,
+                _ = &mut stop => return Ok(()),
+            };
+            match received {
                 Ok(received) => {
                     if !is_reached {
                         screen.note("The server can be reached again.");
@@ -147,7 +151,10 @@ impl Inbox {
                         screen.note(&format!("{error}; trying again"));
                     }
                     is_reached = false;
-                    tokio::time::sleep(PAUSE).await;
+                    tokio::select! {
+                        () = tokio::time::sleep(PAUSE) => {}
+                        _ = &mut stop => return Ok(()),
+                    }
                 }
                 Err(error) => return Err(error.into()),
             }

@@ -16,7 +16,7 @@ fn text(octets: &[u8]) -> String {
 async fn a_server_says_where_it_is_and_whether_it_is_ready_and_stops_when_it_is_told() {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(&folder.path().join("data"), 0);
+    let server = Server::start(&[], &folder.path().join("data"), 0);
     let deadline = std::time::Instant::now() + crate::process::PATIENCE;
     let ready = loop {
         let ready = reqwest::get(format!("{}/readyz", server.url)).await.unwrap();

@@ -72,7 +72,7 @@ async fn what_was_acknowledged_survives_kills_and_is_there_once() {
     let client = reqwest::Client::new();
     let (next, mut acknowledged, mut port) = (Arc::new(AtomicU64::new(0)), Vec::new(), 0);
     for round in 0..ROUNDS {
-        let server = Server::start(&data_dir, port);
+        let server = Server::start(&[], &data_dir, port);
         port = server.port();
         let work = (0..CLIENTS)
             .map(|_| tokio::spawn(register_until_gone(client.clone(), server.url.clone(), Arc::clone(&next))));
@@ -86,7 +86,7 @@ async fn what_was_acknowledged_survives_kills_and_is_there_once() {
     }
     assert!(acknowledged.len() > 50, "only {} were acknowledged", acknowledged.len());
     // The code of a person who had joined before a kill is good after it.
-    let server = Server::start(&data_dir, port);
+    let server = Server::start(&[], &data_dir, port);
     let last = request(u64::MAX);
     let response = client.post(format!("{}/v1/registrations", server.url)).json(&last).send().await.unwrap();
     assert_eq!(response.status(), 202);

@@ -56,12 +56,13 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts a server with its data in `data_dir` and waits until it listens. Port 0 takes a free one.
-    pub(crate) fn start(data_dir: &Path, port: u16) -> Self {
+    /// Starts a server with these settings, as environment variables, and waits until it listens. Port 0 takes a free one.
+    pub(crate) fn start(settings: &[(String, String)], data_dir: &Path, port: u16) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rossby"));
         command.args(["serve", "--listen", &format!("127.0.0.1:{port}"), "--data-dir"]).arg(data_dir);
         // All clients of a test come from one address.
         command.env("ROSSBY_LIMITS__ADDRESS_PER_SECOND", "100000").env("ROSSBY_LIMITS__ADDRESS_BURST", "100000");
+        command.envs(settings.iter().map(|(name, value)| (name, value)));
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let lines = Arc::new(Lines::default());
         lines.follow(child.stdout.take().unwrap());

@@ -1,0 +1,83 @@
+//! A person at the command line.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+use crate::process::Server;
+
+/// A person with a home of their own.
+#[derive(Debug, Clone)]
+pub(crate) struct Human {
+    pub(crate) home: PathBuf,
+    pub(crate) identifier: String,
+    server: String,
+    variables: Vec<(String, String)>,
+}
+
+impl Human {
+    pub(crate) fn new(folder: &Path, identifier: &str, server: &Server) -> Self {
+        let name: String = identifier.chars().filter(char::is_ascii_alphanumeric).collect();
+        let variables = Vec::new();
+        Self { home: folder.join(name), identifier: identifier.to_owned(), server: server.url.clone(), variables }
+    }
+
+    /// The same person, with a variable in the environment.
+    pub(crate) fn with(&self, name: &str, value: &str) -> Self {
+        let mut human = self.clone();
+        human.variables.push((name.to_owned(), value.to_owned()));
+        human
+    }
+
+    /// Registers, and authorizes with the code that the server prints.
+    pub(crate) fn join(&self, server: &Server) -> Value {
+        let registered = self.done(&["register", &self.identifier]);
+        let code = server.code_for(registered["identifier"].as_str().unwrap());
+        self.done(&["authorize", &code])
+    }
+
+    /// Runs a command that must succeed. Gives what it printed, as JSON.
+    pub(crate) fn done(&self, arguments: &[&str]) -> Value {
+        let output = self.run(arguments);
+        assert!(output.status.success(), "{}", shown(arguments, &output));
+        document(&output.stdout).unwrap_or_else(|| panic!("no JSON: {}", shown(arguments, &output)))
+    }
+
+    /// Runs a command that must fail. Gives its error's name and text.
+    pub(crate) fn refused(&self, arguments: &[&str]) -> (String, String) {
+        let output = self.run(arguments);
+        assert!(!output.status.success(), "{}", shown(arguments, &output));
+        let error = document(&output.stderr).unwrap_or_else(|| panic!("no JSON: {}", shown(arguments, &output)));
+        let text = |name: &str| error[name].as_str().unwrap().to_owned();
+        (text("error"), text("detail"))
+    }
+
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).arg("--json").output().unwrap()
+    }
+
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rossby"));
+        command.args(arguments).arg("--home").arg(&self.home).args(["--server", &self.server]);
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    /// The texts of the messages that weren't read yet.
+    pub(crate) fn new_texts(&self) -> Vec<String> {
+        let inbox = self.done(&["inbox"]);
+        let messages = inbox["messages"].as_array().unwrap();
+        messages.iter().map(|message| message["text"].as_str().unwrap().to_owned()).collect()
+    }
+}
+
+fn document(octets: &[u8]) -> Option<Value> {
+    serde_json::from_slice(octets).ok()
+}
+
+fn shown(arguments: &[&str], output: &Output) -> String {
+    let [out, err] = [&output.stdout, &output.stderr].map(|octets| String::from_utf8_lossy(octets));
+    format!("{arguments:?} ended with {}\n{out}\n{err}", output.status)
+}

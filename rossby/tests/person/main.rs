@@ -1,0 +1,30 @@
+//! People at the command line: the real binary as the server and as each person. Here embedded; `servers.rs` tells the same
+//! stories on Kafka and PostgreSQL.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod hostile;
+mod human;
+mod mistakes;
+mod relay;
+mod set_up;
+mod stories;
+
+#[path = "../server/process.rs"]
+mod process;
+
+use set_up::SetUp;
+
+#[test]
+fn two_people_talk() {
+    stories::two_people::talk(&SetUp::embedded());
+}
+
+#[test]
+fn nothing_is_lost_when_the_server_is_away() {
+    stories::outbox::waits(&SetUp::embedded());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_server_sees_neither_texts_nor_keys_nor_addresses() {
+    stories::capture::finds_no_secret(&SetUp::embedded()).await;
+}

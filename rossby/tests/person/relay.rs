@@ -1,0 +1,99 @@
+//! A proxy between a person and the server: it records what goes by, and can change the server's answers. The person's
+//! process is told of it by the usual variable, so that nothing else is different.
+
+use std::fmt;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::{Request, State};
+use axum::response::Response;
+use serde_json::Value;
+use tokio::net::TcpListener;
+
+use crate::human::Human;
+
+/// One request and its answer.
+#[derive(Debug, Clone)]
+pub(crate) struct Exchange {
+    pub(crate) path: String,
+    /// The request's line and headers.
+    pub(crate) head: String,
+    pub(crate) request: Vec<u8>,
+    pub(crate) answer: Vec<u8>,
+}
+
+type Change = Box<dyn FnMut(&str, &mut Value) + Send>;
+
+#[derive(Clone)]
+pub(crate) struct Relay {
+    url: String,
+    client: reqwest::Client,
+    exchanges: Arc<Mutex<Vec<Exchange>>>,
+    change: Arc<Mutex<Change>>,
+}
+
+impl fmt::Debug for Relay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Relay").field("url", &self.url).finish_non_exhaustive()
+    }
+}
+
+impl Relay {
+    pub(crate) async fn start() -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let relay = Self { url, client, exchanges: Arc::default(), change: Arc::new(Mutex::new(Box::new(|_, _| {}))) };
+        let router = Router::new().fallback(pass).with_state(relay.clone());
+        tokio::spawn(async { axum::serve(listener, router).await });
+        relay
+    }
+
+    /// The person, whose requests go through this proxy from now on.
+    pub(crate) fn between(&self, human: &Human) -> Human {
+        human.with("http_proxy", &self.url)
+    }
+
+    pub(crate) fn exchanges(&self) -> Vec<Exchange> {
+        self.exchanges.lock().unwrap().clone()
+    }
+
+    /// Changes the server's answers from now on: the path and the document.
+    #[allow(dead_code, reason = "not used by the tests on servers")]
+    pub(crate) fn change(&self, change: impl FnMut(&str, &mut Value) + Send + 'static) {
+        *self.change.lock().unwrap() = Box::new(change);
+    }
+}
+
+async fn pass(State(relay): State<Relay>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let body = to_bytes(body, usize::MAX).await.unwrap();
+    let head = format!("{} {} {:?}", parts.method, parts.uri, parts.headers);
+    let path = parts.uri.path().to_owned();
+    let mut forwarded = relay.client.request(parts.method, parts.uri.to_string()).body(body.clone());
+    for (name, value) in &parts.headers {
+        if !matches!(name.as_str(), "content-length" | "transfer-encoding" | "proxy-connection" | "connection") {
+            forwarded = forwarded.header(name, value);
+        }
+    }
+    let Ok(answer) = forwarded.send().await else {
+        return Response::builder().status(502).body(Body::empty()).unwrap();
+    };
+    let (status, headers) = (answer.status(), answer.headers().clone());
+    let mut text = answer.bytes().await.unwrap().to_vec();
+    if let Ok(mut document) = serde_json::from_slice(&text) {
+        (relay.change.lock().unwrap())(&path, &mut document);
+        text = serde_json::to_vec(&document).unwrap();
+    }
+    let exchange = Exchange { path, head, request: body.to_vec(), answer: text.clone() };
+    relay.exchanges.lock().unwrap().push(exchange);
+    let mut response = Response::builder().status(status);
+    for name in ["content-type", "www-authenticate", "retry-after"] {
+        if let Some(value) = headers.get(name) {
+            response = response.header(name, value);
+        }
+    }
+    response.body(Body::from(text)).unwrap()
+}

@@ -1,0 +1,30 @@
+//! People at the command line, with a server on Kafka and PostgreSQL. Needs `ROSSBY_TEST_KAFKA` and `ROSSBY_TEST_POSTGRES`;
+//! `cargo xtask test` starts both.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod human;
+mod relay;
+mod set_up;
+mod stories;
+
+#[path = "../server/process.rs"]
+mod process;
+
+use set_up::SetUp;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_people_talk() {
+    let set_up = SetUp::on_servers().await;
+    tokio::task::spawn_blocking(move || stories::two_people::talk(&set_up)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_lost_when_the_server_is_away() {
+    let set_up = SetUp::on_servers().await;
+    tokio::task::spawn_blocking(move || stories::outbox::waits(&set_up)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_server_sees_neither_texts_nor_keys_nor_addresses() {
+    stories::capture::finds_no_secret(&SetUp::on_servers().await).await;
+}

@@ -1,0 +1,91 @@
+//! What a server keeps its data in: SQLite in a folder, or topics and a database of this test's own on servers that run.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rossby_log::Log;
+use rossby_schemas::time::SystemClock;
+
+use crate::process::Server;
+
+/// How many partitions each topic has.
+pub(crate) const PARTITIONS: u32 = 2;
+
+/// A set-up.
+#[derive(Debug, Clone)]
+pub(crate) struct SetUp {
+    pub(crate) settings: Vec<(String, String)>,
+    /// The brokers and the topics' prefix, unless it is embedded.
+    kafka: Option<(String, String)>,
+    /// The database, unless it is embedded.
+    pub(crate) postgres: Option<String>,
+}
+
+impl SetUp {
+    #[allow(dead_code, reason = "not used by the tests on servers")]
+    pub(crate) fn embedded() -> Self {
+        let settings = vec![("ROSSBY_LOG__PARTITIONS".to_owned(), PARTITIONS.to_string())];
+        Self { settings, kafka: None, postgres: None }
+    }
+
+    /// Topics and a database that no one else has.
+    #[cfg(feature = "servers")]
+    pub(crate) async fn on_servers() -> Self {
+        use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+        let variable = |name: &str| std::env::var(name).expect("`cargo xtask test` sets it");
+        let (brokers, admin) = (variable("ROSSBY_TEST_KAFKA"), variable("ROSSBY_TEST_POSTGRES"));
+        let name = format!("person_{}", uuid::Uuid::new_v4().simple());
+        let mut connection = PgConnection::connect(&admin).await.unwrap();
+        sqlx::query(AssertSqlSafe(format!("create database {name}"))).execute(&mut connection).await.unwrap();
+        let database = format!("{}/{name}", admin.rsplit_once('/').unwrap().0);
+        let prefix = format!("{name}-");
+        let settings = [
+            ("ROSSBY_LOG__PROVIDER", "kafka"),
+            ("ROSSBY_LOG__PARTITIONS", &PARTITIONS.to_string()),
+            ("ROSSBY_LOG__KAFKA_BROKERS", &brokers),
+            ("ROSSBY_LOG__KAFKA_REPLICATION", "1"),
+            ("ROSSBY_LOG__KAFKA_MIN_INSYNC_REPLICAS", "1"),
+            ("ROSSBY_LOG__KAFKA_TOPIC_PREFIX", &prefix),
+            // The machine has other work.
+            ("ROSSBY_LOG__KAFKA_DELIVERY_TIMEOUT_MS", "20000"),
+            ("ROSSBY_READ_MODELS__URL", &database),
+        ];
+        let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+        Self { settings, kafka: Some((brokers, prefix)), postgres: Some(database) }
+    }
+
+    /// A server with this set-up, its data or secrets in `data_dir`.
+    pub(crate) fn start(&self, data_dir: &Path, port: u16) -> Server {
+        let mut settings = self.settings.clone();
+        if self.kafka.is_some() {
+            let secrets = data_dir.with_extension("secrets.toml");
+            if !secrets.exists() {
+                let made = std::process::Command::new(env!("CARGO_BIN_EXE_rossby"))
+                    .args(["secrets", "new"])
+                    .arg(&secrets)
+                    .output()
+                    .unwrap();
+                assert!(made.status.success(), "{made:?}");
+            }
+            settings.push(("ROSSBY_SECRETS__FILE".to_owned(), secrets.display().to_string()));
+        }
+        Server::start(&settings, data_dir, port)
+    }
+
+    /// The log, once the server has stopped.
+    pub(crate) async fn open_log(&self, data_dir: &Path) -> Arc<dyn Log> {
+        match &self.kafka {
+            None => {
+                use rossby_log::providers::sqlite::{SqliteConfig, SqliteLog};
+                let config = SqliteConfig::new(data_dir.join("log"));
+                Arc::new(SqliteLog::open(config, Arc::new(SystemClock)).await.unwrap())
+            }
+            Some((brokers, prefix)) => {
+                use rossby_log::providers::kafka::{KafkaConfig, KafkaLog};
+                let mut config = KafkaConfig::new(brokers);
+                config.topic_prefix.clone_from(prefix);
+                Arc::new(KafkaLog::connect(config).unwrap())
+            }
+        }
+    }
+}

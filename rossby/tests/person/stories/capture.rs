@@ -1,0 +1,211 @@
+//! Everything that the server and the network get is captured and searched: no private key, no text, no address is in it.
+//! What must be in it is found, so that the search is known to see.
+
+use std::path::Path;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use rossby_log::BatchLimit;
+use rossby_schemas::topic::{Topic, TopicName};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+
+use crate::human::Human;
+use crate::relay::{Exchange, Relay};
+use crate::set_up::{PARTITIONS, SetUp};
+
+const TEXT: &str = "The tide turns at a quarter past nine, at the old pier";
+const EMAIL: &str = "very-particular-name@example.org";
+const PHONE: &str = "+15550109387";
+
+/// Whether the octets have this in any form in which it could stand there: as it is, in hexadecimal, in base64 at any
+/// place, in either alphabet.
+fn holds(haystack: &[u8], needle: &[u8]) -> bool {
+    let found = |needle: &[u8]| haystack.windows(needle.len()).any(|window| window == needle);
+    let in_base64 = |shift: usize| {
+        // What stands before and after changes the first and the last characters.
+        let shifted = [&[0; 2][..shift], needle].concat();
+        let whole = shifted.len() / 3 * 3;
+        [STANDARD.encode(&shifted[..whole]), URL_SAFE_NO_PAD.encode(&shifted[..whole])]
+            .map(|text| text.as_bytes()[(shift * 8).div_ceil(6)..].to_vec())
+            .iter()
+            .any(|text| found(text))
+    };
+    found(needle)
+        || found(hex::encode(needle).as_bytes())
+        || found(hex::encode_upper(needle).as_bytes())
+        || (0..3).any(in_base64)
+}
+
+/// All that stands in a place, by names that say where.
+type Captured = Vec<(String, Vec<u8>)>;
+
+fn places<'a>(captured: &'a Captured, needle: &[u8]) -> Vec<&'a str> {
+    captured.iter().filter(|(_, octets)| holds(octets, needle)).map(|(name, _)| name.as_str()).collect()
+}
+
+/// The private keys of a person, in the clear.
+async fn private_keys(home: &Path) -> Vec<Vec<u8>> {
+    let config = rossby_client::ClientConfig::new(home.to_owned(), rossby_client::Unlock::KeyFile(home.join("key")));
+    let client = rossby_client::Client::open(config).await.unwrap();
+    let keys = client.private_keys().await.unwrap();
+    client.close().await;
+    keys.iter().map(|key| key.to_vec()).collect()
+}
+
+fn files(folder: &Path) -> Captured {
+    let mut captured = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            captured.extend(files(&path));
+        } else {
+            captured.push((path.display().to_string(), std::fs::read(&path).unwrap()));
+        }
+    }
+    captured
+}
+
+/// Every record of every topic, with its key and headers.
+async fn log(set_up: &SetUp, data_dir: &Path) -> Captured {
+    let log = set_up.open_log(data_dir).await;
+    let mut captured = Vec::new();
+    for topic in Topic::ALL {
+        for partition in 0..PARTITIONS {
+            let name = TopicName::local(topic);
+            let mut reader = log.read(&name, partition, 0).await.unwrap();
+            loop {
+                let batch = reader.next(BatchLimit::default()).await.unwrap();
+                for stored in batch.records {
+                    let mut octets = format!("{:?}", stored.record.key).into_bytes();
+                    for (header, value) in &stored.record.headers {
+                        octets.extend([header.as_bytes(), b"=", value, b"\n"].concat());
+                    }
+                    octets.extend_from_slice(stored.record.value.as_deref().unwrap_or_default());
+                    captured.push((format!("{topic:?}/{partition}@{}", stored.offset), octets));
+                }
+                if batch.caught_up {
+                    break;
+                }
+            }
+        }
+    }
+    log.close().await;
+    captured
+}
+
+/// Every row of every table.
+async fn tables(url: &str) -> Captured {
+    let mut connection = PgConnection::connect(url).await.unwrap();
+    let names: Vec<String> =
+        sqlx::query_scalar("select table_name::text from information_schema.tables where table_schema = 'public'")
+            .fetch_all(&mut connection)
+            .await
+            .unwrap();
+    let mut captured = Vec::new();
+    for name in names {
+        let query = format!("select coalesce(string_agg(t::text, E'\\n'), '') from \"{name}\" t");
+        let text: String = sqlx::query_scalar(AssertSqlSafe(query)).fetch_one(&mut connection).await.unwrap();
+        captured.push((format!("table {name}"), text.into_bytes()));
+    }
+    captured
+}
+
+pub(crate) async fn finds_no_secret(set_up: &SetUp) {
+    let relay = Relay::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let (data_dir, place) = (folder.path().join("data"), folder.path().to_owned());
+    let (talk, used) = (relay.clone(), set_up.clone());
+    let talked = tokio::task::spawn_blocking(move || {
+        let server = used.start(&place.join("data"), 0);
+        let [ann, ben] = [EMAIL, PHONE].map(|identifier| talk.between(&Human::new(&place, identifier, &server)));
+        let box_ids = [&ann, &ben].map(|human| human.join(&server)["box_id"].as_str().unwrap().to_owned());
+        ann.done(&["lookup", PHONE]);
+        ann.done(&["send", PHONE, TEXT]);
+        assert_eq!(ben.new_texts(), [TEXT]);
+        ben.done(&["send", &box_ids[0], TEXT]);
+        // The last waits in the queue, so that the tables hold it.
+        ann.done(&["send", PHONE, TEXT]);
+        ben.done(&["block", &box_ids[0]]);
+        server.stop();
+        (box_ids, [ann.home, ben.home])
+    });
+    let (box_ids, homes) = talked.await.unwrap();
+
+    let exchanges = relay.exchanges();
+    assert!(exchanges.len() > 10, "the proxy saw only {} requests", exchanges.len());
+    let mut server = log(set_up, &data_dir).await;
+    match &set_up.postgres {
+        Some(url) => server.extend(tables(url).await),
+        None => server.extend(files(&data_dir)),
+    }
+    let wire: Captured =
+        exchanges.iter().map(|e| (e.path.clone(), [e.head.as_bytes(), &e.request, &e.answer].concat())).collect();
+
+    // What must be there is found.
+    for box_id in &box_ids {
+        let octets = uuid::Uuid::parse_str(box_id).unwrap();
+        assert!(places(&wire, box_id.as_bytes()).len() > 3);
+        let found = places(&server, box_id.as_bytes()).len() + places(&server, octets.as_bytes()).len();
+        assert!(found > 3, "the search finds no box, so it would find no secret");
+    }
+    let ciphertext = sent_ciphertext(&exchanges);
+    assert!(!places(&server, &ciphertext[40..104]).is_empty(), "the search finds no ciphertext");
+
+    // What must not be there is not.
+    let mut keys = Vec::new();
+    for home in &homes {
+        keys.extend(private_keys(home).await);
+    }
+    assert!(keys.len() >= 4 && keys.iter().all(|key| key.len() >= 32), "there are keys to look for");
+    for key in &keys {
+        assert_eq!(places(&wire, key), [""; 0], "a private key is on the wire");
+        assert_eq!(places(&server, key), [""; 0], "a private key is on the server");
+    }
+    // A part is as telling as the whole.
+    for part in [TEXT, &TEXT[4..20], "quarter past nine"] {
+        assert_eq!(places(&wire, part.as_bytes()), [""; 0], "the text is on the wire");
+        assert_eq!(places(&server, part.as_bytes()), [""; 0], "the text is on the server");
+    }
+    for address in [EMAIL, PHONE, "very-particular-name", "5550109387"] {
+        assert_eq!(places(&server, address.as_bytes()), [""; 0], "an address is on the server");
+        check_wire(&exchanges, address);
+    }
+}
+
+/// An address crosses the wire, under TLS, only where the server needs it: in the body of a registration and of a look-up.
+fn check_wire(exchanges: &[Exchange], address: &str) {
+    let mut seen = 0;
+    for exchange in exchanges {
+        assert!(!holds(exchange.head.as_bytes(), address.as_bytes()), "an address is in {}", exchange.head);
+        assert!(!holds(&exchange.answer, address.as_bytes()), "the server tells an address at {}", exchange.path);
+        if holds(&exchange.request, address.as_bytes()) {
+            assert!(matches!(exchange.path.as_str(), "/v1/registrations" | "/v1/lookups"), "{}", exchange.path);
+            seen += 1;
+        }
+    }
+    assert!(seen > 0, "the search finds no address where it must be");
+}
+
+/// The value of the last message that was sent.
+fn sent_ciphertext(exchanges: &[Exchange]) -> Vec<u8> {
+    let sent = exchanges.iter().rfind(|e| e.path == "/v1/messages" && e.head.starts_with("POST")).unwrap();
+    let request: serde_json::Value = serde_json::from_slice(&sent.request).unwrap();
+    URL_SAFE_NO_PAD.decode(request["messages"][0]["value"].as_str().unwrap()).unwrap()
+}
+
+#[test]
+fn the_search_sees_every_form() {
+    let secret = b"a secret of some length";
+    for form in [
+        String::from_utf8_lossy(secret).into_owned(),
+        hex::encode(secret),
+        hex::encode_upper(secret),
+        STANDARD.encode(secret),
+        STANDARD.encode([b"x".as_slice(), secret, b"tail"].concat()),
+        URL_SAFE_NO_PAD.encode([b"xy".as_slice(), secret, b"tail"].concat()),
+        URL_SAFE_NO_PAD.encode([b"xyz".as_slice(), secret].concat()),
+    ] {
+        assert!(holds(format!("before {form} after").as_bytes(), secret), "{form}");
+    }
+    assert!(!holds(b"another secret of some length", b"not there at all"));
+}

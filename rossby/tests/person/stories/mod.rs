@@ -1,0 +1,5 @@
+//! What people do with the server, on any set-up.
+
+pub(crate) mod capture;
+pub(crate) mod outbox;
+pub(crate) mod two_people;

@@ -1,0 +1,45 @@
+//! The server goes away in the middle: what was written goes out later, once, and in its order.
+
+use std::io::{BufRead as _, BufReader};
+
+use crate::human::Human;
+use crate::set_up::SetUp;
+
+/// What `send` ends with when the message stays in the outbox.
+const TRY_AGAIN: i32 = 75;
+
+pub(crate) fn waits(set_up: &SetUp) {
+    let folder = tempfile::tempdir().unwrap();
+    let data_dir = folder.path().join("data");
+    let server = set_up.start(&data_dir, 0);
+    let port = server.port();
+    let ann = Human::new(folder.path(), "ann@example.org", &server);
+    let ben = Human::new(folder.path(), "ben@example.org", &server);
+    for human in [&ann, &ben] {
+        human.join(&server);
+    }
+    ann.done(&["send", "ben@example.org", "one"]);
+    server.kill();
+
+    let output = ann.run(&["send", "ben@example.org", "two"]);
+    assert_eq!(output.status.code(), Some(TRY_AGAIN), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stdout).contains("\"state\":\"pending\""), "{output:?}");
+    assert_eq!(ben.refused(&["inbox"]).0, "unreachable");
+
+    let server = set_up.start(&data_dir, port);
+    // One who follows sees messages as they come, each once.
+    let mut following = ben.command(&["inbox", "--follow", "--json"]).spawn().unwrap();
+    let mut lines = BufReader::new(following.stdout.take().unwrap()).lines();
+    let mut next = || {
+        let message: serde_json::Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
+        message["text"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(next(), "one");
+    ann.done(&["send", "ben@example.org", "three"]);
+    assert_eq!([next(), next()], ["two", "three"]);
+    rustix::process::kill_process(rustix::process::Pid::from_child(&following), rustix::process::Signal::INT).unwrap();
+    assert!(following.wait().unwrap().success(), "Ctrl-C is how one stops to follow");
+    assert_eq!(ben.new_texts(), [""; 0]);
+    assert_eq!(ben.done(&["whoami"])["waiting"], 0);
+    server.stop();
+}
