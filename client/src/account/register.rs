@@ -91,7 +91,7 @@ impl Client {
     }
 
     /// Makes all keys of a new box.
-    async fn new_device(
+    pub(crate) async fn new_device(
         &self,
         identifier: &Identifier,
         options: RegisterOptions,

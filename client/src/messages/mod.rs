@@ -142,3 +142,6 @@ fn show(stored: StoredMessage, own: BoxId, peer_identifier: Option<String>) -> M
         state: stored.state.into(),
     }
 }
+
+#[cfg(test)]
+mod tests;

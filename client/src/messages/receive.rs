@@ -41,7 +41,8 @@ pub struct Received {
 }
 
 /// What became of a fetched message.
-enum Taken {
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Taken {
     New(Vec<Warning>),
     Duplicate,
     Refused(String, Option<Warning>),
@@ -118,7 +119,7 @@ impl Client {
     }
 
     /// Opens, verifies and stores a message. Whatever became of it, it is to be confirmed: it would come to the same again.
-    async fn take(
+    pub(super) async fn take(
         &self,
         own: &mut Own,
         fetched: &FetchedMessage,

@@ -248,3 +248,50 @@ pub(crate) async fn insert_sealing_key(
     .await?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use rossby_schemas::time::Timestamp;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::random::rng;
+    use crate::vault::Unlock;
+
+    #[tokio::test]
+    async fn sealing_keys_that_expired_are_erased_but_for_the_newest() {
+        let folder = tempfile::tempdir().unwrap();
+        let (vault, lock) = Vault::create(Unlock::KeyFile(folder.path().join("key"))).await.unwrap();
+        let store = Store::create(folder.path(), "http://127.0.0.1:9", &lock).await.unwrap();
+        let at = |millis| Timestamp::from_millis(millis).unwrap();
+        let mut transaction = store.begin().await.unwrap();
+        let mut secrets = Vec::new();
+        for counter in 1..=3 {
+            let secret = SealingSecretKey::generate(&mut rng());
+            let key = SealingKey {
+                counter,
+                statement: Octets::default(),
+                created: at(0),
+                expires: at(counter * 10),
+                command_id: CommandId(Uuid::new_v4()),
+                is_stated: true,
+            };
+            insert_sealing_key(&mut transaction, &vault, &key, &secret).await.unwrap();
+            secrets.push(secret);
+        }
+        transaction.commit().await.unwrap();
+        assert_eq!(store.erase_sealing_keys(at(10)).await.unwrap(), 0, "it expires at that very time");
+        let kept = store.sealing_secret(&vault, 1).await.unwrap().unwrap();
+        assert_eq!(kept.to_bytes(), secrets[0].to_bytes());
+        assert_eq!(store.erase_sealing_keys(at(11)).await.unwrap(), 1);
+        assert!(store.sealing_secret(&vault, 1).await.unwrap().is_none());
+        assert_eq!(store.erase_sealing_keys(at(1000)).await.unwrap(), 1, "the newest stays");
+        assert!(store.sealing_secret(&vault, 3).await.unwrap().is_some());
+
+        // No octet of an erased key is left, neither in the clear nor as it was sealed.
+        store.scrub().await.unwrap();
+        let file = std::fs::read(folder.path().join("rossby.sqlite")).unwrap();
+        let finds = |needle: &[u8]| file.windows(needle.len()).any(|window| window == needle);
+        assert!(!secrets.iter().any(|secret| finds(secret.to_bytes().as_slice())));
+    }
+}

@@ -6,6 +6,7 @@ mod hostile;
 mod human;
 mod mistakes;
 mod relay;
+mod rotation;
 mod set_up;
 mod stories;
 

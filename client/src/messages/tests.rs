@@ -1,0 +1,291 @@
+//! What a device takes, and what it refuses: messages by a sender whose keys the test has.
+
+use std::sync::Arc;
+
+use rossby_crypto::conversation::direct_conversation;
+use rossby_crypto::key_record::{KeyRecord, VerifiedSealingStatement};
+use rossby_crypto::keyed_hash::MasterSecret;
+use rossby_crypto::message::{MessageContent, MessageValue, RecipientDevice, SignedContent, content_hash, seal};
+use rossby_crypto::signing::SigningKey;
+use rossby_crypto::statements::{Remover, found, link, remove, request_link};
+use rossby_crypto::token::DeviceToken;
+use rossby_schemas::encoding::{Octets, Sha256Digest};
+use rossby_schemas::http::messages::FetchedMessage;
+use rossby_schemas::ids::{DeviceId, Head, MessageId, OuterId, RegionNumber};
+use rossby_schemas::time::{ManualClock, Timestamp};
+use uuid::Uuid;
+
+use super::receive::Taken;
+use crate::account::Own;
+use crate::random::rng;
+use crate::store::records;
+use crate::{Client, ClientConfig, RegisterOptions, Unlock, Warning};
+
+fn at(seconds: u64) -> Timestamp {
+    Timestamp::from_millis(1_795_512_600_000 + seconds * 1000).unwrap()
+}
+
+/// The device under test, as it is after it was authorized, with no server to ask.
+struct Receiver {
+    client: Client,
+    own: Own,
+    sealing: VerifiedSealingStatement,
+    _folder: tempfile::TempDir,
+}
+
+impl Receiver {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let home = folder.path().join("home");
+        let mut config = ClientConfig::new(home, Unlock::KeyFile(folder.path().join("key")));
+        config.server = Some("http://127.0.0.1:9".to_owned());
+        config.clock = Arc::new(ManualClock::new(at(0)));
+        let client = Client::create(config).await.unwrap();
+        let options = RegisterOptions { region: RegionNumber(1), recovery_key: false, start_over: false };
+        let (device, _) = client.new_device(&"ann@example.org".parse().unwrap(), options).await.unwrap();
+        let secret = MasterSecret::new(1, &[7; 32]);
+        let token = DeviceToken::derive(&secret, secret.token_id(device.box_id, device.device_id, 0));
+        client.store.authorized(&client.vault, &token).await.unwrap();
+        let device = client.device().await.unwrap();
+        let mut connection = client.store.read().await.unwrap();
+        let record = records::key_record(&mut connection, device.box_id).await.unwrap().unwrap();
+        drop(connection);
+        let sealing = client.store.sealing_keys().await.unwrap().remove(0);
+        let sealing = record.verify_sealing(&sealing.statement, None).unwrap();
+        Self { client, own: Own { device, record }, sealing, _folder: folder }
+    }
+
+    async fn take(&mut self, fetched: &FetchedMessage) -> Taken {
+        let mut warnings = Vec::new();
+        let taken = self.client.take(&mut self.own, fetched, &mut warnings).await.unwrap();
+        assert_eq!(warnings, []);
+        taken
+    }
+
+    async fn texts(&self) -> Vec<String> {
+        let messages = self.client.messages(true, 100).await.unwrap();
+        messages.into_iter().filter_map(|message| message.text).collect()
+    }
+
+    async fn is_forked(&self, record: &KeyRecord) -> bool {
+        let mut connection = self.client.store.read().await.unwrap();
+        records::is_forked(&mut connection, record.box_id()).await.unwrap()
+    }
+}
+
+/// A device that writes.
+struct Sender {
+    key: SigningKey,
+    device_id: DeviceId,
+    record: KeyRecord,
+}
+
+impl Sender {
+    fn new() -> Self {
+        let (key, device_id) = (SigningKey::generate(&mut rng()), DeviceId(Uuid::new_v4()));
+        let founded = found(&key, device_id, RegionNumber(1), [7; 32], None, at(0));
+        let record = KeyRecord::verify(std::slice::from_ref(founded.octets())).unwrap();
+        Self { key, device_id, record }
+    }
+
+    /// The record after it has linked a new device, and that device.
+    fn linked(&self) -> Self {
+        let (key, device_id) = (SigningKey::generate(&mut rng()), DeviceId(Uuid::new_v4()));
+        let (box_id, head) = (self.record.box_id(), self.record.head());
+        let request = request_link(&key, device_id, box_id, head);
+        let statement = link(&self.key, self.device_id, box_id, head, &request, at(1));
+        let mut record = self.record.clone();
+        record.append(statement.octets()).unwrap();
+        Self { key, device_id, record }
+    }
+
+    fn signed(&self, to: &Receiver, sequence: u64, previous: Option<Sha256Digest>, text: &str) -> SignedContent {
+        self.signed_to(to, to.own.record.head(), sequence, previous, text)
+    }
+
+    fn signed_to(
+        &self,
+        to: &Receiver,
+        recipient_head: Head,
+        sequence: u64,
+        previous: Option<Sha256Digest>,
+        text: &str,
+    ) -> SignedContent {
+        let recipient = to.own.device.box_id;
+        let content = MessageContent {
+            sender: self.record.box_id(),
+            sender_device: self.device_id,
+            sender_head: self.record.head(),
+            recipient,
+            recipient_head,
+            conversation: direct_conversation(self.record.box_id(), recipient),
+            message_id: MessageId(Uuid::new_v4()),
+            sequence,
+            previous,
+            time: at(2),
+            kind: 1,
+            body: text.as_bytes().into(),
+            statements: self.record.statements().to_vec(),
+        };
+        content.sign(&self.key).unwrap()
+    }
+}
+
+/// A message as the server gives it to the receiver's device.
+fn fetched(to: &Receiver, signed: &SignedContent, accepted_at: Timestamp) -> FetchedMessage {
+    let outer_id = OuterId(Uuid::new_v4());
+    let device = RecipientDevice::from(&to.sealing);
+    let octets = seal(&mut rng(), signed, outer_id, at(1000), &[device]).unwrap();
+    let value = MessageValue::parse(&octets).unwrap();
+    let wrap = &value.wraps[0];
+    FetchedMessage {
+        outer_id,
+        content_hash: content_hash(&octets),
+        accepted_at,
+        expires_at: value.expires_at,
+        recipient_head: value.recipient_head,
+        content: value.content.clone(),
+        sealing_counter: wrap.sealing_counter,
+        enc: wrap.enc.as_slice().into(),
+        wrapped_key: wrap.wrapped_key.as_slice().into(),
+        handle: outer_id.as_bytes().as_slice().into(),
+    }
+}
+
+fn refused_with(taken: &Taken) -> &str {
+    match taken {
+        Taken::Refused(reason, _) => reason,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_message_is_taken_once_however_often_and_however_sealed_it_comes() {
+    let (mut ann, ben) = (Receiver::new().await, Sender::new());
+    let one = ben.signed(&ann, 1, None, "one");
+    let first = fetched(&ann, &one, at(3));
+    assert_eq!(ann.take(&first).await, Taken::New(vec![]));
+    assert_eq!(ann.take(&first).await, Taken::Duplicate);
+    let sealed_anew = fetched(&ann, &one, at(3));
+    assert_eq!(ann.take(&sealed_anew).await, Taken::Duplicate);
+    assert_eq!(ann.texts().await, ["one"]);
+    // Each is to be confirmed, or it would come for ever.
+    let confirmations = ann.client.store.confirmations(10).await.unwrap();
+    assert_eq!(confirmations.len(), 2);
+}
+
+#[tokio::test]
+async fn gaps_and_broken_chains_are_told_and_two_bodies_are_one() {
+    let (mut ann, ben) = (Receiver::new().await, Sender::new());
+    let sender = ben.record.box_id();
+    let one = ben.signed(&ann, 1, None, "one");
+    let two = ben.signed(&ann, 2, Some(one.link_hash()), "two");
+    let three = ben.signed(&ann, 3, Some(two.link_hash()), "three");
+    let third = fetched(&ann, &three, at(3));
+    assert_eq!(ann.take(&third).await, Taken::New(vec![Warning::Gap { sender, missing: 2 }]));
+    let first = fetched(&ann, &one, at(3));
+    assert_eq!(ann.take(&first).await, Taken::New(vec![]));
+    // Another second than the one that the third follows after, and after another first than the known one.
+    let other = ben.signed(&ann, 2, Some([9; 32].into()), "another two");
+    let broken = Warning::BrokenChain { sender };
+    let other_second = fetched(&ann, &other, at(3));
+    assert_eq!(ann.take(&other_second).await, Taken::New(vec![broken.clone(), broken]));
+    let second = fetched(&ann, &two, at(3));
+    let bodies = Warning::TwoBodies { sender };
+    assert_eq!(ann.take(&second).await, Taken::Refused(bodies.to_string(), Some(bodies)));
+    assert_eq!(ann.texts().await, ["three", "one", "another two"]);
+}
+
+#[tokio::test]
+async fn what_was_not_signed_by_the_senders_device_is_refused() {
+    let (mut ann, ben, eve) = (Receiver::new().await, Sender::new(), Sender::new());
+    let posing = Sender { key: eve.key, device_id: ben.device_id, record: ben.record.clone() };
+    let message = fetched(&ann, &posing.signed(&ann, 1, None, "I am Ben"), at(3));
+    assert!(refused_with(&ann.take(&message).await).contains("signature"));
+    let mut unknown = Sender::new();
+    unknown.record = ben.record.clone();
+    let message = fetched(&ann, &unknown.signed(&ann, 1, None, "I am Ben"), at(3));
+    assert!(refused_with(&ann.take(&message).await).contains("not in the sender's key record"));
+    let mut moved = fetched(&ann, &ben.signed(&ann, 1, None, "moved"), at(3));
+    moved.outer_id = OuterId(Uuid::new_v4());
+    assert!(refused_with(&ann.take(&moved).await).contains("sealed"));
+    let mut lost = fetched(&ann, &ben.signed(&ann, 1, None, "to an erased key"), at(3));
+    lost.sealing_counter = 9;
+    assert!(refused_with(&ann.take(&lost).await).contains("erased"));
+    let mut short = fetched(&ann, &ben.signed(&ann, 1, None, "short"), at(3));
+    short.enc = Octets::default();
+    assert!(refused_with(&ann.take(&short).await).contains("length"));
+    assert_eq!(ann.texts().await, [""; 0]);
+    assert!(!ann.is_forked(&ben.record).await);
+}
+
+#[tokio::test]
+async fn two_records_that_contradict_each_other_are_a_fork_if_they_are_signed() {
+    let (mut ann, ben) = (Receiver::new().await, Sender::new());
+    let (one, other) = (ben.linked(), ben.linked());
+    let first = fetched(&ann, &one.signed(&ann, 1, None, "from the one"), at(3));
+    assert_eq!(ann.take(&first).await, Taken::New(vec![]));
+
+    // Anyone can write down statements that nobody signed, or a head that never was.
+    let mut forged = other.record.statements()[1].as_slice().to_vec();
+    let last = forged.len() - 1;
+    forged[last] ^= 1;
+    let mut content = other.signed(&ann, 1, None, "forged").content().clone();
+    content.statements[1] = forged.into();
+    let forged = fetched(&ann, &content.sign(&other.key).unwrap(), at(3));
+    refused_with(&ann.take(&forged).await);
+    let eve = Sender { key: Sender::new().key, device_id: ben.device_id, record: ben.record.clone() };
+    let mut content = eve.signed(&ann, 1, None, "forged").content().clone();
+    content.sender_head = other.record.head();
+    content.statements = Vec::new();
+    let forged = fetched(&ann, &content.sign(&eve.key).unwrap(), at(3));
+    refused_with(&ann.take(&forged).await);
+    assert!(!ann.is_forked(&ben.record).await, "a stranger can't make Ben look like a liar");
+
+    let fork = fetched(&ann, &other.signed(&ann, 1, None, "from the other"), at(3));
+    let Taken::Refused(_, warning) = ann.take(&fork).await else { panic!("it is refused") };
+    assert_eq!(warning, Some(Warning::Fork(ben.record.box_id())));
+    assert!(ann.is_forked(&ben.record).await);
+    assert_eq!(ann.texts().await, ["from the one"]);
+}
+
+#[tokio::test]
+async fn a_head_of_ours_that_never_was_is_told() {
+    let (mut ann, ben) = (Receiver::new().await, Sender::new());
+    let head = Head { version: 1, hash: [9; 32].into() };
+    let message = fetched(&ann, &ben.signed_to(&ann, head, 1, None, "to another Ann"), at(3));
+    let own = ann.own.device.box_id;
+    assert_eq!(ann.take(&message).await, Taken::New(vec![Warning::Fork(own)]));
+    assert!(ann.client.account().await.unwrap().is_forked);
+}
+
+#[tokio::test]
+async fn a_removed_devices_mail_counts_if_it_was_accepted_before() {
+    let (mut ann, ben) = (Receiver::new().await, Sender::new());
+    let second = ben.linked();
+    let one = second.signed(&ann, 1, None, "before");
+    let two = second.signed(&ann, 2, Some(one.link_hash()), "after");
+    // Ben's first device removes the second, and writes.
+    let mut after = Sender { key: ben.key, device_id: ben.device_id, record: second.record.clone() };
+    let (box_id, head) = (after.record.box_id(), after.record.head());
+    let removed = remove(&after.key, Remover::Device(ben.device_id), box_id, head, second.device_id, at(10));
+    after.record.append(removed.octets()).unwrap();
+    let news = fetched(&ann, &after.signed(&ann, 1, None, "I lost my phone"), at(11));
+    assert_eq!(ann.take(&news).await, Taken::New(vec![]));
+    let before = fetched(&ann, &one, at(9));
+    assert_eq!(ann.take(&before).await, Taken::New(vec![]));
+    let late = fetched(&ann, &two, at(11));
+    assert!(refused_with(&ann.take(&late).await).contains("removed"));
+    assert_eq!(ann.texts().await, ["I lost my phone", "before"]);
+}
+
+#[tokio::test]
+async fn kinds_that_are_not_known_are_kept() {
+    let (mut ann, ben) = (Receiver::new().await, Sender::new());
+    let mut content = ben.signed(&ann, 1, None, "from the future").content().clone();
+    content.kind = 77;
+    let message = fetched(&ann, &content.sign(&ben.key).unwrap(), at(3));
+    assert_eq!(ann.take(&message).await, Taken::New(vec![]));
+    let shown = ann.client.messages(true, 10).await.unwrap().remove(0);
+    assert_eq!((shown.kind, shown.text), (super::Kind::Unknown(77), None));
+}
