@@ -1,6 +1,7 @@
 //! Rossby's one binary.
 
 mod config;
+mod demo;
 mod logging;
 mod person;
 mod serve;
@@ -43,6 +44,8 @@ enum Command {
     /// The server's master secrets
     #[command(subcommand)]
     Secrets(SecretsCommand),
+    /// Tell the story of two people and their server, step by step
+    Demo(demo::Demo),
     #[command(flatten)]
     Person(PersonCommand),
 }
@@ -66,6 +69,7 @@ fn run(command: &Command) -> anyhow::Result<ExitCode> {
             print(&format!("# set-up: {set_up}\n{}", settings.to_toml()?))?;
         }
         Command::Secrets(SecretsCommand::New { file }) => new_secrets(file)?,
+        Command::Demo(demo) => runtime()?.block_on(demo.run())?,
         Command::Person(command) => return Ok(runtime()?.block_on(person::run(command))),
     }
     Ok(ExitCode::SUCCESS)

@@ -17,7 +17,8 @@ use std::time::Duration;
 use anyhow::Context as _;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use rossby_api::{Api, ApiLimits, PublicUrl, Server, ServerConfig};
-use rossby_commands::{Service, ServiceConfig};
+use rossby_commands::{CodeSender, Service, ServiceConfig};
+use rossby_log::Log;
 use rossby_projections::{Projector, ProjectorConfig, ProjectorError, ReadModels};
 use rossby_schemas::ids::RegionNumber;
 use rossby_schemas::time::{Clock, SystemClock};
@@ -34,15 +35,25 @@ use crate::logging;
 pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
     logging::start(&settings)?;
     let stop = signals::stop_token()?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let sender = Arc::new(notifiers::from_settings(&settings, &clock)?);
+    let running = Running::start(&settings, metrics()?, sender, stop.clone()).await?;
+    print_banner(&banner::text(&settings, &running.url, &banner::program()));
+    tracing::info!(url = running.url, region = settings.region.number, "serving");
+    running.until_stopped(stop).await
+}
+
+/// Where this process counts and measures itself.
+///
+/// # Errors
+/// The process has one already.
+pub(crate) fn metrics() -> anyhow::Result<PrometheusHandle> {
     let metrics = PrometheusBuilder::new()
         .set_buckets(&[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0])?
         .install_recorder()
         .context("the metrics can't be kept")?;
     rossby_api::describe_metrics();
-    let running = Running::start(&settings, metrics, stop.clone()).await?;
-    print_banner(&banner::text(&settings, &running.url, &banner::program()));
-    tracing::info!(url = running.url, region = settings.region.number, "serving");
-    running.until_stopped(stop).await
+    Ok(metrics)
 }
 
 /// A reader that has gone away is no reason to end.
@@ -52,7 +63,7 @@ fn print_banner(text: &str) {
 }
 
 /// A server at work.
-struct Running {
+pub(crate) struct Running {
     url: String,
     log: OpenLog,
     models: ReadModels,
@@ -64,14 +75,22 @@ struct Running {
 }
 
 impl Running {
-    async fn start(settings: &Settings, metrics: PrometheusHandle, stop: CancellationToken) -> anyhow::Result<Self> {
+    /// Starts everything that the settings name; codes go out through `sender`, and requests end when `stop` is cancelled.
+    ///
+    /// # Errors
+    /// What can't be opened, and why.
+    pub(crate) async fn start(
+        settings: &Settings,
+        metrics: PrometheusHandle,
+        sender: Arc<dyn CodeSender>,
+        stop: CancellationToken,
+    ) -> anyhow::Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let region = RegionNumber(settings.region.number);
         let log = storage::open_log(settings, Arc::clone(&clock)).await?;
         storage::ensure_topics(&log, settings).await?;
         let models = storage::open_read_models(settings).await?;
         let secrets = storage::open_secrets(settings)?;
-        let sender = Arc::new(notifiers::from_settings(settings, &clock)?);
         let server = bind(settings).await?;
         let address = server.address()?;
 
@@ -97,9 +116,19 @@ impl Running {
         Ok(Self { url: shown_url(settings, address), log, models, service, background, projector, stop_projector, api })
     }
 
+    /// The URL under which clients reach it.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Its log.
+    pub(crate) fn log(&self) -> Arc<dyn Log> {
+        Arc::clone(&self.log.log)
+    }
+
     /// Waits for the signal, and then ends everything in the order in which one part needs another: requests, codes on
     /// their way, background tasks, projections, the log, the read models.
-    async fn until_stopped(mut self, stop: CancellationToken) -> anyhow::Result<()> {
+    pub(crate) async fn until_stopped(mut self, stop: CancellationToken) -> anyhow::Result<()> {
         let ended = tokio::select! {
             () = stop.cancelled() => None,
             ended = &mut self.projector => Some(ended),

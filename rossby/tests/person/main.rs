@@ -2,6 +2,7 @@
 //! stories on Kafka and PostgreSQL.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod demo;
 mod hostile;
 mod human;
 mod mistakes;
@@ -28,4 +29,9 @@ fn nothing_is_lost_when_the_server_is_away() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_server_sees_neither_texts_nor_keys_nor_addresses() {
     stories::capture::finds_no_secret(&SetUp::embedded()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kills_lose_and_double_nothing() {
+    stories::kills::lose_and_double_nothing(&SetUp::embedded()).await;
 }

@@ -28,3 +28,8 @@ async fn nothing_is_lost_when_the_server_is_away() {
 async fn the_server_sees_neither_texts_nor_keys_nor_addresses() {
     stories::capture::finds_no_secret(&SetUp::on_servers().await).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kills_lose_and_double_nothing() {
+    stories::kills::lose_and_double_nothing(&SetUp::on_servers().await).await;
+}

@@ -29,7 +29,7 @@ impl SetUp {
     }
 
     /// Topics and a database that no one else has.
-    #[cfg(feature = "servers")]
+    #[allow(dead_code, reason = "used by the tests on servers alone")]
     pub(crate) async fn on_servers() -> Self {
         use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
         let variable = |name: &str| std::env::var(name).expect("`cargo xtask test` sets it");
