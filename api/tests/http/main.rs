@@ -10,4 +10,5 @@ mod operators;
 mod outages;
 mod privacy;
 mod site;
+mod statements;
 mod world;
