@@ -143,7 +143,8 @@ impl Store {
 
     /// This device's sealing keys, the newest first.
     pub(crate) async fn sealing_keys(&self) -> Result<Vec<SealingKey>, ClientError> {
-        let rows: Vec<(i64, Vec<u8>, i64, i64, Vec<u8>, bool)> = sqlx::query_as(
+        type Row = (i64, Vec<u8>, i64, i64, Vec<u8>, bool);
+        let rows: Vec<Row> = sqlx::query_as(
             "select counter, statement, created, expires, command_id, stated from sealing_keys order by counter desc",
         )
         .fetch_all(&self.pool)
