@@ -22,18 +22,20 @@ impl Service {
     ) -> Result<CommandStatus, CommandError> {
         let status = |state, version| Ok(CommandStatus { command_id: id, state, version });
         let place = token.and_then(|token| self.tokens.read(id, token)).or_else(|| self.executor.unsettled(id));
-        let events = self.models.command(id).await?;
         if let Some(place) = place {
-            let mine = EventId::derive(place.topic, &place.stream, id, place.step);
-            let admitted = events.iter().find(|event| event.event_id == mine && event.status == EventStatus::Admitted);
-            if let Some(event) = admitted {
-                return status(CommandState::Done, Some(event.expected_version + 1));
-            }
+            // The version first: whoever took one that has passed is among the events that are read after it.
             let projection = responsible(place.topic)[0];
             let version = self.models.stream_version(projection, place.topic, &place.stream).await?;
-            let state = if version > place.expected_version { CommandState::Conflict } else { CommandState::Pending };
-            return status(state, None);
+            let events = self.models.command(id).await?;
+            let mine = EventId::derive(place.topic, &place.stream, id, place.step);
+            let admitted = events.iter().find(|event| event.event_id == mine && event.status == EventStatus::Admitted);
+            return match admitted {
+                Some(event) => status(CommandState::Done, Some(event.expected_version + 1)),
+                None if version > place.expected_version => status(CommandState::Conflict, None),
+                None => status(CommandState::Pending, None),
+            };
         }
+        let events = self.models.command(id).await?;
         // Later steps come last; what the last of them came to is the command's outcome.
         let Some(last) = events.iter().map(|event| event.step).max() else {
             return Err(CommandError::NoSuchCommand);
