@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::time::Instant;
 
 use serde_json::Value;
 
-use crate::process::Server;
+use crate::process::{PATIENCE, Server};
 
 /// A person with a home of their own.
 #[derive(Debug, Clone)]
@@ -63,6 +64,29 @@ impl Human {
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
+    }
+
+    /// Waits until this many messages wait for this person: what was sent or confirmed is seen a moment later.
+    pub(crate) fn waits(&self, expected: u64) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let waiting = self.done(&["whoami"])["waiting"].clone();
+            if waiting == expected {
+                return;
+            }
+            assert!(Instant::now() < deadline, "{waiting} messages wait, and not {expected}");
+        }
+    }
+
+    /// Fetches until as many messages came as there are texts, and compares.
+    pub(crate) fn reads(&self, expected: &[&str]) {
+        let deadline = Instant::now() + PATIENCE;
+        let mut texts = Vec::new();
+        while texts.len() < expected.len() {
+            texts.extend(self.new_texts());
+            assert!(Instant::now() < deadline, "only {texts:?} came");
+        }
+        assert_eq!(texts, expected);
     }
 
     /// The texts of the messages that weren't read yet.

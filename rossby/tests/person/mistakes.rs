@@ -99,6 +99,7 @@ fn a_strangers_text_does_nothing_to_the_terminal() {
     }
     let text = "hi\u{1b}]0;owned\u{7}\n2026-11-24 09:00Z mallory: not me";
     ann.done(&["send", "ben@example.org", text]);
+    ben.waits(1);
     let output = ben.command(&["inbox"]).output().unwrap();
     let shown = String::from_utf8(output.stdout).unwrap();
     assert!(!shown.contains('\u{1b}') && !shown.contains('\u{7}'), "{shown:?}");

@@ -111,13 +111,13 @@ pub(crate) async fn lose_and_double_nothing(set_up: &SetUp) {
         let left = client.messages(false, u32::MAX).await.unwrap();
         assert!(left.iter().all(|message| message.state == MessageState::Sent));
     }
-    loop {
+    let total: usize = written.iter().map(|(count, _)| count).sum();
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while texts.len() < total || ben.settings().await.unwrap().waiting > 0 {
         let received = ben.receive(Duration::ZERO).await.unwrap();
         assert_eq!(received.warnings, []);
         texts.extend(take_new(&ben).await);
-        if ben.settings().await.unwrap().waiting == 0 {
-            break;
-        }
+        assert!(tokio::time::Instant::now() < deadline, "{} of {total} came", texts.len());
     }
     for ((name, _), (count, acknowledged)) in senders.iter().zip(&written) {
         assert!(*acknowledged > 5, "{name} sent only {acknowledged}");

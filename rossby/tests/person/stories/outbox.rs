@@ -40,6 +40,6 @@ pub(crate) fn waits(set_up: &SetUp) {
     rustix::process::kill_process(rustix::process::Pid::from_child(&following), rustix::process::Signal::INT).unwrap();
     assert!(following.wait().unwrap().success(), "Ctrl-C is how one stops to follow");
     assert_eq!(ben.new_texts(), [""; 0]);
-    assert_eq!(ben.done(&["whoami"])["waiting"], 0);
+    ben.waits(0);
     server.stop();
 }

@@ -35,11 +35,13 @@ pub(crate) fn talk(set_up: &SetUp) {
 
     // There and back; a stranger is shown by the box until ben has looked the address up by himself.
     assert_eq!(ann.done(&["send", "+15551234567", "Hello Ben"])["state"], "sent");
+    ben.waits(1);
     let inbox = ben.done(&["inbox"]);
     let message = &inbox["messages"][0];
     assert_eq!((&message["text"], &message["peer"]), (&"Hello Ben".into(), &ann_is["box_id"]), "{inbox}");
     assert_eq!(message["peer_identifier"], Value::Null);
     assert_eq!(ben.done(&["send", ann_is["box_id"].as_str().unwrap(), "Hello Ann"])["state"], "sent");
+    ann.waits(1);
     let inbox = ann.done(&["inbox"]);
     assert_eq!(inbox["messages"][0]["text"], "Hello Ann");
     assert_eq!(inbox["messages"][0]["peer_identifier"], "tel:+15551234567");
@@ -49,23 +51,23 @@ pub(crate) fn talk(set_up: &SetUp) {
     // What was read is not new again, and nothing waits any more.
     assert_eq!(ben.new_texts(), [""; 0]);
     for human in [&ann, &ben] {
-        let is = human.done(&["whoami"]);
-        assert_eq!((&is["waiting"], &is["warnings"]), (&Value::from(0), &Value::Array(Vec::new())), "{is}");
+        human.waits(0);
+        assert_eq!(human.done(&["whoami"])["warnings"], Value::Array(Vec::new()));
     }
 
     // What waits is there when the server comes back, in its order: after a stop and after a kill.
     for text in ["one", "two\nlines", "drei 🌊"] {
         ann.done(&["send", "+15551234567", text]);
     }
-    assert_eq!(ben.done(&["whoami"])["waiting"], 3);
+    ben.waits(3);
     server.stop();
     let server = set_up.start(&data_dir, port);
-    assert_eq!(ben.done(&["whoami"])["waiting"], 3);
+    ben.waits(3);
     ann.done(&["send", "+15551234567", "four"]);
     server.kill();
     let server = set_up.start(&data_dir, port);
-    assert_eq!(ben.new_texts(), ["one", "two\nlines", "drei 🌊", "four"]);
-    assert_eq!(ben.done(&["whoami"])["waiting"], 0);
+    ben.reads(&["one", "two\nlines", "drei 🌊", "four"]);
+    ben.waits(0);
 
     // Whoever can't be found and whoever has blocked you are one.
     ann.done(&["block", "+15551234567"]);
@@ -78,6 +80,6 @@ pub(crate) fn talk(set_up: &SetUp) {
     ann.done(&["settings", "--discoverable", "nobody"]);
     assert_eq!(ben.refused(&["lookup", "ann@example.org"]), nobody);
     assert_eq!(ben.done(&["send", "ann@example.org", "now?"])["state"], "sent");
-    assert_eq!(ann.new_texts(), ["now?"]);
+    ann.reads(&["now?"]);
     server.stop();
 }
