@@ -117,6 +117,12 @@ impl Client {
         self.http.url()
     }
 
+    /// Whether the way to the server is open to whoever stands on it: neither TLS nor this machine's own.
+    #[must_use]
+    pub fn is_overheard(&self) -> bool {
+        self.http.is_overheard()
+    }
+
     /// Every private key of this device in the clear, its token's key among them: for tests that search for them.
     ///
     /// # Errors

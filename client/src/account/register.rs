@@ -87,6 +87,8 @@ impl Client {
             },
             None => self.ask_to_register(&device, device.register_command).await?,
         };
+        // Whatever server was named before: this is the one that has the registration.
+        self.store.set_server(self.http.url()).await?;
         Ok(Registration { identifier: device.identifier, box_id: device.box_id, code_expires_at, recovery_words })
     }
 

@@ -107,6 +107,19 @@ impl Http {
         self.url.as_str().trim_end_matches('/')
     }
 
+    /// Whether requests go by plain HTTP to another machine.
+    pub(crate) fn is_overheard(&self) -> bool {
+        let is_loopback = match self.url.host_str() {
+            Some("localhost") => true,
+            Some(host) => {
+                let host = host.trim_start_matches('[').trim_end_matches(']');
+                host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+            }
+            None => false,
+        };
+        self.url.scheme() == "http" && !is_loopback
+    }
+
     /// The time by the server's clock, as far as it has told it.
     pub(crate) fn server_now(&self) -> Timestamp {
         let (now, ahead) = (self.clock.now(), self.ahead.load(Ordering::Relaxed));
@@ -234,6 +247,17 @@ mod tests {
             "http://ann:secret@a.example",
         ] {
             assert!(matches!(url(bad), Err(ClientError::BadServer(_))), "{bad}");
+        }
+    }
+
+    #[test]
+    fn plain_http_to_others_is_overheard() {
+        let is_overheard = |text: &str| Http::new(text, Arc::new(SystemClock)).unwrap().is_overheard();
+        for own in ["http://127.0.0.1:7700", "http://localhost:7700", "http://[::1]:7700", "https://a.example"] {
+            assert!(!is_overheard(own), "{own}");
+        }
+        for open in ["http://192.168.1.2:7700", "http://a.example"] {
+            assert!(is_overheard(open), "{open}");
         }
     }
 }

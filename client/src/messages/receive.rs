@@ -27,6 +27,9 @@ use crate::warning::Warning;
 /// How many messages are fetched at once: they are all in memory.
 const BATCH: u32 = 50;
 
+/// No device writes so many messages, and every number up to it can be stored, and held in JSON.
+const MAX_SEQUENCE: u64 = (1 << 53) - 1;
+
 /// What came.
 #[derive(Debug, Default)]
 pub struct Received {
@@ -57,8 +60,8 @@ impl Client {
     pub async fn receive(&self, wait: Duration) -> Result<Received, ClientError> {
         let mut received = Received::default();
         let own = self.audit(&mut received.warnings).await?;
-        if let Err(error) = self.flush(&mut received.warnings).await {
-            tracing::debug!(%error, "the outbox could not be sent");
+        for stopped in self.flush(&mut received.warnings).await? {
+            tracing::debug!(?stopped, "the outbox could not be emptied");
         }
         self.receive_as(own, wait, &mut received).await?;
         Ok(received)
@@ -195,16 +198,14 @@ impl Client {
             // It brings too little of the record, or none: the server may have the rest.
             (Err(error), _) => match self.look_up(&Peer::Box(content.sender)).await {
                 Ok(known) => known.record,
-                Err(ClientError::Refused(_) | ClientError::BadRecord { .. } | ClientError::Forked(_)) => {
-                    return refused(&error);
-                }
+                Err(other) if is_final(&other) => return refused(&error),
                 Err(other) => return Err(other),
             },
         };
         if record.relation(content.sender_head) == HeadRelation::Ahead {
             match self.look_up(&Peer::Box(content.sender)).await {
                 Ok(known) => record = known.record,
-                Err(ClientError::Refused(_) | ClientError::BadRecord { .. } | ClientError::Forked(_)) => {}
+                Err(other) if is_final(&other) => {}
                 Err(other) => return Err(other),
             }
         }
@@ -254,6 +255,9 @@ impl Client {
         }
         let (device, conversation) = (content.sender_device, content.conversation);
         let link_hash = signed.link_hash();
+        if content.sequence > MAX_SEQUENCE {
+            return Ok(Taken::Refused(format!("its number is over {MAX_SEQUENCE}"), None));
+        }
         if let Some(held) = messages::link(connection, device, conversation, At::Exactly(content.sequence)).await? {
             return Ok(if held.hash == link_hash {
                 Taken::Duplicate
@@ -314,6 +318,12 @@ impl Client {
         }
         Ok(warnings)
     }
+}
+
+/// Whether asking for a sender's record again would come to the same. What isn't final leaves the message in the queue.
+fn is_final(error: &ClientError) -> bool {
+    matches!(error, ClientError::BadRecord { .. } | ClientError::Forked(_))
+        || error.problem() == Some(ProblemType::NoSuchRecipient)
 }
 
 /// When the sending device was removed, by the remover's clock, if it was.

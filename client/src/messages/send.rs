@@ -46,6 +46,28 @@ pub struct Sent {
     pub warnings: Vec<Warning>,
 }
 
+/// Why the outbox was not emptied.
+#[derive(Debug)]
+pub(crate) struct Stopped {
+    /// Whose messages wait; none if all do.
+    peer: Option<BoxId>,
+    error: ClientError,
+}
+
+/// Whether others' messages may get through where this one didn't.
+fn is_about_recipient(error: &ClientError) -> bool {
+    match error {
+        ClientError::Refused(problem) => matches!(problem.status, 400 | 404 | 413 | 422),
+        ClientError::Forked(_)
+        | ClientError::BadRecord { .. }
+        | ClientError::NoDevice(_)
+        | ClientError::RootChanged { .. }
+        | ClientError::Seal(_)
+        | ClientError::BadAnswer(_) => true,
+        _ => false,
+    }
+}
+
 /// What a message says, the same however often it is sealed.
 struct Draft {
     conversation: Uuid,
@@ -71,14 +93,13 @@ impl Client {
         let device = self.device().await?;
         let recipient = self.recipient(peer).await?;
         let mut warnings = recipient.warnings.clone();
-        // What was written before goes out before.
-        if let Err(error) = self.flush(&mut warnings).await {
-            tracing::debug!(%error, "the outbox could not be sent");
-        }
         let (id, message_id) =
             self.write(&device, &recipient, Kind::Text, text.as_bytes().into(), &mut warnings).await?;
-        let reason = self.flush(&mut warnings).await.err();
+        // What was written before goes out before.
+        let stopped = self.flush(&mut warnings).await?;
         let stored = self.store.message(&self.vault, id).await?;
+        let is_reason = |stopped: &Stopped| stopped.peer.is_none_or(|peer| peer == stored.peer);
+        let reason = stopped.into_iter().find(is_reason).map(|stopped| stopped.error);
         Ok(Sent {
             message_id,
             recipient: recipient.record.box_id(),
@@ -148,7 +169,9 @@ impl Client {
         warnings: &mut Vec<Warning>,
     ) -> Result<(OuterId, Octets), ClientError> {
         let except = (recipient.record.box_id() == device.box_id).then_some(device.device_id);
-        let sealable = recipient.record.sealable(&recipient.sealing, except, self.http.server_now());
+        // The server can't make an expired key good by setting our clock back.
+        let now = self.now().max(self.http.server_now());
+        let sealable = recipient.record.sealable(&recipient.sealing, except, now);
         let left_out = sealable.left_out.iter();
         warnings.extend(
             left_out.map(|(device_id, why)| Warning::LeftOut { device_id: *device_id, reason: why.to_string() }),
@@ -161,30 +184,37 @@ impl Client {
         Ok((outer_id, seal(&mut rng(), signed, outer_id, expires_at, &devices)?))
     }
 
-    /// Hands over what is in the outbox, the oldest first.
-    ///
-    /// # Errors
-    /// The first that stopped it; what is left stays in the outbox.
-    pub(crate) async fn flush(&self, warnings: &mut Vec<Warning>) -> Result<(), ClientError> {
+    /// Hands over what is in the outbox, the oldest first. Gives what stopped it: for one recipient, whose later messages wait
+    /// then, or for all.
+    pub(crate) async fn flush(&self, warnings: &mut Vec<Warning>) -> Result<Vec<Stopped>, ClientError> {
         let waiting = self.store.outbox().await?;
+        let mut stopped: Vec<Stopped> = Vec::new();
         if waiting.is_empty() {
-            return Ok(());
+            return Ok(stopped);
         }
         let device = self.device().await?;
         for outgoing in waiting {
-            self.deliver(&device, outgoing, warnings).await?;
+            let stored = self.store.message(&self.vault, outgoing.message).await?;
+            // Each recipient's messages go out in their order.
+            if stopped.iter().any(|stopped| stopped.peer.is_none_or(|peer| peer == stored.peer)) {
+                continue;
+            }
+            if let Err(error) = self.deliver(&device, &stored, outgoing, warnings).await {
+                let peer = is_about_recipient(&error).then_some(stored.peer);
+                stopped.push(Stopped { peer, error });
+            }
         }
-        Ok(())
+        Ok(stopped)
     }
 
     /// Hands one message over until it is known what became of it, within reason.
     async fn deliver(
         &self,
         device: &Device,
+        stored: &StoredMessage,
         mut outgoing: Outgoing,
         warnings: &mut Vec<Warning>,
     ) -> Result<(), ClientError> {
-        let stored = self.store.message(&self.vault, outgoing.message).await?;
         let mut pause = FIRST_PAUSE;
         for _ in 0..TRIES {
             if outgoing.expires_at <= self.http.server_now() {
@@ -197,7 +227,7 @@ impl Client {
                 SendOutcome::NoSuchRecipient => return self.store.settle(stored.id, State::Failed, None).await,
                 SendOutcome::Stale { statements, sealing_statements, .. } => {
                     let recipient = self.newer(stored.peer, &statements, &sealing_statements).await?;
-                    outgoing = self.seal_anew(device, &recipient, &stored, outgoing, warnings).await?;
+                    outgoing = self.seal_anew(device, &recipient, stored, outgoing, warnings).await?;
                 }
                 SendOutcome::OutcomeUnknown | SendOutcome::Unavailable => {
                     tokio::time::sleep(pause).await;

@@ -197,6 +197,18 @@ async fn gaps_and_broken_chains_are_told_and_two_bodies_are_one() {
 }
 
 #[tokio::test]
+async fn a_number_that_cannot_be_is_refused_and_spoils_nothing() {
+    let (mut ann, ben) = (Receiver::new().await, Sender::new());
+    for sequence in [u64::MAX, 1 << 63, 1 << 53] {
+        let message = fetched(&ann, &ben.signed(&ann, sequence, Some([9; 32].into()), "far ahead"), at(3));
+        assert!(refused_with(&ann.take(&message).await).contains("number"));
+    }
+    let message = fetched(&ann, &ben.signed(&ann, (1 << 53) - 1, Some([9; 32].into()), "the last"), at(3));
+    assert!(matches!(ann.take(&message).await, Taken::New(_)));
+    assert_eq!(ann.texts().await, ["the last"]);
+}
+
+#[tokio::test]
 async fn what_was_not_signed_by_the_senders_device_is_refused() {
     let (mut ann, ben, eve) = (Receiver::new().await, Sender::new(), Sender::new());
     let posing = Sender { key: eve.key, device_id: ben.device_id, record: ben.record.clone() };

@@ -108,6 +108,12 @@ impl Store {
         Ok(Home { server, lock: Lock { argon2, wrapped } })
     }
 
+    /// The server that has this person's account.
+    pub(crate) async fn set_server(&self, url: &str) -> Result<(), ClientError> {
+        sqlx::query("update home set server = ?").bind(url).execute(&self.pool).await?;
+        Ok(())
+    }
+
     /// A transaction that writes: it waits for others at its start, and not in its middle.
     pub(crate) async fn begin(&self) -> Result<Transaction<'static, Sqlite>, ClientError> {
         Ok(self.pool.begin_with("begin immediate").await?)

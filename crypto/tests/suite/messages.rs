@@ -109,7 +109,12 @@ fn a_message_brings_what_the_recipient_lacks_of_the_senders_record() {
     assert_eq!(whole.sender_record(Some(&ben)), Err(KeyRecordError::OtherBox { found: ben.box_id() }));
     let forked = with(&founded, &a, &b);
     assert_eq!(whole.sender_record(Some(&forked)), Err(KeyRecordError::Fork { version: 2 }));
-    assert_eq!(whole.verify(&forked), Err(ContentError::Fork));
+    // The forked record never had the device. One that it has, and whose signature is good, shows the fork; without a
+    // signature anybody could.
+    assert_eq!(whole.verify(&forked), Err(ContentError::UnknownDevice));
+    let shown = content(&a, &ann, &ben);
+    assert_eq!(shown.clone().sign(&a.key).unwrap().verify(&forked), Err(ContentError::Fork));
+    assert_eq!(shown.sign(&b.key).unwrap().verify(&forked), Err(ContentError::BadSignature));
 }
 
 #[test]

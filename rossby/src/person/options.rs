@@ -9,6 +9,8 @@ use rossby_client::{Client, ClientConfig, Unlock};
 use secrecy::SecretString;
 use zeroize::Zeroizing;
 
+use super::screen::Screen;
+
 /// Where a server listens that was started without settings.
 pub(crate) const DEFAULT_SERVER: &str = "http://127.0.0.1:7700";
 const KEY_FILE: &str = "key";
@@ -64,7 +66,7 @@ impl PersonOptions {
         };
         let mut config = ClientConfig::new(home, unlock);
         config.server.clone_from(&self.server);
-        Ok(Client::open(config).await?)
+        Ok(self.noted(Client::open(config).await?))
     }
 
     /// Opens the person's home, or makes one.
@@ -80,7 +82,16 @@ impl PersonOptions {
         };
         let mut config = ClientConfig::new(home, unlock);
         config.server = Some(self.server.clone().unwrap_or_else(|| DEFAULT_SERVER.to_owned()));
-        Ok(Client::create(config).await?)
+        Ok(self.noted(Client::create(config).await?))
+    }
+
+    /// Says what a person should know of the way to the server.
+    fn noted(&self, client: Client) -> Client {
+        if client.is_overheard() {
+            let text = format!("{} is reached without TLS: codes and addresses can be overheard", client.server());
+            Screen::new(self.json).note(&text);
+        }
+        client
     }
 
     fn key_file(&self, home: &Path) -> PathBuf {

@@ -213,3 +213,31 @@ async fn a_token_or_an_account_of_another_is_refused() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_stopped_for_one_recipient_stops_no_other() {
+    tell(|town| {
+        let eves = looked_up(town, &town.ann, "eve@example.org");
+        let bens = looked_up(town, &town.ann, "ben@example.org")["box_id"].clone();
+        town.relay.change(move |path, answer| {
+            if path == "/v1/messages" && answer["results"][0]["recipient"] == bens {
+                let result = answer["results"][0].as_object_mut().unwrap();
+                result.insert("outcome".to_owned(), "stale".into());
+                for name in ["head", "statements", "sealing_statements"] {
+                    result.insert(name.to_owned(), eves["key_record"][name].clone());
+                }
+            } else if path == "/v1/lookups" {
+                answer["key_record"] = eves["key_record"].clone();
+            }
+        });
+        let output = town.ann.run(&["send", "ben@example.org", "one"]);
+        assert_eq!(output.status.code(), Some(75), "{output:?}");
+        assert!(String::from_utf8_lossy(&output.stdout).contains("is refused"), "it says why: {output:?}");
+        assert_eq!(town.ann.done(&["send", "eve@example.org", "to Eve"])["state"], "sent");
+        town.eve.reads(&["to Eve"]);
+        town.relay.change(|_, _| {});
+        assert_eq!(town.ann.done(&["send", "ben@example.org", "two"])["state"], "sent");
+        town.ben.reads(&["one", "two"]);
+    })
+    .await;
+}
