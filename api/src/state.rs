@@ -6,6 +6,7 @@ use std::time::Duration;
 use metrics_exporter_prometheus::PrometheusHandle;
 use rossby_commands::Service;
 use rossby_schemas::time::Clock;
+use tokio_util::sync::CancellationToken;
 
 use crate::hawk::{Hawk, PublicUrl};
 use crate::limits::{ApiLimits, Limiters};
@@ -21,10 +22,13 @@ pub struct Api {
     pub(crate) metrics: PrometheusHandle,
     /// How long a request may take to arrive.
     pub(crate) request_timeout: Duration,
+    /// Cancelled when the server stops: nobody is let wait for messages any more.
+    pub(crate) stop: CancellationToken,
 }
 
 impl Api {
-    /// An API in front of a service. Requests must be signed for one of `urls`.
+    /// An API in front of a service. Requests must be signed for one of `urls`; once `stop` is cancelled, fetches that wait are
+    /// answered with what there is.
     #[must_use]
     pub fn new(
         service: Service,
@@ -33,6 +37,7 @@ impl Api {
         clock: Arc<dyn Clock>,
         readiness: Arc<dyn Readiness>,
         metrics: PrometheusHandle,
+        stop: CancellationToken,
     ) -> Self {
         Self {
             service,
@@ -41,6 +46,7 @@ impl Api {
             readiness,
             metrics,
             request_timeout: limits.request_timeout,
+            stop,
         }
     }
 }

@@ -48,6 +48,13 @@ pub enum Warning {
         /// The sender.
         sender: BoxId,
     },
+    /// A message that waited in the outbox will not be sent.
+    NotSent {
+        /// The recipient.
+        recipient: BoxId,
+        /// Why.
+        reason: &'static str,
+    },
     /// A message was refused.
     RefusedMessage {
         /// Why.
@@ -83,6 +90,9 @@ impl fmt::Display for Warning {
             }
             Self::TwoBodies { sender } => {
                 write!(f, "box {sender} sent two different messages under one number; the first is kept")
+            }
+            Self::NotSent { recipient, reason } => {
+                write!(f, "a message to box {recipient} was not sent: {reason}")
             }
             Self::RefusedMessage { reason } => write!(f, "a message was refused: {reason}"),
             Self::Lost(lost) => write!(

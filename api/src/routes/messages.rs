@@ -76,7 +76,13 @@ pub(crate) async fn fetch(
         text.parse().map_err(|error: rossby_commands::NotAPosition| invalid("position", error.to_string()))
     });
     let fetch = Fetch { limit: query.limit, wait_seconds: query.wait, position: position.transpose()? };
-    Ok(Json(api.service.fetch_messages(caller, fetch).await?))
+    let fetched = tokio::select! {
+        fetched = api.service.fetch_messages(caller, fetch) => fetched,
+        () = api.stop.cancelled() => {
+            api.service.fetch_messages(caller, Fetch { wait_seconds: None, ..fetch }).await
+        }
+    };
+    Ok(Json(fetched?))
 }
 
 /// Confirm messages

@@ -92,8 +92,8 @@ impl Site {
         let urls = vec![format!("http://127.0.0.1:{port}").parse().unwrap()];
         let parts = Arc::new(Parts::default());
         let clock = world.clock.clone();
-        let api = Api::new(world.service.clone(), urls, limits, clock, parts.clone(), metrics());
         let stop = CancellationToken::new();
+        let api = Api::new(world.service.clone(), urls, limits, clock, parts.clone(), metrics(), stop.clone());
         let served = tokio::spawn(server.run(rossby_api::router(api), stop.clone()));
         let client = reqwest::Client::builder().timeout(Duration::from_secs(60)).build().unwrap();
         Self { world, port, client, stop, served, parts }

@@ -25,6 +25,8 @@ pub struct Settings {
     pub accept_from: Audience,
     /// How many boxes are blocked.
     pub blocks: usize,
+    /// How many boxes are contacts.
+    pub contacts: usize,
     /// How many messages wait for this device.
     pub waiting: u64,
 }
@@ -40,6 +42,10 @@ pub enum Setting {
     Block(BoxId),
     /// Takes a block away.
     Unblock(BoxId),
+    /// Makes a box a contact, as the settings mean it.
+    AddContact(BoxId),
+    /// Takes a contact away.
+    RemoveContact(BoxId),
 }
 
 impl Client {
@@ -55,6 +61,7 @@ impl Client {
             discoverable: answer.profile.discoverable,
             accept_from: answer.profile.accept_from,
             blocks: answer.profile.blocks.len(),
+            contacts: answer.profile.contacts.len(),
             waiting: own.map_or(0, |status| status.waiting),
         })
     }
@@ -84,6 +91,14 @@ impl Client {
                 Setting::Unblock(box_id) => {
                     let tag = acl_key.tag(box_id);
                     (AccountChange::Unblock(tag), !profile.blocks.contains(&tag))
+                }
+                Setting::AddContact(box_id) => {
+                    let tag = acl_key.tag(box_id);
+                    (AccountChange::AddContact(tag), profile.contacts.contains(&tag))
+                }
+                Setting::RemoveContact(box_id) => {
+                    let tag = acl_key.tag(box_id);
+                    (AccountChange::RemoveContact(tag), !profile.contacts.contains(&tag))
                 }
             };
             if is_so {

@@ -81,7 +81,7 @@ struct Draft {
 
 impl Client {
     /// Sends a text. It is in the store before the server hears of it: if the server can't be reached, it stays in the outbox,
-    /// and goes out with the next command.
+    /// and goes out with the next `send` or `receive`.
     ///
     /// # Errors
     /// [`ClientError::RootChanged`], [`ClientError::Forked`], [`ClientError::NoDevice`], [`ClientError::TooLong`]: nothing was
@@ -218,13 +218,18 @@ impl Client {
         let mut pause = FIRST_PAUSE;
         for _ in 0..TRIES {
             if outgoing.expires_at <= self.http.server_now() {
+                warnings.push(Warning::NotSent { recipient: stored.peer, reason: "it expired in the outbox" });
                 return self.store.settle(stored.id, State::Failed, None).await;
             }
             match self.hand_over(device, stored.peer, &outgoing).await? {
                 SendOutcome::Accepted { accepted_at, .. } => {
                     return self.store.settle(stored.id, State::Sent, Some(accepted_at)).await;
                 }
-                SendOutcome::NoSuchRecipient => return self.store.settle(stored.id, State::Failed, None).await,
+                SendOutcome::NoSuchRecipient => {
+                    let reason = "there is no such user, or none who takes messages from you";
+                    warnings.push(Warning::NotSent { recipient: stored.peer, reason });
+                    return self.store.settle(stored.id, State::Failed, None).await;
+                }
                 SendOutcome::Stale { statements, sealing_statements, .. } => {
                     let recipient = self.newer(stored.peer, &statements, &sealing_statements).await?;
                     outgoing = self.seal_anew(device, &recipient, stored, outgoing, warnings).await?;

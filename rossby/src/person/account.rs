@@ -14,7 +14,9 @@ use super::options::PersonOptions;
 use super::screen::{Screen, bold, faint, minute};
 
 fn identifier(text: &str) -> Result<Identifier, String> {
-    text.parse().map_err(|error| format!("{error}"))
+    text.parse().map_err(|_| {
+        "is no phone number in international form (+15551234567) and no email address (ann@example.org)".to_owned()
+    })
 }
 
 /// Register.
@@ -197,9 +199,11 @@ impl SettingsCommand {
         let settings = client.settings().await?;
         client.close().await;
         let (discoverable, accept_from) = (who(settings.discoverable), who(settings.accept_from));
-        let text =
-            format!("discoverable  {discoverable}\naccept-from   {accept_from}\nblocks        {}\n", settings.blocks);
-        let document = json!({ "discoverable": discoverable, "accept_from": accept_from, "blocks": settings.blocks });
+        let text = format!(
+            "discoverable  {discoverable}\naccept-from   {accept_from}\ncontacts      {}\nblocks        {}\n",
+            settings.contacts, settings.blocks
+        );
+        let document = json!({ "discoverable": discoverable, "accept_from": accept_from, "contacts": settings.contacts, "blocks": settings.blocks });
         screen.result(text, &document)?;
         Ok(ExitCode::SUCCESS)
     }
@@ -223,6 +227,31 @@ impl Block {
         client.close().await;
         let word = if blocks { "blocked" } else { "no longer blocked" };
         screen.result(format!("{} is {word}.\n", self.who), &json!({ "box_id": box_id, "blocked": blocks }))?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Contact.
+#[derive(Debug, Args)]
+pub(crate) struct ContactCommand {
+    /// A phone number, an email address, or a box
+    #[arg(value_parser = super::conversation::peer)]
+    who: Peer,
+    /// Take them off your contacts
+    #[arg(long)]
+    remove: bool,
+    #[command(flatten)]
+    pub(super) options: PersonOptions,
+}
+
+impl ContactCommand {
+    pub(super) async fn run(&self, screen: &Screen) -> anyhow::Result<ExitCode> {
+        let client = self.options.open().await?;
+        let box_id = client.box_of(&self.who).await?;
+        client.change(if self.remove { Setting::RemoveContact(box_id) } else { Setting::AddContact(box_id) }).await?;
+        client.close().await;
+        let word = if self.remove { "no contact any more" } else { "a contact" };
+        screen.result(format!("{} is {word}.\n", self.who), &json!({ "box_id": box_id, "contact": !self.remove }))?;
         Ok(ExitCode::SUCCESS)
     }
 }

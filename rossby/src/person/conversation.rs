@@ -29,6 +29,7 @@ pub(crate) struct Send {
     #[arg(value_name = "TO", value_parser = peer)]
     to: Peer,
     /// The text; read from the standard input if it is left out or `-`
+    #[arg(allow_hyphen_values = true)]
     text: Option<String>,
     #[command(flatten)]
     pub(super) options: PersonOptions,
@@ -40,7 +41,7 @@ impl Send {
             Some(text) if text != "-" => text.clone(),
             _ => from_standard_input(screen)?,
         };
-        if text.is_empty() {
+        if text.trim().is_empty() {
             bail!("there is no text to send");
         }
         let client = self.options.open().await?;
@@ -54,7 +55,10 @@ impl Send {
             }
             MessageState::Pending | MessageState::New | MessageState::Read => {
                 let reason = sent.reason.as_ref().map(ToString::to_string).unwrap_or_default();
-                (format!("Kept in the outbox; it goes out with the next command. {reason}"), ExitCode::from(TRY_AGAIN))
+                (
+                    format!("Kept in the outbox; it goes out with the next `rossby send` or `rossby inbox`. {reason}"),
+                    ExitCode::from(TRY_AGAIN),
+                )
             }
         };
         screen.result(format!("{said}\n"), &documents::sent(&sent))?;
@@ -86,7 +90,7 @@ pub(crate) struct Inbox {
     #[arg(long, short)]
     all: bool,
     /// How many messages to show with --all
-    #[arg(long, value_name = "NUMBER", default_value_t = 100)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 100, requires = "all")]
     limit: u32,
     #[command(flatten)]
     pub(super) options: PersonOptions,

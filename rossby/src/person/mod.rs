@@ -32,6 +32,8 @@ pub(crate) enum PersonCommand {
     Whoami(account::Whoami),
     /// Show or change who may find you and write to you
     Settings(account::SettingsCommand),
+    /// Make someone a contact: for settings that say `contacts`
+    Contact(account::ContactCommand),
     /// Block someone: they can neither find you nor write to you, and aren't told
     Block(account::Block),
     /// Take a block away
@@ -48,6 +50,7 @@ impl PersonCommand {
             Self::Lookup(command) => &command.options,
             Self::Whoami(command) => &command.options,
             Self::Settings(command) => &command.options,
+            Self::Contact(command) => &command.options,
             Self::Block(command) | Self::Unblock(command) => &command.options,
         }
     }
@@ -68,6 +71,7 @@ pub(crate) async fn run(command: &PersonCommand) -> ExitCode {
         PersonCommand::Lookup(lookup) => lookup.run(&screen).await,
         PersonCommand::Whoami(whoami) => whoami.run(&screen).await,
         PersonCommand::Settings(settings) => settings.run(&screen).await,
+        PersonCommand::Contact(contact) => contact.run(&screen).await,
         PersonCommand::Block(block) => block.run(&screen, true).await,
         PersonCommand::Unblock(block) => block.run(&screen, false).await,
     };
@@ -77,7 +81,12 @@ pub(crate) async fn run(command: &PersonCommand) -> ExitCode {
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             let name = error.downcast_ref::<ClientError>().map_or("usage", ClientError::name);
-            screen.error(name, &format!("{error:#}"));
+            // A client's error says its cause by itself.
+            let text = match error.downcast_ref::<ClientError>() {
+                Some(error) => error.to_string(),
+                None => format!("{error:#}"),
+            };
+            screen.error(name, &text);
             ExitCode::FAILURE
         }
     }

@@ -111,7 +111,7 @@ impl Running {
 
         let parts = Parts { log: Arc::clone(&log.log), models: models.clone(), projector: Some(status) };
         let urls = public_urls(settings, address)?;
-        let api = Api::new(service.clone(), urls, api_limits(settings), clock, Arc::new(parts), metrics);
+        let api = Api::new(service.clone(), urls, api_limits(settings), clock, Arc::new(parts), metrics, stop.clone());
         let api = tokio::spawn(server.run(rossby_api::router(api), stop));
         Ok(Self { url: shown_url(settings, address), log, models, service, background, projector, stop_projector, api })
     }

@@ -57,6 +57,9 @@ fn mistakes_are_named() {
     }
     let secrets = folder.path().join("secrets.toml").display().to_string();
     assert!(rossby(&["secrets", "new", &secrets]).status.success());
+    let bare =
+        Command::new(env!("CARGO_BIN_EXE_rossby")).args(["secrets", "new", "bare"]).current_dir(&folder).output();
+    assert!(bare.unwrap().status.success(), "a name without a folder is one here");
     let again = rossby(&["secrets", "new", &secrets]);
     assert!(!again.status.success() && text(&again.stderr).contains("is there already"));
 }

@@ -41,5 +41,13 @@ pub(crate) fn waits(set_up: &SetUp) {
     assert!(following.wait().unwrap().success(), "Ctrl-C is how one stops to follow");
     assert_eq!(ben.new_texts(), [""; 0]);
     ben.waits(0);
+
+    // What will never be sent is told, however late.
+    server.stop();
+    ann.run(&["send", "ben@example.org", "too late"]);
+    let server = set_up.start(&data_dir, port);
+    ben.done(&["block", "ann@example.org"]);
+    let inbox = ann.done(&["inbox"]);
+    assert!(inbox["warnings"][0].as_str().unwrap().contains("was not sent: there is no such user"), "{inbox}");
     server.stop();
 }

@@ -81,5 +81,17 @@ pub(crate) fn talk(set_up: &SetUp) {
     assert_eq!(ben.refused(&["lookup", "ann@example.org"]), nobody);
     assert_eq!(ben.done(&["send", "ann@example.org", "now?"])["state"], "sent");
     ann.reads(&["now?"]);
+
+    // Settings that say contacts let contacts in, and nobody else.
+    ann.done(&["settings", "--discoverable", "contacts", "--accept-from", "contacts"]);
+    assert_eq!(ben.refused(&["lookup", "ann@example.org"]), nobody);
+    ann.done(&["contact", "+15551234567"]);
+    assert_eq!(ben.done(&["lookup", "ann@example.org"])["box_id"], ann_is["box_id"]);
+    ben.done(&["send", "ann@example.org", "as a contact"]);
+    ann.reads(&["as a contact"]);
+    let settings = ann.done(&["settings"]);
+    assert_eq!((&settings["contacts"], &settings["blocks"]), (&Value::from(1), &Value::from(0)));
+    ann.done(&["contact", "+15551234567", "--remove"]);
+    assert_eq!(ben.refused(&["lookup", "ann@example.org"]), nobody);
     server.stop();
 }
