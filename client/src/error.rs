@@ -111,6 +111,9 @@ pub enum ClientError {
     /// No device of the recipient can be sealed to.
     #[error("no device of box {0} has a sealing key that can be used now; it must come online first")]
     NoDevice(BoxId),
+    /// The server takes no message for this box now, and may later.
+    #[error("the server takes no message for box {0} now; it will be tried again")]
+    NotTaken(BoxId),
     /// The message is too long.
     #[error("the text has {octets} octets; at most {limit} can be sent")]
     TooLong {
@@ -158,6 +161,7 @@ impl ClientError {
             Self::Forked(_) => "forked",
             Self::BadRecord { .. } => "bad-key-record",
             Self::NoDevice(_) => "no-device",
+            Self::NotTaken(_) => "not-taken",
             Self::TooLong { .. } | Self::Seal(_) => "too-long",
             Self::Removed => "removed",
         }

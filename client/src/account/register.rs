@@ -67,6 +67,10 @@ impl Client {
             Some(device) if device.token.is_some() => {
                 return Err(ClientError::AlreadyRegistered(device.identifier));
             }
+            // Words that were made with a request that failed were shown to nobody: other keys, and other words.
+            Some(device) if options.recovery_key && device.registration.is_none() => {
+                self.new_device(identifier, options).await?
+            }
             Some(device) if !options.start_over => {
                 if device.identifier != identifier.as_uri() {
                     return Err(ClientError::Registering(device.identifier));
@@ -166,7 +170,8 @@ impl Client {
     /// [`ClientError::NotACode`], [`ClientError::AlreadyRegistered`], and what the server says: a wrong code tells how many
     /// guesses are left.
     pub async fn authorize(&self, code: &str) -> Result<Account, ClientError> {
-        let code: Code = code.trim().parse().map_err(|_| ClientError::NotACode)?;
+        let digits: String = code.chars().filter(|c| !c.is_whitespace() && *c != '-').collect();
+        let code: Code = digits.parse().map_err(|_| ClientError::NotACode)?;
         let device = self.store.device(&self.vault).await?.ok_or(ClientError::NotRegistered)?;
         if device.token.is_some() {
             return Err(ClientError::AlreadyRegistered(device.identifier));

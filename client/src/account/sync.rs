@@ -107,7 +107,7 @@ impl Client {
             Ok(record) => record,
             Err(KeyRecordError::Fork { .. }) => {
                 let evidence: Vec<&[u8]> = shown.statements().iter().map(AsRef::as_ref).collect();
-                records::keep_fork(&mut transaction, box_id, &evidence, self.now()).await?;
+                records::keep_fork(&mut transaction, &self.vault, box_id, &evidence, self.now()).await?;
                 transaction.commit().await?;
                 return Err(ClientError::Forked(box_id));
             }

@@ -81,7 +81,7 @@ impl Client {
             (Ok(record), _) => record,
             (Err(KeyRecordError::Fork { .. }), Some(known)) if contradicting(known, statements).is_some() => {
                 let evidence: Vec<&[u8]> = statements.iter().map(AsRef::as_ref).collect();
-                records::keep_fork(&mut transaction, box_id, &evidence, self.now()).await?;
+                records::keep_fork(&mut transaction, &self.vault, box_id, &evidence, self.now()).await?;
                 transaction.commit().await?;
                 return Err(ClientError::Forked(box_id));
             }

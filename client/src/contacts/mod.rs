@@ -85,12 +85,14 @@ pub struct ContactDevice {
 
 impl Client {
     /// Looks someone up, verifies the key record, and pins what wasn't known. `accept_change` takes the box that an
-    /// identifier leads to now for the right one.
+    /// identifier was seen to lead to before, and leads to now, for the right one.
     ///
     /// # Errors
     /// [`ClientError::Forked`] and [`ClientError::BadRecord`] for a record that contradicts what is known, and what the server
     /// says: unknown, undiscoverable and blocking are one answer.
     pub async fn lookup(&self, peer: &Peer, accept_change: bool) -> Result<Contact, ClientError> {
+        // Only what was shown before can be accepted: the server is asked again, and may answer otherwise.
+        let shown_before = self.changed_to(peer).await?;
         let known = self.look_up(peer).await?;
         let mut warnings = known.warnings;
         let box_id = known.record.box_id();
@@ -100,7 +102,7 @@ impl Client {
             && let Some(pin) = contacts::pin(&mut transaction, identifier).await?
             && let Some(changed_to) = pin.changed_to
         {
-            if accept_change {
+            if accept_change && shown_before == Some(changed_to) {
                 let pin = Pin { box_id: changed_to, changed_to: None };
                 contacts::set_pin(&mut transaction, identifier, pin).await?;
             } else {
@@ -129,6 +131,13 @@ impl Client {
             is_changed,
             warnings,
         })
+    }
+
+    /// The box that an identifier was seen to lead to, if that is another than the pinned one.
+    async fn changed_to(&self, peer: &Peer) -> Result<Option<BoxId>, ClientError> {
+        let Peer::Identifier(identifier) = peer else { return Ok(None) };
+        let mut connection = self.store.read().await?;
+        Ok(contacts::pin(&mut connection, identifier).await?.and_then(|pin| pin.changed_to))
     }
 
     /// Asks the server, and keeps what is verified. An identifier is pinned to the first box that it leads to.

@@ -22,6 +22,8 @@ use crate::error::ClientError;
 
 /// No answer is longer: a fetch's bound, times the longest message, as base64url, with room.
 const MAX_ANSWER: usize = 64 * 1024 * 1024;
+/// A server that takes a request and is silent for so long is not asked again at once.
+const NO_ANSWER: &str = "it does not answer";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -135,7 +137,7 @@ impl Http {
             .with_max_delay(Duration::from_secs(2))
             .with_max_times(4);
         let passes = |error: &ClientError| match error {
-            ClientError::Unreachable { .. } => true,
+            ClientError::Unreachable { reason, .. } => reason != NO_ANSWER,
             ClientError::Refused(problem) => {
                 matches!(problem.problem_type(), Some(ProblemType::Unavailable | ProblemType::OutcomeUnknown))
             }
@@ -182,8 +184,10 @@ impl Http {
         if status.is_success() {
             return Ok(Answer::Body(body));
         }
-        let problem: Problem = serde_json::from_slice(&body)
-            .map_err(|_| ClientError::BadAnswer(format!("status {status} without a problem document")))?;
+        let problem: Problem = serde_json::from_slice(&body).map_err(|_| {
+            let url = self.url();
+            ClientError::BadAnswer(format!("status {status} without a problem document; is {url} a Rossby server?"))
+        })?;
         Ok(match time {
             Some(time) => {
                 let ours = i64::try_from(self.clock.now().millis() / 1000).unwrap_or(i64::MAX);
@@ -217,7 +221,7 @@ async fn read(mut response: Response) -> Result<Zeroizing<Vec<u8>>, Result<Clien
 /// The innermost reason, which is what says something.
 fn reason(error: &reqwest::Error) -> String {
     if error.is_timeout() {
-        return "it does not answer".to_owned();
+        return NO_ANSWER.to_owned();
     }
     let mut inner: &dyn std::error::Error = error;
     while let Some(source) = inner.source() {

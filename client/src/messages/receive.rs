@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use rossby_crypto::conversation::direct_conversation;
 use rossby_crypto::key_record::{HeadRelation, KeyRecord, KeyRecordError};
 use rossby_crypto::message::{ContentError, MessageContent, SealedMessage, SignedContent, open};
 use rossby_crypto::statements::MembershipStatement;
@@ -20,7 +21,7 @@ use crate::contacts::{Peer, contradicting};
 use crate::error::ClientError;
 use crate::http::Call;
 use crate::store::contacts;
-use crate::store::messages::{self, At, State, StoredMessage};
+use crate::store::messages::{self, At, Chain, State, StoredMessage};
 use crate::store::records;
 use crate::warning::Warning;
 
@@ -41,6 +42,14 @@ pub struct Received {
     pub confirmed: usize,
     /// What the person should know.
     pub warnings: Vec<Warning>,
+    /// What failed after all this.
+    pub failure: Option<ClientError>,
+}
+
+impl Received {
+    const fn is_empty(&self) -> bool {
+        self.new == 0 && self.duplicates == 0 && self.confirmed == 0 && self.warnings.is_empty()
+    }
 }
 
 /// What became of a fetched message.
@@ -52,19 +61,29 @@ pub(super) enum Taken {
 }
 
 impl Client {
-    /// Sends what waits in the outbox, fetches what waits for this device, stores it, and confirms it. With a `wait` the server
+    /// Fetches what waits for this device, stores it, and confirms it; then sends what waits in the outbox. With a `wait` the server
     /// holds the request until something comes, for at most 30 seconds.
     ///
     /// # Errors
-    /// What the server says. What was stored before it is kept.
+    /// What the server says, if nothing came before it; else it is in [`Received::failure`].
     pub async fn receive(&self, wait: Duration) -> Result<Received, ClientError> {
         let mut received = Received::default();
         let own = self.audit(&mut received.warnings).await?;
-        for stopped in self.flush(&mut received.warnings).await? {
-            tracing::debug!(?stopped, "the outbox could not be emptied");
+        let done = self.receive_as(own, wait, &mut received).await;
+        let done = match done {
+            Ok(()) => self.flush(&mut received.warnings).await.map(|stopped| {
+                for stopped in stopped {
+                    tracing::debug!(?stopped, "the outbox could not be emptied");
+                }
+            }),
+            Err(error) => Err(error),
+        };
+        match done {
+            // What came and what is to be told of it isn't lost with what failed later.
+            Err(error) if received.is_empty() => Err(error),
+            Err(error) => Ok(Received { failure: Some(error), ..received }),
+            Ok(()) => Ok(received),
         }
-        self.receive_as(own, wait, &mut received).await?;
-        Ok(received)
     }
 
     async fn receive_as(&self, mut own: Own, wait: Duration, received: &mut Received) -> Result<(), ClientError> {
@@ -226,7 +245,7 @@ impl Client {
     async fn fork(&self, signed: &SignedContent) -> Result<(String, Option<Warning>), ClientError> {
         let sender = signed.content().sender;
         let mut transaction = self.store.begin().await?;
-        records::keep_fork(&mut transaction, sender, &[signed.octets().as_slice()], self.now()).await?;
+        records::keep_fork(&mut transaction, &self.vault, sender, &[signed.octets().as_slice()], self.now()).await?;
         transaction.commit().await?;
         Ok(("its sender's key record contradicts the known one".to_owned(), Some(Warning::Fork(sender))))
     }
@@ -241,6 +260,19 @@ impl Client {
         sender: &KeyRecord,
     ) -> Result<Taken, ClientError> {
         let content = signed.content();
+        let (device, conversation) = (content.sender_device, content.conversation);
+        let refused = |reason: &str| Ok(Taken::Refused(reason.to_owned(), None));
+        // A device writes itself nothing, and a conversation has the two who are in it: else anybody could take places in it.
+        if (content.sender, device) == (own.device.box_id, own.device.device_id) {
+            return refused("it says to be written by this very device");
+        }
+        if conversation != direct_conversation(content.sender, own.device.box_id) {
+            return refused("its conversation is not that of its sender with this box");
+        }
+        let link_hash = signed.link_hash();
+        if content.sequence > MAX_SEQUENCE {
+            return Ok(Taken::Refused(format!("its number is over {MAX_SEQUENCE}"), None));
+        }
         records::keep_record(connection, sender).await?;
         let mut warnings = Vec::new();
         match own.record.relation(content.recipient_head) {
@@ -249,16 +281,19 @@ impl Client {
             }
             // The sender was shown another record of ours.
             HeadRelation::Ahead | HeadRelation::Fork => {
-                records::keep_fork(connection, own.device.box_id, &[signed.octets().as_slice()], self.now()).await?;
+                records::keep_fork(
+                    connection,
+                    &self.vault,
+                    own.device.box_id,
+                    &[signed.octets().as_slice()],
+                    self.now(),
+                )
+                .await?;
                 warnings.push(Warning::Fork(own.device.box_id));
             }
         }
-        let (device, conversation) = (content.sender_device, content.conversation);
-        let link_hash = signed.link_hash();
-        if content.sequence > MAX_SEQUENCE {
-            return Ok(Taken::Refused(format!("its number is over {MAX_SEQUENCE}"), None));
-        }
-        if let Some(held) = messages::link(connection, device, conversation, At::Exactly(content.sequence)).await? {
+        let chain = Chain { sender: content.sender, device, conversation };
+        if let Some(held) = messages::link(connection, chain, At::Exactly(content.sequence)).await? {
             return Ok(if held.hash == link_hash {
                 Taken::Duplicate
             } else {
@@ -294,9 +329,10 @@ impl Client {
         signed: &SignedContent,
     ) -> Result<Vec<Warning>, ClientError> {
         let content = signed.content();
-        let (device, conversation, sender) = (content.sender_device, content.conversation, content.sender);
+        let sender = content.sender;
+        let chain = Chain { sender, device: content.sender_device, conversation: content.conversation };
         let mut warnings = Vec::new();
-        let before = messages::link(connection, device, conversation, At::Before(content.sequence)).await?;
+        let before = messages::link(connection, chain, At::Before(content.sequence)).await?;
         match before {
             Some(before) if before.sequence + 1 == content.sequence => {
                 if content.previous != Some(before.hash) {
@@ -311,7 +347,7 @@ impl Client {
             }
         }
         if let Some(next) = content.sequence.checked_add(1)
-            && let Some(after) = messages::link(connection, device, conversation, At::Exactly(next)).await?
+            && let Some(after) = messages::link(connection, chain, At::Exactly(next)).await?
             && after.previous != Some(signed.link_hash())
         {
             warnings.push(Warning::BrokenChain { sender });

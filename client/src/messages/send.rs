@@ -19,7 +19,7 @@ use crate::http::Call;
 use crate::random::rng;
 use crate::store::contacts;
 use crate::store::device::Device;
-use crate::store::messages::{self, At, Outgoing, State, StoredMessage};
+use crate::store::messages::{self, At, Chain, Outgoing, State, StoredMessage};
 use crate::store::records;
 use crate::warning::Warning;
 
@@ -60,6 +60,7 @@ fn is_about_recipient(error: &ClientError) -> bool {
         ClientError::Refused(problem) => matches!(problem.status, 400 | 404 | 413 | 422),
         ClientError::Forked(_)
         | ClientError::BadRecord { .. }
+        | ClientError::NotTaken(_)
         | ClientError::NoDevice(_)
         | ClientError::RootChanged { .. }
         | ClientError::Seal(_)
@@ -121,8 +122,9 @@ impl Client {
     ) -> Result<(i64, MessageId), ClientError> {
         let peer = recipient.record.box_id();
         let conversation = direct_conversation(device.box_id, peer);
+        let chain = Chain { sender: device.box_id, device: device.device_id, conversation };
         let mut transaction = self.store.begin().await?;
-        let last = messages::link(&mut transaction, device.device_id, conversation, At::Last).await?;
+        let last = messages::link(&mut transaction, chain, At::Last).await?;
         let draft = Draft {
             conversation,
             message_id: MessageId(Uuid::new_v4()),
@@ -240,8 +242,7 @@ impl Client {
                 }
             }
         }
-        let reason = "it took the message neither at once nor later".to_owned();
-        Err(ClientError::Unreachable { url: self.server().to_owned(), reason })
+        Err(ClientError::NotTaken(stored.peer))
     }
 
     async fn hand_over(

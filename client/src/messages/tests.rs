@@ -197,6 +197,26 @@ async fn gaps_and_broken_chains_are_told_and_two_bodies_are_one() {
 }
 
 #[tokio::test]
+async fn nobody_takes_places_in_the_chains_of_others() {
+    let (mut ann, ben) = (Receiver::new().await, Sender::new());
+    // Eve founds a box whose device has the id of Ben's, and writes in Ben's conversation with Ann.
+    let (key, device_id) = (SigningKey::generate(&mut rng()), ben.device_id);
+    let founded = found(&key, device_id, RegionNumber(1), [8; 32], None, at(0));
+    let record = KeyRecord::verify(std::slice::from_ref(founded.octets())).unwrap();
+    let eve = Sender { key, device_id, record };
+    let mut content = eve.signed(&ann, 1, None, "in Ben's place").content().clone();
+    content.conversation = direct_conversation(ben.record.box_id(), ann.own.device.box_id);
+    let message = fetched(&ann, &content.sign(&eve.key).unwrap(), at(3));
+    assert!(refused_with(&ann.take(&message).await).contains("conversation"));
+    // In her own she may use any id.
+    let message = fetched(&ann, &eve.signed(&ann, 1, None, "from Eve"), at(3));
+    assert_eq!(ann.take(&message).await, Taken::New(vec![]));
+    let message = fetched(&ann, &ben.signed(&ann, 1, None, "from Ben"), at(3));
+    assert_eq!(ann.take(&message).await, Taken::New(vec![]));
+    assert_eq!(ann.texts().await, ["from Eve", "from Ben"]);
+}
+
+#[tokio::test]
 async fn a_number_that_cannot_be_is_refused_and_spoils_nothing() {
     let (mut ann, ben) = (Receiver::new().await, Sender::new());
     for sequence in [u64::MAX, 1 << 63, 1 << 53] {

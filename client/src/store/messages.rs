@@ -79,12 +79,13 @@ impl Row {
     fn read(self, vault: &Vault) -> Result<StoredMessage, ClientError> {
         let sender_device = DeviceId::from_bytes(fixed(&self.sender_device)?);
         let (conversation, sequence) = (Uuid::from_bytes(fixed(&self.conversation)?), number(self.sequence)?);
-        let body = vault.open(&body_label(sender_device, conversation, sequence), &self.body)?;
+        let sender = BoxId::from_bytes(fixed(&self.sender)?);
+        let body = vault.open(&body_label(sender, sender_device, conversation, sequence), &self.body)?;
         Ok(StoredMessage {
             id: self.id,
             peer: BoxId::from_bytes(fixed(&self.peer)?),
             conversation,
-            sender: BoxId::from_bytes(fixed(&self.sender)?),
+            sender,
             sender_device,
             sequence,
             previous: self.previous.map(|hash| digest(&hash)).transpose()?,
@@ -99,8 +100,8 @@ impl Row {
     }
 }
 
-fn body_label(device: DeviceId, conversation: Uuid, sequence: u64) -> String {
-    format!("message {device} {conversation} {sequence}")
+fn body_label(sender: BoxId, device: DeviceId, conversation: Uuid, sequence: u64) -> String {
+    format!("message {sender} {device} {conversation} {sequence}")
 }
 
 /// Keeps a message. Gives its id.
@@ -109,7 +110,7 @@ pub(crate) async fn insert(
     vault: &Vault,
     message: &StoredMessage,
 ) -> Result<i64, ClientError> {
-    let label = body_label(message.sender_device, message.conversation, message.sequence);
+    let label = body_label(message.sender, message.sender_device, message.conversation, message.sequence);
     let inserted = sqlx::query(
         "insert into messages (peer, conversation, sender, sender_device, sequence, previous, link_hash, message_id,
              time, accepted_at, kind, body, state)
@@ -152,13 +153,16 @@ pub(crate) enum At {
     Exactly(u64),
 }
 
-/// A link of a device's chain in a conversation.
-pub(crate) async fn link(
-    connection: &mut SqliteConnection,
-    device: DeviceId,
-    conversation: Uuid,
-    at: At,
-) -> Result<Option<Link>, ClientError> {
+/// Whose chain it is: a device of a box, in a conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Chain {
+    pub(crate) sender: BoxId,
+    pub(crate) device: DeviceId,
+    pub(crate) conversation: Uuid,
+}
+
+/// A link of a chain.
+pub(crate) async fn link(connection: &mut SqliteConnection, chain: Chain, at: At) -> Result<Option<Link>, ClientError> {
     let (from, before) = match at {
         At::Last => (0, i64::MAX),
         At::Before(sequence) => (0, signed(sequence)),
@@ -166,11 +170,12 @@ pub(crate) async fn link(
     };
     let row: Option<(i64, Option<Vec<u8>>, Vec<u8>)> = sqlx::query_as(
         "select sequence, previous, link_hash from messages
-         where sender_device = ? and conversation = ? and sequence >= ? and sequence < ?
+         where sender = ? and sender_device = ? and conversation = ? and sequence >= ? and sequence < ?
          order by sequence desc limit 1",
     )
-    .bind(device.as_bytes().as_slice())
-    .bind(conversation.as_bytes().as_slice())
+    .bind(chain.sender.as_bytes().as_slice())
+    .bind(chain.device.as_bytes().as_slice())
+    .bind(chain.conversation.as_bytes().as_slice())
     .bind(from)
     .bind(before)
     .fetch_optional(connection)

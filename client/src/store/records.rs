@@ -8,6 +8,7 @@ use sqlx::SqliteConnection;
 
 use super::octets;
 use crate::error::ClientError;
+use crate::vault::Vault;
 
 /// The record that is known of a box.
 pub(crate) async fn key_record(
@@ -84,6 +85,7 @@ pub(crate) async fn is_forked(connection: &mut SqliteConnection, box_id: BoxId) 
 /// Keeps what contradicted the known record: the other statements, or a signed message that names another head.
 pub(crate) async fn keep_fork(
     connection: &mut SqliteConnection,
+    vault: &Vault,
     box_id: BoxId,
     evidence: &[&[u8]],
     now: Timestamp,
@@ -95,7 +97,7 @@ pub(crate) async fn keep_fork(
     )
     .bind(box_id.as_bytes().as_slice())
     .bind(now.signed_millis())
-    .bind(evidence.concat())
+    .bind(vault.seal(&format!("fork {box_id}"), &evidence.concat()))
     .execute(connection)
     .await?;
     Ok(())

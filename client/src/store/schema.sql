@@ -71,7 +71,7 @@ create table forks (
     id integer primary key,
     box_id blob not null,
     seen_at integer not null,
-    evidence blob not null
+    evidence blob not null -- sealed: a message has its text in it
 ) strict;
 
 create table messages (
@@ -89,7 +89,8 @@ create table messages (
     kind integer not null,
     body blob not null, -- sealed
     state text not null check (state in ('pending', 'sent', 'failed', 'new', 'read')),
-    unique (sender_device, conversation, sequence)
+    -- A device id is what its founder says: only with the box is it someone's own.
+    unique (sender, sender_device, conversation, sequence)
 ) strict;
 create index messages_by_state on messages (state) where state in ('pending', 'new');
 

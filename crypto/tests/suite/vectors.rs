@@ -5,6 +5,7 @@
 //! that are n in every octet.
 
 mod account;
+mod conversations;
 mod keyed_hashes;
 mod messages;
 mod records;

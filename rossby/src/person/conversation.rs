@@ -106,10 +106,12 @@ impl Inbox {
         }
         let fetched = client.receive(Duration::ZERO).await;
         let (received, failure) = match fetched {
-            Ok(received) => (received, None),
+            Ok(mut received) => {
+                let failure = received.failure.take();
+                (received, failure)
+            }
             // What came before is shown all the same.
-            Err(error @ ClientError::Unreachable { .. }) => (Received::default(), Some(error)),
-            Err(error) => return Err(error.into()),
+            Err(error) => (Received::default(), Some(error)),
         };
         screen.warnings(&received.warnings);
         let messages = client.messages(!self.all, self.limit_of(self.all)).await?;
@@ -141,8 +143,10 @@ impl Inbox {
                 received = client.receive(wait) => received,
                 _ = &mut stop => return Ok(()),
             };
+            let mut failure = None;
             match received {
-                Ok(received) => {
+                Ok(mut received) => {
+                    failure = received.failure.take();
                     if !is_reached {
                         screen.note("The server can be reached again.");
                     }
@@ -168,6 +172,14 @@ impl Inbox {
                 screen.result(shown(std::slice::from_ref(message)), &documents::message(message))?;
             }
             client.mark_read(&messages).await?;
+            match failure {
+                None => {}
+                Some(error) if passes(&error) => tokio::select! {
+                    () = tokio::time::sleep(PAUSE) => {}
+                    _ = &mut stop => return Ok(()),
+                },
+                Some(error) => return Err(error.into()),
+            }
         }
     }
 }

@@ -85,6 +85,9 @@ async fn a_change_can_be_accepted() {
                 *answer = eves.clone();
             }
         });
+        // What was never shown can't be accepted.
+        let seen = town.ann.done(&["lookup", "ben@example.org", "--accept-change"]);
+        assert_eq!(seen["changed"], true);
         let seen = town.ann.done(&["lookup", "ben@example.org", "--accept-change"]);
         assert_eq!((&seen["changed"], &seen["box_id"]), (&json!(false), &box_id));
         assert_eq!(town.ann.done(&["send", "ben@example.org", "hello"])["recipient"], box_id);

@@ -13,6 +13,8 @@ mod stories;
 
 #[path = "../server/process.rs"]
 mod process;
+#[path = "../server/rebuild.rs"]
+mod rebuild;
 
 use set_up::SetUp;
 

@@ -7,12 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rossby_client::{Client, ClientConfig, MessageState, Peer, RegisterOptions, Unlock};
-use rossby_projections::{Projector, ProjectorConfig, ReadModels};
 use rossby_schemas::ids::RegionNumber;
-use rossby_schemas::time::{Clock as _, SystemClock};
-use tokio_util::sync::CancellationToken;
 
 use crate::process::{PATIENCE, Server};
+use crate::rebuild;
 use crate::set_up::SetUp;
 
 const HOME: RegionNumber = RegionNumber(1);
@@ -126,36 +124,6 @@ pub(crate) async fn lose_and_double_nothing(set_up: &SetUp) {
         assert_eq!(theirs, expected.iter().collect::<Vec<_>>(), "all that was written, once, in its order");
     }
     tokio::task::block_in_place(|| server.stop());
-    compare(&set_up, &data_dir, folder.path()).await;
-}
-
-/// An empty database that is built from the log has the rows of the live one.
-async fn compare(set_up: &SetUp, data_dir: &Path, folder: &Path) {
-    let clock = Arc::new(SystemClock);
-    let log = set_up.open_log(data_dir).await;
-    let file = |path: &Path| format!("sqlite:{}", path.display());
-    let live = set_up.postgres.clone().unwrap_or_else(|| file(&data_dir.join("read-models.sqlite")));
-    let live = ReadModels::open(&live, 4).await.unwrap();
-    let rebuilt = ReadModels::open(&file(&folder.join("rebuilt.sqlite")), 4).await.unwrap();
-    for models in [&live, &rebuilt] {
-        let projector =
-            Projector::new(models.clone(), log.clone(), clock.clone(), ProjectorConfig::single_region(HOME));
-        let (status, stop) = (projector.status(), CancellationToken::new());
-        let running = tokio::spawn(projector.run(stop.clone()));
-        let deadline = tokio::time::Instant::now() + PATIENCE;
-        while !status.get().is_ready() {
-            assert!(tokio::time::Instant::now() < deadline, "{:?}", status.get());
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        stop.cancel();
-        running.await.unwrap().unwrap();
-    }
-    let now = clock.now();
-    live.sweep(now).await.unwrap();
-    rebuilt.sweep(now).await.unwrap();
-    let (live, rebuilt) = (live.snapshot(now).await.unwrap(), rebuilt.snapshot(now).await.unwrap());
-    for (table, rows) in &live {
-        assert!(rows == &rebuilt[table], "{table} differs: {} and {} rows", rows.len(), rebuilt[table].len());
-    }
-    log.close().await;
+    let live = set_up.postgres.clone().unwrap_or_else(|| rebuild::sqlite(&data_dir.join("read-models.sqlite")));
+    rebuild::compare(set_up.open_log(&data_dir).await, &live, folder.path()).await;
 }
