@@ -43,7 +43,7 @@ impl Client {
     pub async fn account(&self) -> Result<Account, ClientError> {
         let device = self.store.device(&self.vault).await?.ok_or(ClientError::NotRegistered)?;
         let mut connection = self.store.read().await?;
-        let record = records::key_record(&mut connection, device.box_id).await?.ok_or(ClientError::NotRegistered)?;
+        let record = records::own_record(&mut connection, device.box_id).await?;
         let is_forked = records::is_forked(&mut connection, device.box_id).await?;
         drop(connection);
         let newest = self.store.sealing_keys().await?.into_iter().next();

@@ -43,12 +43,6 @@ pub(crate) fn contradicting(known: &KeyRecord, statements: &[Octets]) -> Option<
 }
 
 impl Client {
-    /// The own record.
-    pub(crate) async fn own_record(&self, connection: &mut SqliteConnection) -> Result<KeyRecord, ClientError> {
-        let device = self.store.device(&self.vault).await?.ok_or(ClientError::NotRegistered)?;
-        records::key_record(connection, device.box_id).await?.ok_or(ClientError::NotRegistered)
-    }
-
     /// Verifies a whole record that the server showed, and keeps what it adds to the known one.
     pub(crate) async fn keep_shown_record(
         &self,

@@ -93,6 +93,7 @@ impl Client {
     pub async fn lookup(&self, peer: &Peer, accept_change: bool) -> Result<Contact, ClientError> {
         // Only what was shown before can be accepted: the server is asked again, and may answer otherwise.
         let shown_before = self.changed_to(peer).await?;
+        let own_box = self.device().await?.box_id;
         let known = self.look_up(peer).await?;
         let mut warnings = known.warnings;
         let box_id = known.record.box_id();
@@ -111,7 +112,7 @@ impl Client {
             }
         }
         let identifiers = contacts::identifiers_of(&mut transaction, box_id).await?;
-        let own = self.own_record(&mut transaction).await?;
+        let own = records::own_record(&mut transaction, own_box).await?;
         transaction.commit().await?;
         let devices = known.record.devices().iter().map(|device| ContactDevice {
             device_id: device.device_id,

@@ -134,7 +134,7 @@ impl Client {
             kind: kind.number(),
             body,
         };
-        let own = self.own_record(&mut transaction).await?;
+        let own = records::own_record(&mut transaction, device.box_id).await?;
         let knows = contacts::knows_version(&mut transaction, peer).await?;
         let signed = sign(device, &own, recipient, &draft, knows)?;
         let expires_at = self.http.server_now().plus(LIFETIME);
@@ -293,7 +293,7 @@ impl Client {
             body: stored.body.clone(),
         };
         let mut transaction = self.store.begin().await?;
-        let own = records::key_record(&mut transaction, device.box_id).await?.ok_or(ClientError::NotRegistered)?;
+        let own = records::own_record(&mut transaction, device.box_id).await?;
         let knows = contacts::knows_version(&mut transaction, stored.peer).await?;
         let signed = sign(device, &own, recipient, &draft, knows)?;
         let (outer_id, value) = self.seal(device, recipient, &signed, outgoing.expires_at, warnings)?;

@@ -28,6 +28,11 @@ pub(crate) async fn key_record(
     record.map(Some).map_err(|_| ClientError::DamagedStore("a key record does not verify"))
 }
 
+/// The record of this device's own box, which is there since it was founded.
+pub(crate) async fn own_record(connection: &mut SqliteConnection, box_id: BoxId) -> Result<KeyRecord, ClientError> {
+    key_record(connection, box_id).await?.ok_or(ClientError::NotRegistered)
+}
+
 /// Keeps a record. It must extend the one that is known.
 pub(crate) async fn keep_record(connection: &mut SqliteConnection, record: &KeyRecord) -> Result<(), ClientError> {
     for (statement, version) in record.statements().iter().zip(1_i64..) {
