@@ -75,6 +75,12 @@ pub enum ClientError {
     /// Another registration waits for its code.
     #[error("this home is registering {0}; go on with `rossby authorize CODE`, or begin anew with --start-over")]
     Registering(String),
+    /// The home has begun another registration in between.
+    #[error("this home has begun another registration in between; go on with that one's code")]
+    StartedOver,
+    /// A recipient is this very box.
+    #[error("that is you; `rossby whoami` shows your account")]
+    Oneself,
     /// A code isn't 8 digits.
     #[error("a code has 8 digits")]
     NotACode,
@@ -155,6 +161,8 @@ impl ClientError {
             Self::BadAnswer(_) => "bad-answer",
             Self::NotAuthorized(_) => "not-authorized",
             Self::Registering(_) => "registering",
+            Self::StartedOver => "started-over",
+            Self::Oneself => "oneself",
             Self::NotACode => "not-a-code",
             Self::NotAPeer(_) => "not-a-recipient",
             Self::RootChanged { .. } => "root-changed",
@@ -179,7 +187,7 @@ fn said(problem: &Problem) -> String {
         text += &format!("; {}: {}", error.field, error.reason);
     }
     if let Some(left) = problem.guesses_left {
-        text += &format!("; {left} guesses are left");
+        text += &format!("; guesses left: {left}");
     }
     if let Some(seconds) = problem.retry_after {
         text += &format!("; try again in {seconds} s");

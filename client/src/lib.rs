@@ -22,12 +22,14 @@ pub use contacts::{Contact, ContactDevice, Peer};
 pub use error::ClientError;
 pub use messages::{Kind, MAX_TEXT_OCTETS, Message, MessageState, Received, Sent};
 use rossby_schemas::time::{Clock, SystemClock, Timestamp};
+use sqlx::SqliteConnection;
 pub use vault::{Unlock, UnlockError};
-pub use warning::Warning;
+pub use warning::{Notice, Warning};
 
 use crate::http::Http;
 use crate::store::Store;
 use crate::store::device::Device;
+use crate::store::warnings;
 use crate::vault::Vault;
 
 /// How a device's store is opened.
@@ -135,6 +137,28 @@ impl Client {
             keys.extend(self.store.sealing_secret(&self.vault, key.counter).await?.map(|secret| secret.to_bytes()));
         }
         Ok(keys)
+    }
+
+    /// What the person should know and was not shown yet, the oldest first. Whatever is called here can leave something:
+    /// show it after each call, and say so with [`Self::warnings_shown`].
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn warnings(&self) -> Result<Vec<Notice>, ClientError> {
+        self.store.warnings(&self.vault).await
+    }
+
+    /// These were shown.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn warnings_shown(&self, notices: &[Notice]) -> Result<(), ClientError> {
+        self.store.warnings_shown(notices).await
+    }
+
+    /// Keeps a warning, with the change that it is about.
+    async fn warn(&self, connection: &mut SqliteConnection, warning: &Warning) -> Result<(), ClientError> {
+        warnings::keep(connection, &self.vault, warning, self.now()).await
     }
 
     fn now(&self) -> Timestamp {

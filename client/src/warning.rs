@@ -3,10 +3,35 @@
 use std::fmt;
 
 use rossby_schemas::http::messages::Lost;
-use rossby_schemas::ids::{BoxId, DeviceId};
+use rossby_schemas::ids::{BoxId, DeviceId, OuterId};
+use rossby_schemas::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// A warning that waits to be shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// Its number in the store.
+    pub(crate) id: i64,
+    /// What it says.
+    pub warning: Warning,
+    /// When it came first.
+    pub seen_at: Timestamp,
+    /// How often it came, or others of its kind for which there was no room.
+    pub times: u64,
+}
+
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.warning, f)?;
+        match self.times {
+            0 | 1 => Ok(()),
+            times => write!(f, " (and {} more of this kind)", times - 1),
+        }
+    }
+}
 
 /// What a person should know.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Warning {
     /// The server showed a shorter key record than it did before. The longer one is kept.
     ShorterRecord(BoxId),
@@ -53,15 +78,52 @@ pub enum Warning {
         /// The recipient.
         recipient: BoxId,
         /// Why.
-        reason: &'static str,
+        reason: String,
     },
     /// A message was refused.
     RefusedMessage {
+        /// Its id in the queue.
+        outer_id: OuterId,
+        /// When the server accepted it, as it says.
+        accepted_at: Timestamp,
+        /// Why.
+        reason: String,
+    },
+    /// The server shows a sealing key for this device that this device did not make: whoever did, has its signing key, or the
+    /// home was restored from a copy. It is replaced by a new one.
+    StrangeSealingKey {
+        /// Its counter.
+        counter: u64,
+    },
+    /// The server did not take this device's new sealing key.
+    SealingKeyNotTaken {
         /// Why.
         reason: String,
     },
     /// Messages expired before this device fetched them.
     Lost(Lost),
+}
+
+impl Warning {
+    /// A short stable name, for scripts.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::ShorterRecord(_) => "shorter-record",
+            Self::RefusedSealingStatement { .. } => "refused-sealing-statement",
+            Self::Fork(_) => "fork",
+            Self::RootChanged { .. } => "root-changed",
+            Self::LeftOut { .. } => "left-out",
+            Self::Gap { .. } => "gap",
+            Self::BrokenChain { .. } => "broken-chain",
+            Self::TwoBodies { .. } => "two-bodies",
+            Self::NotSent { .. } => "not-sent",
+            Self::RefusedMessage { .. } => "refused-message",
+            Self::StrangeSealingKey { .. } => "strange-sealing-key",
+            Self::SealingKeyNotTaken { .. } => "sealing-key-not-taken",
+            Self::Lost(_) => "lost",
+        }
+    }
 }
 
 impl fmt::Display for Warning {
@@ -94,7 +156,17 @@ impl fmt::Display for Warning {
             Self::NotSent { recipient, reason } => {
                 write!(f, "a message to box {recipient} was not sent: {reason}")
             }
-            Self::RefusedMessage { reason } => write!(f, "a message was refused: {reason}"),
+            Self::RefusedMessage { accepted_at, reason, .. } => {
+                write!(f, "a message, accepted at {accepted_at}, was refused: {reason}")
+            }
+            Self::StrangeSealingKey { counter } => write!(
+                f,
+                "the server shows a sealing key of this device, number {counter}, that this device did not make. If you did not \
+                 restore it from a copy, somebody has its keys; it is replaced by a new one"
+            ),
+            Self::SealingKeyNotTaken { reason } => {
+                write!(f, "the server did not take this device's new sealing key: {reason}")
+            }
             Self::Lost(lost) => write!(
                 f,
                 "{} messages expired before this device fetched them; they were accepted from {} to {}",

@@ -154,7 +154,7 @@ impl Refusal {
                 ..Problem::new(ProblemType::CodeSpent)
             },
             Self::CodesExhausted { retry_after } => Problem {
-                detail: Some("Try again tomorrow (UTC).".to_owned()),
+                detail: Some("No more codes are sent to it today (UTC)".to_owned()),
                 retry_after: Some(*retry_after),
                 ..Problem::new(ProblemType::CodesExhausted)
             },
@@ -165,7 +165,9 @@ impl Refusal {
             // No detail at all: unknown, undiscoverable and blocked are one answer.
             Self::NoSuchRecipient => Problem::new(ProblemType::NoSuchRecipient),
             Self::IdentifierTaken => Problem {
-                detail: Some("Link this device from one that the box has.".to_owned()),
+                detail: Some(
+                    "Someone has an account with it; if that is you, go on with the device that has it.".to_owned(),
+                ),
                 ..Problem::new(ProblemType::IdentifierTaken)
             },
             Self::IdReused { field } => {

@@ -102,8 +102,25 @@ fn print(text: &str) -> anyhow::Result<()> {
     }
 }
 
+/// Says what is wrong with the arguments, or helps. Scripts that asked for JSON read what is wrong as JSON.
+fn misused(error: &clap::Error) -> ExitCode {
+    if error.use_stderr() && std::env::args().any(|argument| argument == "--json") {
+        let text = error.to_string();
+        let detail = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+        eprintln!("{}", serde_json::json!({ "error": "usage", "detail": detail }));
+    } else {
+        // Nobody is left to be told of a closed pipe.
+        let _ = error.print();
+    }
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+}
+
 fn main() -> ExitCode {
-    match run(&Arguments::parse().command) {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return misused(&error),
+    };
+    match run(&arguments.command) {
         Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error:#}");

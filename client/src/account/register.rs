@@ -84,7 +84,7 @@ impl Client {
                 // The registration's day is over: a new one, with the same keys.
                 Err(error) if error.problem() == Some(ProblemType::NoSuchRegistration) => {
                     let command = CommandId(Uuid::new_v4());
-                    self.store.registration_lost(command).await?;
+                    self.store.registration_lost(device.device_id, command).await?;
                     self.ask_to_register(&device, command).await?
                 }
                 other => other?,
@@ -150,7 +150,7 @@ impl Client {
         if answer.box_id != device.box_id {
             return Err(ClientError::bad_answer("it registered another box"));
         }
-        self.store.registration_accepted(answer.registration_id, answer.code_expires_at).await?;
+        self.store.registration_accepted(device.device_id, answer.registration_id, answer.code_expires_at).await?;
         Ok(answer.code_expires_at)
     }
 
@@ -159,7 +159,7 @@ impl Client {
         let request = IssueCodeRequest { command_id: CommandId(Uuid::new_v4()), identifier: device.identifier.clone() };
         let path = format!("/v1/registrations/{registration_id}/codes");
         let answer: RegisterResponse = self.http.call(&Call::post(path, &request)).await?;
-        self.store.registration_accepted(registration_id, answer.code_expires_at).await?;
+        self.store.registration_accepted(device.device_id, registration_id, answer.code_expires_at).await?;
         Ok(answer.code_expires_at)
     }
 
@@ -167,7 +167,7 @@ impl Client {
     /// code is safe.
     ///
     /// # Errors
-    /// [`ClientError::NotACode`], [`ClientError::AlreadyRegistered`], and what the server says: a wrong code tells how many
+    /// [`ClientError::NotACode`], [`ClientError::AlreadyRegistered`], [`ClientError::StartedOver`], and what the server says: a wrong code tells how many
     /// guesses are left.
     pub async fn authorize(&self, code: &str) -> Result<Account, ClientError> {
         let digits: String = code.chars().filter(|c| !c.is_whitespace() && *c != '-').collect();

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use rossby_crypto::key_record::{KeyRecord, KeyRecordError};
+use rossby_crypto::key_record::{KeyRecord, VerifiedSealingStatement};
 use rossby_crypto::sealing::SealingSecretKey;
-use rossby_crypto::statements::{SEALING_KEY_LIFETIME, SealingKeyStated, state_sealing_key};
+use rossby_crypto::statements::{MAX_CLOCK_DIFFERENCE, SEALING_KEY_LIFETIME, SealingKeyStated, state_sealing_key};
 use rossby_schemas::http::account::{AccountResponse, CommandResponse, StatementRequest};
 use rossby_schemas::ids::CommandId;
 use rossby_schemas::time::Timestamp;
@@ -15,7 +15,6 @@ use crate::error::ClientError;
 use crate::http::Call;
 use crate::random::rng;
 use crate::store::device::{Device, SealingKey, insert_sealing_key};
-use crate::store::records;
 use crate::warning::Warning;
 
 /// How often a device makes a new sealing key.
@@ -65,24 +64,25 @@ impl Client {
     /// # Errors
     /// [`ClientError::Forked`] if the server shows another record than the one that is known, [`ClientError::Removed`], and
     /// what the server says.
-    pub async fn sync(&self) -> Result<Vec<Warning>, ClientError> {
-        let mut warnings = Vec::new();
-        self.audit(&mut warnings).await?;
-        Ok(warnings)
+    pub async fn sync(&self) -> Result<(), ClientError> {
+        self.audit().await.map(|_| ())
     }
 
-    pub(crate) async fn audit(&self, warnings: &mut Vec<Warning>) -> Result<Own, ClientError> {
+    pub(crate) async fn audit(&self) -> Result<Own, ClientError> {
         let device = self.device().await?;
         let answer: AccountResponse = self.http.call(&Call::get("/v1/account").signed(device.token()?)).await?;
         if (answer.box_id, answer.device_id) != (device.box_id, device.device_id) {
             return Err(ClientError::bad_answer("it is about another device"));
         }
-        let record = self.audit_record(&device, &answer, warnings).await?;
-        if !record.device(device.device_id).is_some_and(rossby_crypto::key_record::Device::is_member) {
+        let known = self.keep_shown_record(device.box_id, &answer.key_record).await?;
+        if !known.record.device(device.device_id).is_some_and(rossby_crypto::key_record::Device::is_member) {
             return Err(ClientError::Removed);
         }
-        let own = Own { device, record };
-        self.rotate_sealing_key(&own).await?;
+        let shown = known.sealing.into_iter().find(|statement| statement.content().device_id == device.device_id);
+        let own = Own { device, record: known.record };
+        if let Some(unstated) = self.rotate_sealing_key(&own, shown.as_ref()).await? {
+            self.state_sealing_key(&own, unstated).await?;
+        }
         let erased = self.store.erase_sealing_keys(self.now().minus(ERASED_AFTER)).await?;
         if erased > 0 {
             self.store.scrub().await?;
@@ -90,58 +90,57 @@ impl Client {
         Ok(own)
     }
 
-    /// The own record with what the server adds: nothing but what this box's devices signed.
-    async fn audit_record(
+    /// Makes a new sealing key each week, and when the one that the server shows isn't this device's own. Gives the one that
+    /// is to be stated, if any. The old one stays for what was sealed to it.
+    async fn rotate_sealing_key(
         &self,
-        device: &Device,
-        answer: &AccountResponse,
-        warnings: &mut Vec<Warning>,
-    ) -> Result<KeyRecord, ClientError> {
-        let box_id = device.box_id;
-        let refused = |reason| ClientError::BadRecord { box_id, reason };
-        let shown = KeyRecord::verify_of(box_id, &answer.key_record.statements).map_err(refused)?;
-        let mut transaction = self.store.begin().await?;
-        let known = records::key_record(&mut transaction, box_id).await?;
-        let known = known.ok_or(ClientError::DamagedStore("the own key record is missing"))?;
-        let record = match known.merge(shown.statements()) {
-            Ok(record) => record,
-            Err(KeyRecordError::Fork { .. }) => {
-                let evidence: Vec<&[u8]> = shown.statements().iter().map(AsRef::as_ref).collect();
-                records::keep_fork(&mut transaction, &self.vault, box_id, &evidence, self.now()).await?;
-                transaction.commit().await?;
-                return Err(ClientError::Forked(box_id));
-            }
-            Err(reason) => return Err(refused(reason)),
-        };
-        if shown.head() != record.head() {
-            warnings.push(Warning::ShorterRecord(box_id));
-        }
-        records::keep_record(&mut transaction, &record).await?;
-        transaction.commit().await?;
-        Ok(record)
-    }
-
-    /// Makes a new sealing key each week, and states it until the server has it. The old one stays for what was sealed to it.
-    async fn rotate_sealing_key(&self, own: &Own) -> Result<(), ClientError> {
+        own: &Own,
+        shown: Option<&VerifiedSealingStatement>,
+    ) -> Result<Option<SealingKey>, ClientError> {
         let now = self.now();
         let mut transaction = self.store.begin().await?;
-        let newest = self.store.sealing_keys().await?.into_iter().next();
-        let newest = newest.ok_or(ClientError::DamagedStore("the sealing keys are missing"))?;
-        let unstated = if !newest.is_stated && newest.expires > now {
+        let keys = self.store.sealing_keys().await?;
+        let is_own = |shown: &VerifiedSealingStatement| keys.iter().any(|key| key.statement == *shown.octets());
+        let strange = shown.filter(|shown| !is_own(shown)).map(|shown| shown.content().counter);
+        let newest = keys.first().ok_or(ClientError::DamagedStore("the sealing keys are missing"))?;
+        // One that was made by a clock that was far ahead is used by nobody.
+        let is_early = newest.created > now.plus(MAX_CLOCK_DIFFERENCE);
+        let is_due = is_early || now.since(newest.created) >= ROTATION;
+        let is_superseded = strange.is_some_and(|counter| counter >= newest.counter);
+        if let Some(counter) = strange.filter(|_| is_superseded) {
+            self.warn(&mut transaction, &Warning::StrangeSealingKey { counter }).await?;
+        } else if !newest.is_stated && newest.expires > now && !is_early {
             transaction.rollback().await?;
-            newest
-        } else if now.since(newest.created) >= ROTATION {
-            let secret = SealingSecretKey::generate(&mut rng());
-            let key = new_sealing_key(&own.device, &own.record, &secret, newest.counter + 1, now);
-            insert_sealing_key(&mut transaction, &self.vault, &key, &secret).await?;
-            transaction.commit().await?;
-            key
-        } else {
-            return Ok(());
-        };
-        let request = StatementRequest { command_id: unstated.command_id, statement: unstated.statement };
+            return Ok(keys.into_iter().next());
+        } else if !is_due {
+            return Ok(None);
+        }
+        let counter = newest.counter.max(strange.unwrap_or_default()) + 1;
+        let secret = SealingSecretKey::generate(&mut rng());
+        let key = new_sealing_key(&own.device, &own.record, &secret, counter, now);
+        insert_sealing_key(&mut transaction, &self.vault, &key, &secret).await?;
+        transaction.commit().await?;
+        Ok(Some(key))
+    }
+
+    /// Tells the server of a sealing key. One that it does not take stops nothing else: it is stated again the next time.
+    async fn state_sealing_key(&self, own: &Own, key: SealingKey) -> Result<(), ClientError> {
+        let request = StatementRequest { command_id: key.command_id, statement: key.statement };
         let call = Call::post("/v1/account/statements", &request);
-        let _: CommandResponse = self.http.call(&call.signed(own.device.token()?)).await?;
-        self.store.sealing_key_stated(unstated.counter).await
+        let answer: Result<CommandResponse, _> = self.http.call(&call.signed(own.device.token()?)).await;
+        match answer {
+            Ok(_) => self.store.sealing_key_stated(key.counter).await,
+            Err(ClientError::Refused(problem)) if problem.status >= 500 || problem.status == 429 => {
+                tracing::debug!(%problem.title, "the sealing key is stated again later");
+                Ok(())
+            }
+            Err(error @ ClientError::Refused(_)) => {
+                let mut transaction = self.store.begin().await?;
+                self.warn(&mut transaction, &Warning::SealingKeyNotTaken { reason: error.to_string() }).await?;
+                transaction.commit().await?;
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
     }
 }

@@ -19,7 +19,8 @@ pub(crate) struct Known {
     pub(crate) sealing: Vec<VerifiedSealingStatement>,
     /// Whether another record of the box was ever shown: nothing is sent to it.
     pub(crate) is_forked: bool,
-    pub(crate) warnings: Vec<Warning>,
+    /// What the server showed of it last, where that is less than what is known.
+    pub(crate) shorter: Option<KeyRecord>,
 }
 
 impl Known {
@@ -27,7 +28,7 @@ impl Known {
         let Some(record) = records::key_record(connection, box_id).await? else { return Ok(None) };
         let sealing = records::sealing_statements(connection, &record).await?;
         let is_forked = records::is_forked(connection, box_id).await?;
-        Ok(Some(Self { record, sealing, is_forked, warnings: Vec::new() }))
+        Ok(Some(Self { record, sealing, is_forked, shorter: None }))
     }
 }
 
@@ -51,7 +52,14 @@ impl Client {
     ) -> Result<Known, ClientError> {
         let shown = KeyRecord::verify_of(box_id, &document.statements)
             .map_err(|reason| ClientError::BadRecord { box_id, reason })?;
-        self.keep_record(box_id, shown.statements(), &document.sealing_statements, true).await
+        let known = self.keep_record(box_id, shown.statements(), &document.sealing_statements).await?;
+        if shown.statements().len() >= known.record.statements().len() {
+            return Ok(known);
+        }
+        let mut transaction = self.store.begin().await?;
+        self.warn(&mut transaction, &Warning::ShorterRecord(box_id)).await?;
+        transaction.commit().await?;
+        Ok(Known { shorter: Some(shown), ..known })
     }
 
     /// Keeps what a part of a record adds to the known one.
@@ -63,7 +71,6 @@ impl Client {
         box_id: BoxId,
         statements: &[Octets],
         sealing_statements: &[Octets],
-        is_whole: bool,
     ) -> Result<Known, ClientError> {
         let mut transaction = self.store.begin().await?;
         let known = records::key_record(&mut transaction, box_id).await?;
@@ -81,10 +88,6 @@ impl Client {
             }
             (Err(reason), _) => return Err(ClientError::BadRecord { box_id, reason }),
         };
-        let mut warnings = Vec::new();
-        if is_whole && statements.len() < record.statements().len() {
-            warnings.push(Warning::ShorterRecord(box_id));
-        }
         records::keep_record(&mut transaction, &record).await?;
         let held = records::sealing_statements(&mut transaction, &record).await?;
         for octets in sealing_statements {
@@ -92,14 +95,15 @@ impl Client {
                 Ok(Some(statement)) => records::keep_sealing_statement(&mut transaction, &statement).await?,
                 Ok(None) => {}
                 Err(error) => {
-                    warnings.push(Warning::RefusedSealingStatement { box_id, reason: error.to_string() });
+                    let warning = Warning::RefusedSealingStatement { box_id, reason: error.to_string() };
+                    self.warn(&mut transaction, &warning).await?;
                 }
             }
         }
         let sealing = records::sealing_statements(&mut transaction, &record).await?;
         let is_forked = records::is_forked(&mut transaction, box_id).await?;
         transaction.commit().await?;
-        Ok(Known { record, sealing, is_forked, warnings })
+        Ok(Known { record, sealing, is_forked, shorter: None })
     }
 }
 

@@ -68,8 +68,6 @@ pub struct Contact {
     pub safety_number: SafetyNumber,
     /// Whether sending is withheld: the identifier leads to another box than before.
     pub is_changed: bool,
-    /// What doesn't fit.
-    pub warnings: Vec<Warning>,
 }
 
 /// A device of a contact.
@@ -88,15 +86,17 @@ impl Client {
     /// identifier was seen to lead to before, and leads to now, for the right one.
     ///
     /// # Errors
-    /// [`ClientError::Forked`] and [`ClientError::BadRecord`] for a record that contradicts what is known, and what the server
+    /// [`ClientError::Oneself`], [`ClientError::Forked`] and [`ClientError::BadRecord`] for a record that contradicts what is known, and what the server
     /// says: unknown, undiscoverable and blocking are one answer.
     pub async fn lookup(&self, peer: &Peer, accept_change: bool) -> Result<Contact, ClientError> {
         // Only what was shown before can be accepted: the server is asked again, and may answer otherwise.
         let shown_before = self.changed_to(peer).await?;
         let own_box = self.device().await?.box_id;
         let known = self.look_up(peer).await?;
-        let mut warnings = known.warnings;
         let box_id = known.record.box_id();
+        if box_id == own_box {
+            return Err(ClientError::Oneself);
+        }
         let mut transaction = self.store.begin().await?;
         let mut is_changed = false;
         if let Peer::Identifier(identifier) = peer
@@ -108,7 +108,8 @@ impl Client {
                 contacts::set_pin(&mut transaction, identifier, pin).await?;
             } else {
                 is_changed = true;
-                warnings.push(Warning::RootChanged { identifier: identifier.as_uri().to_owned() });
+                let warning = Warning::RootChanged { identifier: identifier.as_uri().to_owned() };
+                self.warn(&mut transaction, &warning).await?;
             }
         }
         let identifiers = contacts::identifiers_of(&mut transaction, box_id).await?;
@@ -130,7 +131,6 @@ impl Client {
             devices: devices.collect(),
             safety_number: SafetyNumber::of(&own, &known.record),
             is_changed,
-            warnings,
         })
     }
 
@@ -207,22 +207,25 @@ impl Client {
         if known.is_forked { Err(ClientError::Forked(known.record.box_id())) } else { Ok(known) }
     }
 
-    /// The box that an address leads to, as it is pinned, or as the server says if it isn't.
+    /// The box of somebody else that an address leads to, as it is pinned, or as the server says if it isn't.
     ///
     /// # Errors
-    /// What the server says.
+    /// [`ClientError::Oneself`], and what the server says.
     pub async fn box_of(&self, peer: &Peer) -> Result<BoxId, ClientError> {
-        let identifier = match peer {
-            Peer::Box(box_id) => return Ok(*box_id),
-            Peer::Identifier(identifier) => identifier,
+        let own_box = self.device().await?.box_id;
+        let found = match peer {
+            Peer::Box(box_id) => *box_id,
+            Peer::Identifier(identifier) => {
+                let mut connection = self.store.read().await?;
+                let pin = contacts::pin(&mut connection, identifier).await?;
+                drop(connection);
+                match pin {
+                    Some(pin) => pin.changed_to.unwrap_or(pin.box_id),
+                    None => self.look_up(peer).await?.record.box_id(),
+                }
+            }
         };
-        let mut connection = self.store.read().await?;
-        let pin = contacts::pin(&mut connection, identifier).await?;
-        drop(connection);
-        match pin {
-            Some(pin) => Ok(pin.changed_to.unwrap_or(pin.box_id)),
-            None => Ok(self.look_up(peer).await?.record.box_id()),
-        }
+        if found == own_box { Err(ClientError::Oneself) } else { Ok(found) }
     }
 
     /// What is known of a box, if it was looked up not long ago.

@@ -97,13 +97,24 @@ pub struct Message {
 }
 
 impl Client {
-    /// The messages that weren't read yet, or the last `limit` of all.
+    /// The first `limit` of the messages that weren't read yet.
     ///
     /// # Errors
     /// The store's.
-    pub async fn messages(&self, only_new: bool, limit: u32) -> Result<Vec<Message>, ClientError> {
+    pub async fn unread(&self, limit: u32) -> Result<Vec<Message>, ClientError> {
+        self.shown(self.store.unread(&self.vault, limit).await?).await
+    }
+
+    /// The last `limit` messages, read and sent ones too.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn latest(&self, limit: u32) -> Result<Vec<Message>, ClientError> {
+        self.shown(self.store.latest(&self.vault, limit).await?).await
+    }
+
+    async fn shown(&self, stored: Vec<StoredMessage>) -> Result<Vec<Message>, ClientError> {
         let device = self.device().await?;
-        let stored = self.store.messages(&self.vault, only_new, limit).await?;
         let mut connection = self.store.read().await?;
         let mut messages = Vec::with_capacity(stored.len());
         for message in stored {

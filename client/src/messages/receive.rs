@@ -1,6 +1,7 @@
 //! Receiving: opened, verified and stored first, then confirmed. What comes again is known by its place in its sender's
 //! chain, and stored once.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use rossby_crypto::conversation::direct_conversation;
@@ -12,6 +13,7 @@ use rossby_schemas::http::messages::{
     ConfirmRequest, ConfirmResponse, FetchResponse, FetchedMessage, MAX_CONFIRMED, MAX_WAIT_SECONDS,
 };
 use rossby_schemas::http::problem::ProblemType;
+use rossby_schemas::ids::BoxId;
 use rossby_schemas::time::Timestamp;
 use sqlx::SqliteConnection;
 
@@ -21,6 +23,7 @@ use crate::contacts::{Peer, contradicting};
 use crate::error::ClientError;
 use crate::http::Call;
 use crate::store::contacts;
+use crate::store::device::lost_more;
 use crate::store::messages::{self, At, Chain, State, StoredMessage};
 use crate::store::records;
 use crate::warning::Warning;
@@ -31,92 +34,91 @@ const BATCH: u32 = 50;
 /// No device writes so many messages, and every number up to it can be stored, and held in JSON.
 const MAX_SEQUENCE: u64 = (1 << 53) - 1;
 
-/// What came.
-#[derive(Debug, Default)]
+/// How many batches one call fetches: more than a device has waiting, unless somebody floods it.
+const MAX_BATCHES: usize = 20;
+
+/// What came. What the person should know of it is among [`Client::warnings`].
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Received {
     /// How many messages are new.
     pub new: usize,
     /// How many came before already.
     pub duplicates: usize,
+    /// How many were refused.
+    pub refused: usize,
     /// How many were confirmed.
     pub confirmed: usize,
-    /// What the person should know.
-    pub warnings: Vec<Warning>,
-    /// What failed after all this.
-    pub failure: Option<ClientError>,
-}
-
-impl Received {
-    const fn is_empty(&self) -> bool {
-        self.new == 0 && self.duplicates == 0 && self.confirmed == 0 && self.warnings.is_empty()
-    }
+    /// Whether more waits: call it again.
+    pub more: bool,
 }
 
 /// What became of a fetched message.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Taken {
-    New(Vec<Warning>),
+    New,
     Duplicate,
-    Refused(String, Option<Warning>),
+    Refused(Warning),
+}
+
+/// What one call of [`Client::receive`] knows.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) own: Own,
+    /// Senders of whom the server knows nothing: it isn't asked again for each of their messages.
+    unknown: HashSet<BoxId>,
+}
+
+impl Session {
+    pub(super) fn new(own: Own) -> Self {
+        Self { own, unknown: HashSet::new() }
+    }
 }
 
 impl Client {
     /// Fetches what waits for this device, stores it, and confirms it; then sends what waits in the outbox. With a `wait` the server
-    /// holds the request until something comes, for at most 30 seconds.
+    /// holds the request until something comes, for at most 30 seconds. What came before an error is stored.
     ///
     /// # Errors
-    /// What the server says, if nothing came before it; else it is in [`Received::failure`].
+    /// What the server says.
     pub async fn receive(&self, wait: Duration) -> Result<Received, ClientError> {
-        let mut received = Received::default();
-        let own = self.audit(&mut received.warnings).await?;
-        let done = self.receive_as(own, wait, &mut received).await;
-        let done = match done {
-            Ok(()) => self.flush(&mut received.warnings).await.map(|stopped| {
-                for stopped in stopped {
-                    tracing::debug!(?stopped, "the outbox could not be emptied");
-                }
-            }),
-            Err(error) => Err(error),
-        };
-        match done {
-            // What came and what is to be told of it isn't lost with what failed later.
-            Err(error) if received.is_empty() => Err(error),
-            Err(error) => Ok(Received { failure: Some(error), ..received }),
-            Ok(()) => Ok(received),
+        let mut session = Session::new(self.audit().await?);
+        let received = self.receive_as(&mut session, wait).await?;
+        for stopped in self.flush().await? {
+            tracing::debug!(?stopped, "the outbox could not be emptied");
         }
+        Ok(received)
     }
 
-    async fn receive_as(&self, mut own: Own, wait: Duration, received: &mut Received) -> Result<(), ClientError> {
+    async fn receive_as(&self, session: &mut Session, wait: Duration) -> Result<Received, ClientError> {
         // What a device that died has stored and not confirmed.
-        received.confirmed += self.confirm(&own).await?;
+        let mut received = Received { confirmed: self.confirm(&session.own).await?, ..Received::default() };
         let mut seconds = wait.as_secs().min(u64::from(MAX_WAIT_SECONDS));
-        loop {
+        for _ in 0..MAX_BATCHES {
             let path = format!("/v1/messages?limit={BATCH}&wait={seconds}");
             let call = Call::get(path).waiting(Duration::from_secs(seconds));
-            let fetched: FetchResponse = self.http.call(&call.signed(own.device.token()?)).await?;
-            if let Some(lost) = fetched.lost
-                && self.store.lost_more(lost.messages).await?
-            {
-                received.warnings.push(Warning::Lost(lost));
+            let fetched: FetchResponse = self.http.call(&call.signed(session.own.device.token()?)).await?;
+            if let Some(lost) = fetched.lost {
+                let mut transaction = self.store.begin().await?;
+                if lost_more(&mut transaction, lost.messages).await? {
+                    self.warn(&mut transaction, &Warning::Lost(lost)).await?;
+                }
+                transaction.commit().await?;
             }
             for message in &fetched.messages {
-                match self.take(&mut own, message, &mut received.warnings).await? {
-                    Taken::New(warnings) => {
-                        received.new += 1;
-                        received.warnings.extend(warnings);
-                    }
+                match self.take(session, message).await? {
+                    Taken::New => received.new += 1,
                     Taken::Duplicate => received.duplicates += 1,
-                    Taken::Refused(reason, warning) => {
-                        received.warnings.push(warning.unwrap_or(Warning::RefusedMessage { reason }));
-                    }
+                    Taken::Refused(_) => received.refused += 1,
                 }
             }
-            received.confirmed += self.confirm(&own).await?;
-            if !fetched.more || fetched.messages.is_empty() {
-                return Ok(());
+            received.confirmed += self.confirm(&session.own).await?;
+            received.more = fetched.more && !fetched.messages.is_empty();
+            if !received.more {
+                break;
             }
             seconds = 0;
         }
+        Ok(received)
     }
 
     /// Confirms what is stored.
@@ -141,29 +143,32 @@ impl Client {
     }
 
     /// Opens, verifies and stores a message. Whatever became of it, it is to be confirmed: it would come to the same again.
-    pub(super) async fn take(
-        &self,
-        own: &mut Own,
-        fetched: &FetchedMessage,
-        warnings: &mut Vec<Warning>,
-    ) -> Result<Taken, ClientError> {
-        let opened = match self.open_message(own, fetched).await? {
-            Ok(signed) => self.verified(&signed, fetched).await?.map(|record| (signed, record)),
-            Err(reason) => Err((reason, None)),
+    pub(super) async fn take(&self, session: &mut Session, fetched: &FetchedMessage) -> Result<Taken, ClientError> {
+        let opened = match self.open_message(&session.own, fetched).await? {
+            Ok(signed) => self.verified(session, &signed, fetched).await?.map(|record| (signed, record)),
+            Err(reason) => Err(Refusal::Because(reason)),
         };
         // A record that is newer than ours is our own doing: another of our devices was linked or removed.
         if let Ok((signed, _)) = &opened
-            && own.record.relation(signed.content().recipient_head) == HeadRelation::Ahead
+            && session.own.record.relation(signed.content().recipient_head) == HeadRelation::Ahead
         {
-            *own = self.audit(warnings).await?;
+            session.own = self.audit().await?;
         }
         let mut transaction = self.store.begin().await?;
-        let taken = match opened {
-            Ok((signed, sender)) => self.keep(&mut transaction, own, fetched, &signed, &sender).await?,
-            Err((reason, warning)) => Taken::Refused(reason, warning),
+        let kept = match opened {
+            Ok((signed, sender)) => self.keep(&mut transaction, &session.own, fetched, &signed, &sender).await?,
+            Err(refusal) => Err(refusal),
         };
-        if let Taken::Refused(reason, _) = &taken {
-            messages::keep_refused(&mut transaction, fetched.outer_id, fetched.accepted_at, reason).await?;
+        let taken = kept.unwrap_or_else(|refusal| {
+            Taken::Refused(match refusal {
+                Refusal::Told(warning) => warning,
+                Refusal::Because(reason) => {
+                    Warning::RefusedMessage { outer_id: fetched.outer_id, accepted_at: fetched.accepted_at, reason }
+                }
+            })
+        });
+        if let Taken::Refused(warning) = &taken {
+            self.warn(&mut transaction, warning).await?;
         }
         messages::keep_confirmation(&mut transaction, &fetched.handle).await?;
         transaction.commit().await?;
@@ -198,59 +203,82 @@ impl Client {
     /// The sender's record, once it has shown that the sender wrote the message. The inner error says why not.
     async fn verified(
         &self,
+        session: &mut Session,
         signed: &SignedContent,
         fetched: &FetchedMessage,
-    ) -> Result<Result<KeyRecord, (String, Option<Warning>)>, ClientError> {
+    ) -> Result<Result<KeyRecord, Refusal>, ClientError> {
         let content = signed.content();
         let mut connection = self.store.read().await?;
         let known = records::key_record(&mut connection, content.sender).await?;
         drop(connection);
-        let refused = |error: &dyn std::fmt::Display| Ok(Err((error.to_string(), None)));
         let mut record = match (signed.sender_record(known.as_ref()), &known) {
             (Ok(record), _) => record,
             (Err(error @ KeyRecordError::Fork { .. }), Some(known)) => {
                 return match contradicting(known, &content.statements) {
                     Some(other) if signed.verify(&other).is_ok() => self.fork(signed).await.map(Err),
-                    _ => refused(&error),
+                    _ => Ok(Err(Refusal::of(&error))),
                 };
             }
             // It brings too little of the record, or none: the server may have the rest.
-            (Err(error), _) => match self.look_up(&Peer::Box(content.sender)).await {
-                Ok(known) => known.record,
-                Err(other) if is_final(&other) => return refused(&error),
-                Err(other) => return Err(other),
+            (Err(error), _) => match self.record_of(session, content.sender).await? {
+                Some(record) => record,
+                None => return Ok(Err(Refusal::of(&error))),
             },
         };
-        if record.relation(content.sender_head) == HeadRelation::Ahead {
-            match self.look_up(&Peer::Box(content.sender)).await {
-                Ok(known) => record = known.record,
-                Err(other) if is_final(&other) => {}
-                Err(other) => return Err(other),
-            }
+        if record.relation(content.sender_head) == HeadRelation::Ahead
+            && let Some(newer) = self.record_of(session, content.sender).await?
+        {
+            record = newer;
         }
         match signed.verify(&record) {
             Ok(()) => {}
             Err(ContentError::Fork) => return self.fork(signed).await.map(Err),
-            Err(error) => return refused(&error),
+            Err(error) => return Ok(Err(Refusal::of(&error))),
         }
         if let Some(removed_at) = removal(&record, content)
             && fetched.accepted_at > removed_at
         {
-            return refused(&"its device had been removed from the sender's box before it was accepted");
+            let reason = "its device had been removed from the sender's box before it was accepted";
+            return Ok(Err(Refusal::of(&reason)));
         }
         Ok(Ok(record))
     }
 
-    /// Keeps a message that shows another record of its sender's than the known one.
-    async fn fork(&self, signed: &SignedContent) -> Result<(String, Option<Warning>), ClientError> {
-        let sender = signed.content().sender;
-        let mut transaction = self.store.begin().await?;
-        records::keep_fork(&mut transaction, &self.vault, sender, &[signed.octets().as_slice()], self.now()).await?;
-        transaction.commit().await?;
-        Ok(("its sender's key record contradicts the known one".to_owned(), Some(Warning::Fork(sender))))
+    /// What the server shows of a sender, if it shows anything that can be taken.
+    async fn record_of(&self, session: &mut Session, sender: BoxId) -> Result<Option<KeyRecord>, ClientError> {
+        if session.unknown.contains(&sender) {
+            return Ok(None);
+        }
+        match self.look_up(&Peer::Box(sender)).await {
+            Ok(known) => Ok(Some(known.record)),
+            Err(error) if is_final(&error) => {
+                session.unknown.insert(sender);
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
     }
 
-    /// Stores a verified message, if its place in its sender's chain is free.
+    /// Keeps a message that shows another record of its sender's than the known one.
+    async fn fork(&self, signed: &SignedContent) -> Result<Refusal, ClientError> {
+        let sender = signed.content().sender;
+        let mut transaction = self.store.begin().await?;
+        self.keep_fork(&mut transaction, sender, signed).await?;
+        transaction.commit().await?;
+        Ok(Refusal::Told(Warning::Fork(sender)))
+    }
+
+    /// Keeps a signed message as evidence against a box's record.
+    async fn keep_fork(
+        &self,
+        connection: &mut SqliteConnection,
+        box_id: BoxId,
+        signed: &SignedContent,
+    ) -> Result<(), ClientError> {
+        records::keep_fork(connection, &self.vault, box_id, &[signed.octets().as_slice()], self.now()).await
+    }
+
+    /// Stores a verified message, if its place in its sender's chain is free. The inner error says why not.
     async fn keep(
         &self,
         connection: &mut SqliteConnection,
@@ -258,50 +286,45 @@ impl Client {
         fetched: &FetchedMessage,
         signed: &SignedContent,
         sender: &KeyRecord,
-    ) -> Result<Taken, ClientError> {
+    ) -> Result<Result<Taken, Refusal>, ClientError> {
         let content = signed.content();
         let (device, conversation) = (content.sender_device, content.conversation);
-        let refused = |reason: &str| Ok(Taken::Refused(reason.to_owned(), None));
         // A device writes itself nothing, and a conversation has the two who are in it: else anybody could take places in it.
         if (content.sender, device) == (own.device.box_id, own.device.device_id) {
-            return refused("it says to be written by this very device");
+            return Ok(Err(Refusal::of(&"it says to be written by this very device")));
         }
         if conversation != direct_conversation(content.sender, own.device.box_id) {
-            return refused("its conversation is not that of its sender with this box");
+            return Ok(Err(Refusal::of(&"its conversation is not that of its sender with this box")));
         }
-        let link_hash = signed.link_hash();
         if content.sequence > MAX_SEQUENCE {
-            return Ok(Taken::Refused(format!("its number is over {MAX_SEQUENCE}"), None));
+            return Ok(Err(Refusal::Because(format!("its number is over {MAX_SEQUENCE}"))));
         }
-        records::keep_record(connection, sender).await?;
-        let mut warnings = Vec::new();
+        // Another process may have learned of another record since this one was verified.
+        if !records::keep_record(connection, sender).await? {
+            self.keep_fork(connection, content.sender, signed).await?;
+            return Ok(Err(Refusal::Told(Warning::Fork(content.sender))));
+        }
         match own.record.relation(content.recipient_head) {
             HeadRelation::Same | HeadRelation::Older => {
                 contacts::set_knows_version(connection, content.sender, content.recipient_head.version).await?;
             }
             // The sender was shown another record of ours.
             HeadRelation::Ahead | HeadRelation::Fork => {
-                records::keep_fork(
-                    connection,
-                    &self.vault,
-                    own.device.box_id,
-                    &[signed.octets().as_slice()],
-                    self.now(),
-                )
-                .await?;
-                warnings.push(Warning::Fork(own.device.box_id));
+                self.keep_fork(connection, own.device.box_id, signed).await?;
+                self.warn(connection, &Warning::Fork(own.device.box_id)).await?;
             }
         }
         let chain = Chain { sender: content.sender, device, conversation };
-        if let Some(held) = messages::link(connection, chain, At::Exactly(content.sequence)).await? {
+        let link_hash = signed.link_hash();
+        let held = messages::link(connection, &self.vault, chain, At::Exactly(content.sequence)).await?;
+        if let Some(held) = held {
             return Ok(if held.hash == link_hash {
-                Taken::Duplicate
+                Ok(Taken::Duplicate)
             } else {
-                let warning = Warning::TwoBodies { sender: content.sender };
-                Taken::Refused(warning.to_string(), Some(warning))
+                Err(Refusal::Told(Warning::TwoBodies { sender: content.sender }))
             });
         }
-        warnings.extend(self.chain_warnings(connection, signed).await?);
+        self.check_chain(connection, chain, signed).await?;
         let stored = StoredMessage {
             id: 0,
             peer: content.sender,
@@ -319,40 +342,54 @@ impl Client {
             state: State::New,
         };
         messages::insert(connection, &self.vault, &stored).await?;
-        Ok(Taken::New(warnings))
+        Ok(Ok(Taken::New))
     }
 
-    /// What is missing before a message, and whether it fits those around it.
-    async fn chain_warnings(
+    /// Warns of what is missing before a message, and of what doesn't fit around it.
+    async fn check_chain(
         &self,
         connection: &mut SqliteConnection,
+        chain: Chain,
         signed: &SignedContent,
-    ) -> Result<Vec<Warning>, ClientError> {
+    ) -> Result<(), ClientError> {
         let content = signed.content();
-        let sender = content.sender;
-        let chain = Chain { sender, device: content.sender_device, conversation: content.conversation };
-        let mut warnings = Vec::new();
-        let before = messages::link(connection, chain, At::Before(content.sequence)).await?;
+        let sender = chain.sender;
+        let before = messages::link(connection, &self.vault, chain, At::Before(content.sequence)).await?;
         match before {
             Some(before) if before.sequence + 1 == content.sequence => {
                 if content.previous != Some(before.hash) {
-                    warnings.push(Warning::BrokenChain { sender });
+                    self.warn(connection, &Warning::BrokenChain { sender }).await?;
                 }
             }
             before => {
                 let missing = content.sequence - 1 - before.map_or(0, |before| before.sequence);
                 if missing > 0 {
-                    warnings.push(Warning::Gap { sender, missing });
+                    self.warn(connection, &Warning::Gap { sender, missing }).await?;
                 }
             }
         }
-        if let Some(next) = content.sequence.checked_add(1)
-            && let Some(after) = messages::link(connection, chain, At::Exactly(next)).await?
+        let next = At::Exactly(content.sequence + 1);
+        if let Some(after) = messages::link(connection, &self.vault, chain, next).await?
             && after.previous != Some(signed.link_hash())
         {
-            warnings.push(Warning::BrokenChain { sender });
+            self.warn(connection, &Warning::BrokenChain { sender }).await?;
         }
-        Ok(warnings)
+        Ok(())
+    }
+}
+
+/// Why a message is refused.
+#[derive(Debug)]
+enum Refusal {
+    /// What the warning says.
+    Told(Warning),
+    /// For this reason.
+    Because(String),
+}
+
+impl Refusal {
+    fn of(reason: &dyn std::fmt::Display) -> Self {
+        Self::Because(reason.to_string())
     }
 }
 

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use rossby_crypto::conversation::direct_conversation;
-use rossby_crypto::key_record::KeyRecord;
+use rossby_crypto::key_record::{self, KeyRecord};
 use rossby_crypto::message::{MessageContent, RecipientDevice, SignedContent, seal};
 use rossby_schemas::encoding::{Octets, Sha256Digest};
 use rossby_schemas::http::messages::{OutgoingMessage, SendOutcome, SendRequest, SendResponse};
 use rossby_schemas::ids::{BoxId, MessageId, OuterId};
 use rossby_schemas::time::Timestamp;
+use sqlx::SqliteConnection;
 use uuid::Uuid;
 
 use super::{Kind, MAX_TEXT_OCTETS, MessageState};
@@ -27,6 +28,8 @@ use crate::warning::Warning;
 const LIFETIME: Duration = Duration::from_secs(30 * 24 * 3600 - 3600);
 /// How often a message is sealed anew, or handed over again, before it stays in the outbox.
 const TRIES: u32 = 5;
+/// How often the server may say that it hasn't yet seen the record that a message is sealed to.
+const TRIES_BEFORE_OLDER: u32 = 3;
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 
 /// What became of a message that was sent.
@@ -42,8 +45,6 @@ pub struct Sent {
     pub accepted_at: Option<Timestamp>,
     /// Why it is still in the outbox, if it is.
     pub reason: Option<ClientError>,
-    /// What the sender should know.
-    pub warnings: Vec<Warning>,
 }
 
 /// Why the outbox was not emptied.
@@ -85,19 +86,20 @@ impl Client {
     /// and goes out with the next `send` or `receive`.
     ///
     /// # Errors
-    /// [`ClientError::RootChanged`], [`ClientError::Forked`], [`ClientError::NoDevice`], [`ClientError::TooLong`]: nothing was
-    /// sent or stored. So too what the server says of the recipient's look-up.
+    /// [`ClientError::RootChanged`], [`ClientError::Forked`], [`ClientError::NoDevice`], [`ClientError::TooLong`],
+    /// [`ClientError::Oneself`]: nothing was sent or stored. So too what the server says of the recipient's look-up.
     pub async fn send(&self, peer: &Peer, text: &str) -> Result<Sent, ClientError> {
         if text.len() > MAX_TEXT_OCTETS {
             return Err(ClientError::TooLong { octets: text.len(), limit: MAX_TEXT_OCTETS });
         }
         let device = self.device().await?;
         let recipient = self.recipient(peer).await?;
-        let mut warnings = recipient.warnings.clone();
-        let (id, message_id) =
-            self.write(&device, &recipient, Kind::Text, text.as_bytes().into(), &mut warnings).await?;
+        if recipient.record.box_id() == device.box_id && recipient.record.members().count() < 2 {
+            return Err(ClientError::Oneself);
+        }
+        let (id, message_id) = self.write(&device, &recipient, Kind::Text, text.as_bytes().into()).await?;
         // What was written before goes out before.
-        let stopped = self.flush(&mut warnings).await?;
+        let stopped = self.flush().await?;
         let stored = self.store.message(&self.vault, id).await?;
         let is_reason = |stopped: &Stopped| stopped.peer.is_none_or(|peer| peer == stored.peer);
         let reason = stopped.into_iter().find(is_reason).map(|stopped| stopped.error);
@@ -107,7 +109,6 @@ impl Client {
             state: stored.state.into(),
             accepted_at: stored.accepted_at,
             reason,
-            warnings,
         })
     }
 
@@ -118,13 +119,12 @@ impl Client {
         recipient: &Known,
         kind: Kind,
         body: Octets,
-        warnings: &mut Vec<Warning>,
     ) -> Result<(i64, MessageId), ClientError> {
         let peer = recipient.record.box_id();
         let conversation = direct_conversation(device.box_id, peer);
         let chain = Chain { sender: device.box_id, device: device.device_id, conversation };
         let mut transaction = self.store.begin().await?;
-        let last = messages::link(&mut transaction, chain, At::Last).await?;
+        let last = messages::link(&mut transaction, &self.vault, chain, At::Last).await?;
         let draft = Draft {
             conversation,
             message_id: MessageId(Uuid::new_v4()),
@@ -138,7 +138,7 @@ impl Client {
         let knows = contacts::knows_version(&mut transaction, peer).await?;
         let signed = sign(device, &own, recipient, &draft, knows)?;
         let expires_at = self.http.server_now().plus(LIFETIME);
-        let (outer_id, value) = self.seal(device, recipient, &signed, expires_at, warnings)?;
+        let (outer_id, value) = self.seal(&mut transaction, device, recipient, &signed, expires_at).await?;
         let stored = StoredMessage {
             id: 0,
             peer,
@@ -162,24 +162,24 @@ impl Client {
     }
 
     /// Seals for every device of the recipient's that can be sealed to, under a new outer id.
-    fn seal(
+    async fn seal(
         &self,
+        connection: &mut SqliteConnection,
         device: &Device,
         recipient: &Known,
         signed: &SignedContent,
         expires_at: Timestamp,
-        warnings: &mut Vec<Warning>,
     ) -> Result<(OuterId, Octets), ClientError> {
         let except = (recipient.record.box_id() == device.box_id).then_some(device.device_id);
         // The server can't make an expired key good by setting our clock back.
         let now = self.now().max(self.http.server_now());
         let sealable = recipient.record.sealable(&recipient.sealing, except, now);
-        let left_out = sealable.left_out.iter();
-        warnings.extend(
-            left_out.map(|(device_id, why)| Warning::LeftOut { device_id: *device_id, reason: why.to_string() }),
-        );
         if sealable.devices.is_empty() {
             return Err(ClientError::NoDevice(recipient.record.box_id()));
+        }
+        for (device_id, why) in &sealable.left_out {
+            let warning = Warning::LeftOut { device_id: *device_id, reason: why.to_string() };
+            self.warn(connection, &warning).await?;
         }
         let devices: Vec<RecipientDevice<'_>> = sealable.devices.iter().map(|device| (*device).into()).collect();
         let outer_id = OuterId(Uuid::new_v4());
@@ -188,7 +188,7 @@ impl Client {
 
     /// Hands over what is in the outbox, the oldest first. Gives what stopped it: for one recipient, whose later messages wait
     /// then, or for all.
-    pub(crate) async fn flush(&self, warnings: &mut Vec<Warning>) -> Result<Vec<Stopped>, ClientError> {
+    pub(crate) async fn flush(&self) -> Result<Vec<Stopped>, ClientError> {
         let waiting = self.store.outbox().await?;
         let mut stopped: Vec<Stopped> = Vec::new();
         if waiting.is_empty() {
@@ -201,7 +201,7 @@ impl Client {
             if stopped.iter().any(|stopped| stopped.peer.is_none_or(|peer| peer == stored.peer)) {
                 continue;
             }
-            if let Err(error) = self.deliver(&device, &stored, outgoing, warnings).await {
+            if let Err(error) = self.deliver(&device, &stored, outgoing).await {
                 let peer = is_about_recipient(&error).then_some(stored.peer);
                 stopped.push(Stopped { peer, error });
             }
@@ -215,26 +215,30 @@ impl Client {
         device: &Device,
         stored: &StoredMessage,
         mut outgoing: Outgoing,
-        warnings: &mut Vec<Warning>,
     ) -> Result<(), ClientError> {
         let mut pause = FIRST_PAUSE;
-        for _ in 0..TRIES {
+        for attempt in 1..=TRIES {
             if outgoing.expires_at <= self.http.server_now() {
-                warnings.push(Warning::NotSent { recipient: stored.peer, reason: "it expired in the outbox" });
-                return self.store.settle(stored.id, State::Failed, None).await;
+                return self.not_sent(stored, "it expired in the outbox").await;
             }
             match self.hand_over(device, stored.peer, &outgoing).await? {
                 SendOutcome::Accepted { accepted_at, .. } => {
-                    return self.store.settle(stored.id, State::Sent, Some(accepted_at)).await;
+                    let mut transaction = self.store.begin().await?;
+                    messages::settle(&mut transaction, stored.id, State::Sent, Some(accepted_at)).await?;
+                    return Ok(transaction.commit().await?);
                 }
                 SendOutcome::NoSuchRecipient => {
-                    let reason = "there is no such user, or none who takes messages from you";
-                    warnings.push(Warning::NotSent { recipient: stored.peer, reason });
-                    return self.store.settle(stored.id, State::Failed, None).await;
+                    return self.not_sent(stored, "there is no such user, or none who takes messages from you").await;
                 }
                 SendOutcome::Stale { statements, sealing_statements, .. } => {
                     let recipient = self.newer(stored.peer, &statements, &sealing_statements).await?;
-                    outgoing = self.seal_anew(device, &recipient, stored, outgoing, warnings).await?;
+                    outgoing = self.seal_anew(device, &recipient, stored, outgoing).await?;
+                }
+                // It may wait for a statement that it is never given: one that came with a message alone.
+                SendOutcome::Unavailable if attempt == TRIES_BEFORE_OLDER => {
+                    if let Some(recipient) = self.as_served(stored.peer).await? {
+                        outgoing = self.seal_anew(device, &recipient, stored, outgoing).await?;
+                    }
                 }
                 SendOutcome::OutcomeUnknown | SendOutcome::Unavailable => {
                     tokio::time::sleep(pause).await;
@@ -243,6 +247,33 @@ impl Client {
             }
         }
         Err(ClientError::NotTaken(stored.peer))
+    }
+
+    /// A message will not be sent: that is told, once.
+    async fn not_sent(&self, stored: &StoredMessage, reason: &str) -> Result<(), ClientError> {
+        let mut transaction = self.store.begin().await?;
+        if messages::settle(&mut transaction, stored.id, State::Failed, None).await? {
+            let warning = Warning::NotSent { recipient: stored.peer, reason: reason.to_owned() };
+            self.warn(&mut transaction, &warning).await?;
+        }
+        Ok(transaction.commit().await?)
+    }
+
+    /// The recipient's record as far as the server has it, if that is less than what is known and names no device that has
+    /// been removed since.
+    async fn as_served(&self, box_id: BoxId) -> Result<Option<Known>, ClientError> {
+        let known = self.look_up(&Peer::Box(box_id)).await?;
+        if known.is_forked {
+            return Err(ClientError::Forked(box_id));
+        }
+        let Some(shorter) = known.shorter else { return Ok(None) };
+        let is_member = |device: &key_record::Device| {
+            known.record.device(device.device_id).is_some_and(key_record::Device::is_member)
+        };
+        if !shorter.members().all(is_member) {
+            return Ok(None);
+        }
+        Ok(Some(Known { record: shorter, shorter: None, ..known }))
     }
 
     async fn hand_over(
@@ -267,7 +298,7 @@ impl Client {
         statements: &[Octets],
         sealing_statements: &[Octets],
     ) -> Result<Known, ClientError> {
-        let known = match self.keep_record(box_id, statements, sealing_statements, false).await {
+        let known = match self.keep_record(box_id, statements, sealing_statements).await {
             Err(ClientError::BadRecord { .. }) => self.look_up(&Peer::Box(box_id)).await?,
             other => other?,
         };
@@ -281,7 +312,6 @@ impl Client {
         recipient: &Known,
         stored: &StoredMessage,
         outgoing: Outgoing,
-        warnings: &mut Vec<Warning>,
     ) -> Result<Outgoing, ClientError> {
         let draft = Draft {
             conversation: stored.conversation,
@@ -296,7 +326,7 @@ impl Client {
         let own = records::own_record(&mut transaction, device.box_id).await?;
         let knows = contacts::knows_version(&mut transaction, stored.peer).await?;
         let signed = sign(device, &own, recipient, &draft, knows)?;
-        let (outer_id, value) = self.seal(device, recipient, &signed, outgoing.expires_at, warnings)?;
+        let (outer_id, value) = self.seal(&mut transaction, device, recipient, &signed, outgoing.expires_at).await?;
         let outgoing = Outgoing { outer_id, value, ..outgoing };
         messages::keep_outgoing(&mut transaction, &outgoing).await?;
         transaction.commit().await?;

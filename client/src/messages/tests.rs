@@ -15,7 +15,7 @@ use rossby_schemas::ids::{DeviceId, Head, MessageId, OuterId, RegionNumber};
 use rossby_schemas::time::{ManualClock, Timestamp};
 use uuid::Uuid;
 
-use super::receive::Taken;
+use super::receive::{Session, Taken};
 use crate::account::Own;
 use crate::random::rng;
 use crate::store::records;
@@ -28,7 +28,7 @@ fn at(seconds: u64) -> Timestamp {
 /// The device under test, as it is after it was authorized, with no server to ask.
 struct Receiver {
     client: Client,
-    own: Own,
+    session: Session,
     sealing: VerifiedSealingStatement,
     _folder: tempfile::TempDir,
 }
@@ -52,18 +52,22 @@ impl Receiver {
         drop(connection);
         let sealing = client.store.sealing_keys().await.unwrap().remove(0);
         let sealing = record.verify_sealing(&sealing.statement, None).unwrap();
-        Self { client, own: Own { device, record }, sealing, _folder: folder }
+        Self { client, session: Session::new(Own { device, record }), sealing, _folder: folder }
     }
 
     async fn take(&mut self, fetched: &FetchedMessage) -> Taken {
-        let mut warnings = Vec::new();
-        let taken = self.client.take(&mut self.own, fetched, &mut warnings).await.unwrap();
-        assert_eq!(warnings, []);
-        taken
+        self.client.take(&mut self.session, fetched).await.unwrap()
+    }
+
+    /// What was not shown yet.
+    async fn warned(&self) -> Vec<Warning> {
+        let notices = self.client.warnings().await.unwrap();
+        self.client.warnings_shown(&notices).await.unwrap();
+        notices.into_iter().map(|notice| notice.warning).collect()
     }
 
     async fn texts(&self) -> Vec<String> {
-        let messages = self.client.messages(true, 100).await.unwrap();
+        let messages = self.client.unread(100).await.unwrap();
         messages.into_iter().filter_map(|message| message.text).collect()
     }
 
@@ -100,7 +104,7 @@ impl Sender {
     }
 
     fn signed(&self, to: &Receiver, sequence: u64, previous: Option<Sha256Digest>, text: &str) -> SignedContent {
-        self.signed_to(to, to.own.record.head(), sequence, previous, text)
+        self.signed_to(to, to.session.own.record.head(), sequence, previous, text)
     }
 
     fn signed_to(
@@ -111,7 +115,7 @@ impl Sender {
         previous: Option<Sha256Digest>,
         text: &str,
     ) -> SignedContent {
-        let recipient = to.own.device.box_id;
+        let recipient = to.session.own.device.box_id;
         let content = MessageContent {
             sender: self.record.box_id(),
             sender_device: self.device_id,
@@ -154,7 +158,7 @@ fn fetched(to: &Receiver, signed: &SignedContent, accepted_at: Timestamp) -> Fet
 
 fn refused_with(taken: &Taken) -> &str {
     match taken {
-        Taken::Refused(reason, _) => reason,
+        Taken::Refused(Warning::RefusedMessage { reason, .. }) => reason,
         other => panic!("{other:?}"),
     }
 }
@@ -164,7 +168,7 @@ async fn a_message_is_taken_once_however_often_and_however_sealed_it_comes() {
     let (mut ann, ben) = (Receiver::new().await, Sender::new());
     let one = ben.signed(&ann, 1, None, "one");
     let first = fetched(&ann, &one, at(3));
-    assert_eq!(ann.take(&first).await, Taken::New(vec![]));
+    assert_eq!(ann.take(&first).await, Taken::New);
     assert_eq!(ann.take(&first).await, Taken::Duplicate);
     let sealed_anew = fetched(&ann, &one, at(3));
     assert_eq!(ann.take(&sealed_anew).await, Taken::Duplicate);
@@ -182,17 +186,21 @@ async fn gaps_and_broken_chains_are_told_and_two_bodies_are_one() {
     let two = ben.signed(&ann, 2, Some(one.link_hash()), "two");
     let three = ben.signed(&ann, 3, Some(two.link_hash()), "three");
     let third = fetched(&ann, &three, at(3));
-    assert_eq!(ann.take(&third).await, Taken::New(vec![Warning::Gap { sender, missing: 2 }]));
+    assert_eq!(ann.take(&third).await, Taken::New);
+    assert_eq!(ann.warned().await, [Warning::Gap { sender, missing: 2 }]);
     let first = fetched(&ann, &one, at(3));
-    assert_eq!(ann.take(&first).await, Taken::New(vec![]));
+    assert_eq!(ann.take(&first).await, Taken::New);
     // Another second than the one that the third follows after, and after another first than the known one.
     let other = ben.signed(&ann, 2, Some([9; 32].into()), "another two");
-    let broken = Warning::BrokenChain { sender };
     let other_second = fetched(&ann, &other, at(3));
-    assert_eq!(ann.take(&other_second).await, Taken::New(vec![broken.clone(), broken]));
+    assert_eq!(ann.take(&other_second).await, Taken::New);
+    let notices = ann.client.warnings().await.unwrap();
+    assert_eq!((notices.len(), &notices[0].warning, notices[0].times), (1, &Warning::BrokenChain { sender }, 2));
+    assert_eq!(ann.warned().await.len(), 1);
     let second = fetched(&ann, &two, at(3));
     let bodies = Warning::TwoBodies { sender };
-    assert_eq!(ann.take(&second).await, Taken::Refused(bodies.to_string(), Some(bodies)));
+    assert_eq!(ann.take(&second).await, Taken::Refused(bodies.clone()));
+    assert_eq!(ann.warned().await, [bodies]);
     assert_eq!(ann.texts().await, ["three", "one", "another two"]);
 }
 
@@ -205,14 +213,14 @@ async fn nobody_takes_places_in_the_chains_of_others() {
     let record = KeyRecord::verify(std::slice::from_ref(founded.octets())).unwrap();
     let eve = Sender { key, device_id, record };
     let mut content = eve.signed(&ann, 1, None, "in Ben's place").content().clone();
-    content.conversation = direct_conversation(ben.record.box_id(), ann.own.device.box_id);
+    content.conversation = direct_conversation(ben.record.box_id(), ann.session.own.device.box_id);
     let message = fetched(&ann, &content.sign(&eve.key).unwrap(), at(3));
     assert!(refused_with(&ann.take(&message).await).contains("conversation"));
     // In her own she may use any id.
     let message = fetched(&ann, &eve.signed(&ann, 1, None, "from Eve"), at(3));
-    assert_eq!(ann.take(&message).await, Taken::New(vec![]));
+    assert_eq!(ann.take(&message).await, Taken::New);
     let message = fetched(&ann, &ben.signed(&ann, 1, None, "from Ben"), at(3));
-    assert_eq!(ann.take(&message).await, Taken::New(vec![]));
+    assert_eq!(ann.take(&message).await, Taken::New);
     assert_eq!(ann.texts().await, ["from Eve", "from Ben"]);
 }
 
@@ -224,7 +232,7 @@ async fn a_number_that_cannot_be_is_refused_and_spoils_nothing() {
         assert!(refused_with(&ann.take(&message).await).contains("number"));
     }
     let message = fetched(&ann, &ben.signed(&ann, (1 << 53) - 1, Some([9; 32].into()), "the last"), at(3));
-    assert!(matches!(ann.take(&message).await, Taken::New(_)));
+    assert!(matches!(ann.take(&message).await, Taken::New));
     assert_eq!(ann.texts().await, ["the last"]);
 }
 
@@ -256,7 +264,7 @@ async fn two_records_that_contradict_each_other_are_a_fork_if_they_are_signed() 
     let (mut ann, ben) = (Receiver::new().await, Sender::new());
     let (one, other) = (ben.linked(), ben.linked());
     let first = fetched(&ann, &one.signed(&ann, 1, None, "from the one"), at(3));
-    assert_eq!(ann.take(&first).await, Taken::New(vec![]));
+    assert_eq!(ann.take(&first).await, Taken::New);
 
     // Anyone can write down statements that nobody signed, or a head that never was.
     let mut forged = other.record.statements()[1].as_slice().to_vec();
@@ -275,8 +283,7 @@ async fn two_records_that_contradict_each_other_are_a_fork_if_they_are_signed() 
     assert!(!ann.is_forked(&ben.record).await, "a stranger can't make Ben look like a liar");
 
     let fork = fetched(&ann, &other.signed(&ann, 1, None, "from the other"), at(3));
-    let Taken::Refused(_, warning) = ann.take(&fork).await else { panic!("it is refused") };
-    assert_eq!(warning, Some(Warning::Fork(ben.record.box_id())));
+    assert_eq!(ann.take(&fork).await, Taken::Refused(Warning::Fork(ben.record.box_id())));
     assert!(ann.is_forked(&ben.record).await);
     assert_eq!(ann.texts().await, ["from the one"]);
 }
@@ -286,8 +293,9 @@ async fn a_head_of_ours_that_never_was_is_told() {
     let (mut ann, ben) = (Receiver::new().await, Sender::new());
     let head = Head { version: 1, hash: [9; 32].into() };
     let message = fetched(&ann, &ben.signed_to(&ann, head, 1, None, "to another Ann"), at(3));
-    let own = ann.own.device.box_id;
-    assert_eq!(ann.take(&message).await, Taken::New(vec![Warning::Fork(own)]));
+    let own = ann.session.own.device.box_id;
+    assert_eq!(ann.take(&message).await, Taken::New);
+    assert_eq!(ann.warned().await, [Warning::Fork(own)]);
     assert!(ann.client.account().await.unwrap().is_forked);
 }
 
@@ -303,9 +311,9 @@ async fn a_removed_devices_mail_counts_if_it_was_accepted_before() {
     let removed = remove(&after.key, Remover::Device(ben.device_id), box_id, head, second.device_id, at(10));
     after.record.append(removed.octets()).unwrap();
     let news = fetched(&ann, &after.signed(&ann, 1, None, "I lost my phone"), at(11));
-    assert_eq!(ann.take(&news).await, Taken::New(vec![]));
+    assert_eq!(ann.take(&news).await, Taken::New);
     let before = fetched(&ann, &one, at(9));
-    assert_eq!(ann.take(&before).await, Taken::New(vec![]));
+    assert_eq!(ann.take(&before).await, Taken::New);
     let late = fetched(&ann, &two, at(11));
     assert!(refused_with(&ann.take(&late).await).contains("removed"));
     assert_eq!(ann.texts().await, ["I lost my phone", "before"]);
@@ -317,7 +325,41 @@ async fn kinds_that_are_not_known_are_kept() {
     let mut content = ben.signed(&ann, 1, None, "from the future").content().clone();
     content.kind = 77;
     let message = fetched(&ann, &content.sign(&ben.key).unwrap(), at(3));
-    assert_eq!(ann.take(&message).await, Taken::New(vec![]));
-    let shown = ann.client.messages(true, 10).await.unwrap().remove(0);
+    assert_eq!(ann.take(&message).await, Taken::New);
+    let shown = ann.client.unread(10).await.unwrap().remove(0);
     assert_eq!((shown.kind, shown.text), (super::Kind::Unknown(77), None));
+}
+
+#[tokio::test]
+async fn warnings_wait_until_they_were_shown_and_do_not_grow_without_end() {
+    let (mut ann, ben) = (Receiver::new().await, Sender::new());
+    let sender = ben.record.box_id();
+    for sequence in 0..150 {
+        // Each leaves a gap of another size.
+        let message = ben.signed(&ann, 1000 + sequence * (sequence + 7), Some([9; 32].into()), "gap");
+        assert_eq!(ann.take(&fetched(&ann, &message, at(3))).await, Taken::New);
+    }
+    let other = ben.signed(&ann, 1000, Some([9; 32].into()), "another");
+    assert!(matches!(ann.take(&fetched(&ann, &other, at(3))).await, Taken::Refused(_)));
+    let notices = ann.client.warnings().await.unwrap();
+    let told: u64 = notices.iter().map(|notice| notice.times).sum();
+    assert_eq!((notices.len(), told), (101, 151), "a flood of one kind hides no other");
+    assert_eq!(notices[100].warning, Warning::TwoBodies { sender });
+    // What came again while it was shown stays.
+    assert!(matches!(ann.take(&fetched(&ann, &other, at(3))).await, Taken::Refused(_)));
+    ann.client.warnings_shown(&notices).await.unwrap();
+    assert_eq!(ann.warned().await, [Warning::TwoBodies { sender }]);
+    assert_eq!(ann.warned().await, []);
+}
+
+#[tokio::test]
+async fn a_record_that_changed_since_it_was_read_is_not_mixed_with_another() {
+    let (ann, ben) = (Receiver::new().await, Sender::new());
+    let (one, other) = (ben.linked(), ben.linked());
+    let mut transaction = ann.client.store.begin().await.unwrap();
+    assert!(records::keep_record(&mut transaction, &one.record).await.unwrap());
+    assert!(records::keep_record(&mut transaction, &ben.record).await.unwrap(), "the older one adds nothing");
+    assert!(!records::keep_record(&mut transaction, &other.record).await.unwrap());
+    let known = records::key_record(&mut transaction, ben.record.box_id()).await.unwrap().unwrap();
+    assert_eq!(known.head(), one.record.head());
 }

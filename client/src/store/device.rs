@@ -104,34 +104,41 @@ impl Store {
 
     pub(crate) async fn registration_accepted(
         &self,
+        device: DeviceId,
         registration_id: RegistrationId,
         code_expires_at: Timestamp,
     ) -> Result<(), ClientError> {
-        sqlx::query("update device set registration_id = ?, code_expires_at = ?")
+        let query = sqlx::query("update device set registration_id = ?, code_expires_at = ? where device_id = ?")
             .bind(registration_id.as_bytes().as_slice())
-            .bind(code_expires_at.signed_millis())
-            .execute(&self.pool)
-            .await?;
-        Ok(())
+            .bind(code_expires_at.signed_millis());
+        self.of_device(query, device).await
+    }
+
+    /// Changes what is kept of a device, if the home has not begun anew with another in between.
+    async fn of_device(
+        &self,
+        update: sqlx::query::Query<'_, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>,
+        device: DeviceId,
+    ) -> Result<(), ClientError> {
+        let changed = update.bind(device.as_bytes().to_vec()).execute(&self.pool).await?;
+        if changed.rows_affected() == 1 { Ok(()) } else { Err(ClientError::StartedOver) }
     }
 
     /// The registration is gone: the next one is another command.
-    pub(crate) async fn registration_lost(&self, command: CommandId) -> Result<(), ClientError> {
-        sqlx::query("update device set registration_id = null, code_expires_at = null, register_command = ?")
-            .bind(command.as_bytes().as_slice())
-            .execute(&self.pool)
-            .await?;
-        Ok(())
+    pub(crate) async fn registration_lost(&self, device: DeviceId, command: CommandId) -> Result<(), ClientError> {
+        let query = sqlx::query(
+            "update device set registration_id = null, code_expires_at = null, register_command = ? where device_id = ?",
+        )
+        .bind(command.as_bytes().as_slice());
+        self.of_device(query, device).await
     }
 
     pub(crate) async fn authorized(&self, vault: &Vault, token: &DeviceToken) -> Result<(), ClientError> {
-        sqlx::query("update device set token_id = ?, hawk_key = ?, acl_key = ?")
+        let query = sqlx::query("update device set token_id = ?, hawk_key = ?, acl_key = ? where device_id = ?")
             .bind(token.id.to_string())
             .bind(vault.seal(HAWK_KEY, token.hawk_key.as_bytes()))
-            .bind(vault.seal(ACL_KEY, token.acl_key.as_bytes()))
-            .execute(&self.pool)
-            .await?;
-        Ok(())
+            .bind(vault.seal(ACL_KEY, token.acl_key.as_bytes()));
+        self.of_device(query, token.id.device_id).await
     }
 
     /// The key of the box's contacts and blocks.
@@ -195,15 +202,15 @@ impl Store {
         .await?;
         Ok(erased.rows_affected())
     }
+}
 
-    /// Counts what expired unfetched; true if it is more than what was told before.
-    pub(crate) async fn lost_more(&self, messages: u64) -> Result<bool, ClientError> {
-        let changed = sqlx::query("update device set lost_messages = ?1 where lost_messages < ?1")
-            .bind(signed(messages))
-            .execute(&self.pool)
-            .await?;
-        Ok(changed.rows_affected() > 0)
-    }
+/// Counts what expired unfetched; true if it is more than what was told before.
+pub(crate) async fn lost_more(connection: &mut SqliteConnection, messages: u64) -> Result<bool, ClientError> {
+    let changed = sqlx::query("update device set lost_messages = ?1 where lost_messages < ?1")
+        .bind(signed(messages))
+        .execute(connection)
+        .await?;
+    Ok(changed.rows_affected() > 0)
 }
 
 /// A device with new keys, which isn't registered yet. One that was not authorized gives way.
@@ -212,6 +219,12 @@ pub(crate) async fn insert_device(
     vault: &Vault,
     device: &Device,
 ) -> Result<(), ClientError> {
+    let authorized: Option<String> = sqlx::query_scalar("select identifier from device where token_id is not null")
+        .fetch_optional(&mut *connection)
+        .await?;
+    if let Some(identifier) = authorized {
+        return Err(ClientError::AlreadyRegistered(identifier));
+    }
     for table in ["delete from device", "delete from sealing_keys"] {
         sqlx::query(table).execute(&mut *connection).await?;
     }

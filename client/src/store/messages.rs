@@ -65,8 +65,7 @@ struct Row {
     sender: Vec<u8>,
     sender_device: Vec<u8>,
     sequence: i64,
-    previous: Option<Vec<u8>>,
-    link_hash: Vec<u8>,
+    link: Vec<u8>,
     message_id: Vec<u8>,
     time: i64,
     accepted_at: Option<i64>,
@@ -77,19 +76,23 @@ struct Row {
 
 impl Row {
     fn read(self, vault: &Vault) -> Result<StoredMessage, ClientError> {
-        let sender_device = DeviceId::from_bytes(fixed(&self.sender_device)?);
-        let (conversation, sequence) = (Uuid::from_bytes(fixed(&self.conversation)?), number(self.sequence)?);
-        let sender = BoxId::from_bytes(fixed(&self.sender)?);
-        let body = vault.open(&body_label(sender, sender_device, conversation, sequence), &self.body)?;
+        let chain = Chain {
+            sender: BoxId::from_bytes(fixed(&self.sender)?),
+            device: DeviceId::from_bytes(fixed(&self.sender_device)?),
+            conversation: Uuid::from_bytes(fixed(&self.conversation)?),
+        };
+        let sequence = number(self.sequence)?;
+        let body = vault.open(&chain.label("message", sequence), &self.body)?;
+        let link = Link::open(vault, chain, sequence, &self.link)?;
         Ok(StoredMessage {
             id: self.id,
             peer: BoxId::from_bytes(fixed(&self.peer)?),
-            conversation,
-            sender,
-            sender_device,
+            conversation: chain.conversation,
+            sender: chain.sender,
+            sender_device: chain.device,
             sequence,
-            previous: self.previous.map(|hash| digest(&hash)).transpose()?,
-            link_hash: digest(&self.link_hash)?,
+            previous: link.previous,
+            link_hash: link.hash,
             message_id: MessageId::from_bytes(fixed(&self.message_id)?),
             time: time(self.time)?,
             accepted_at: self.accepted_at.map(time).transpose()?,
@@ -100,34 +103,30 @@ impl Row {
     }
 }
 
-fn body_label(sender: BoxId, device: DeviceId, conversation: Uuid, sequence: u64) -> String {
-    format!("message {sender} {device} {conversation} {sequence}")
-}
-
 /// Keeps a message. Gives its id.
 pub(crate) async fn insert(
     connection: &mut SqliteConnection,
     vault: &Vault,
     message: &StoredMessage,
 ) -> Result<i64, ClientError> {
-    let label = body_label(message.sender, message.sender_device, message.conversation, message.sequence);
+    let chain = Chain { sender: message.sender, device: message.sender_device, conversation: message.conversation };
+    let link = Link { sequence: message.sequence, previous: message.previous, hash: message.link_hash };
     let inserted = sqlx::query(
-        "insert into messages (peer, conversation, sender, sender_device, sequence, previous, link_hash, message_id,
-             time, accepted_at, kind, body, state)
-         values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "insert into messages (peer, conversation, sender, sender_device, sequence, link, message_id, time,
+             accepted_at, kind, body, state)
+         values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(message.peer.as_bytes().as_slice())
     .bind(message.conversation.as_bytes().as_slice())
     .bind(message.sender.as_bytes().as_slice())
     .bind(message.sender_device.as_bytes().as_slice())
     .bind(signed(message.sequence))
-    .bind(message.previous.as_ref().map(Sha256Digest::as_slice))
-    .bind(message.link_hash.as_slice())
+    .bind(link.seal(vault, chain))
     .bind(message.message_id.as_bytes().as_slice())
     .bind(message.time.signed_millis())
     .bind(message.accepted_at.map(Timestamp::signed_millis))
     .bind(message.kind)
-    .bind(vault.seal(&label, message.body.as_slice()))
+    .bind(vault.seal(&chain.label("message", message.sequence), message.body.as_slice()))
     .bind(message.state.name())
     .execute(connection)
     .await?;
@@ -140,6 +139,20 @@ pub(crate) struct Link {
     pub(crate) sequence: u64,
     pub(crate) previous: Option<Sha256Digest>,
     pub(crate) hash: Sha256Digest,
+}
+
+impl Link {
+    fn seal(&self, vault: &Vault, chain: Chain) -> Vec<u8> {
+        let previous = self.previous.as_ref().map_or(&[][..], Sha256Digest::as_slice);
+        vault.seal(&chain.label("link", self.sequence), &[self.hash.as_slice(), previous].concat())
+    }
+
+    fn open(vault: &Vault, chain: Chain, sequence: u64, sealed: &[u8]) -> Result<Self, ClientError> {
+        let opened = vault.open(&chain.label("link", sequence), sealed)?;
+        let (hash, previous) = opened.split_at_checked(32).ok_or(super::DAMAGED)?;
+        let previous = if previous.is_empty() { None } else { Some(digest(previous)?) };
+        Ok(Self { sequence, previous, hash: digest(hash)? })
+    }
 }
 
 /// Where in a chain to look.
@@ -161,15 +174,28 @@ pub(crate) struct Chain {
     pub(crate) conversation: Uuid,
 }
 
+impl Chain {
+    /// Under what one of its messages is sealed.
+    fn label(&self, what: &str, sequence: u64) -> String {
+        let Self { sender, device, conversation } = self;
+        format!("{what} {sender} {device} {conversation} {sequence}")
+    }
+}
+
 /// A link of a chain.
-pub(crate) async fn link(connection: &mut SqliteConnection, chain: Chain, at: At) -> Result<Option<Link>, ClientError> {
+pub(crate) async fn link(
+    connection: &mut SqliteConnection,
+    vault: &Vault,
+    chain: Chain,
+    at: At,
+) -> Result<Option<Link>, ClientError> {
     let (from, before) = match at {
         At::Last => (0, i64::MAX),
         At::Before(sequence) => (0, signed(sequence)),
         At::Exactly(sequence) => (signed(sequence), signed(sequence).saturating_add(1)),
     };
-    let row: Option<(i64, Option<Vec<u8>>, Vec<u8>)> = sqlx::query_as(
-        "select sequence, previous, link_hash from messages
+    let row: Option<(i64, Vec<u8>)> = sqlx::query_as(
+        "select sequence, link from messages
          where sender = ? and sender_device = ? and conversation = ? and sequence >= ? and sequence < ?
          order by sequence desc limit 1",
     )
@@ -180,11 +206,7 @@ pub(crate) async fn link(connection: &mut SqliteConnection, chain: Chain, at: At
     .bind(before)
     .fetch_optional(connection)
     .await?;
-    row.map(|(sequence, previous, hash)| {
-        let previous = previous.map(|hash| digest(&hash)).transpose()?;
-        Ok(Link { sequence: number(sequence)?, previous, hash: digest(&hash)? })
-    })
-    .transpose()
+    row.map(|(sequence, sealed)| Link::open(vault, chain, number(sequence)?, &sealed)).transpose()
 }
 
 /// A message that waits to be sent, as it was sealed last.
@@ -211,28 +233,32 @@ pub(crate) async fn keep_outgoing(connection: &mut SqliteConnection, outgoing: &
     Ok(())
 }
 
-/// Keeps a refused message's reason.
-pub(crate) async fn keep_refused(
-    connection: &mut SqliteConnection,
-    outer_id: OuterId,
-    accepted_at: Timestamp,
-    reason: &str,
-) -> Result<(), ClientError> {
-    sqlx::query("insert into refused (outer_id, accepted_at, reason) values (?, ?, ?)")
-        .bind(outer_id.as_bytes().as_slice())
-        .bind(accepted_at.signed_millis())
-        .bind(reason)
-        .execute(connection)
-        .await?;
-    Ok(())
-}
-
 pub(crate) async fn keep_confirmation(connection: &mut SqliteConnection, handle: &Octets) -> Result<(), ClientError> {
     sqlx::query("insert into confirmations (handle) values (?) on conflict do nothing")
         .bind(handle.as_slice())
         .execute(connection)
         .await?;
     Ok(())
+}
+
+/// What became of a message that was sent: it leaves the outbox. False if that was known already.
+pub(crate) async fn settle(
+    connection: &mut SqliteConnection,
+    id: i64,
+    state: State,
+    accepted_at: Option<Timestamp>,
+) -> Result<bool, ClientError> {
+    let left = sqlx::query("delete from outbox where message = ?").bind(id).execute(&mut *connection).await?;
+    if left.rows_affected() == 0 {
+        return Ok(false);
+    }
+    sqlx::query("update messages set state = ?, accepted_at = ? where id = ?")
+        .bind(state.name())
+        .bind(accepted_at.map(Timestamp::signed_millis))
+        .bind(id)
+        .execute(connection)
+        .await?;
+    Ok(true)
 }
 
 impl Store {
@@ -254,41 +280,22 @@ impl Store {
         row.read(vault)
     }
 
-    /// What became of a message that was sent: it leaves the outbox.
-    pub(crate) async fn settle(
-        &self,
-        id: i64,
-        state: State,
-        accepted_at: Option<Timestamp>,
-    ) -> Result<(), ClientError> {
-        let mut transaction = self.begin().await?;
-        sqlx::query("update messages set state = ?, accepted_at = ? where id = ?")
-            .bind(state.name())
-            .bind(accepted_at.map(Timestamp::signed_millis))
-            .bind(id)
-            .execute(&mut *transaction)
+    /// The first `limit` messages that weren't read yet.
+    pub(crate) async fn unread(&self, vault: &Vault, limit: u32) -> Result<Vec<StoredMessage>, ClientError> {
+        let rows: Vec<Row> = sqlx::query_as("select * from messages where state = 'new' order by id limit ?")
+            .bind(limit)
+            .fetch_all(&self.pool)
             .await?;
-        sqlx::query("delete from outbox where message = ?").bind(id).execute(&mut *transaction).await?;
-        transaction.commit().await?;
-        Ok(())
+        rows.into_iter().map(|row| row.read(vault)).collect()
     }
 
-    /// The last `limit` messages, or those that weren't read yet, in their order here.
-    pub(crate) async fn messages(
-        &self,
-        vault: &Vault,
-        only_new: bool,
-        limit: u32,
-    ) -> Result<Vec<StoredMessage>, ClientError> {
-        let rows: Vec<Row> = sqlx::query_as(
-            "select * from (
-                 select * from messages where not ?1 or state = 'new' order by id desc limit ?2
-             ) order by id",
-        )
-        .bind(only_new)
-        .bind(limit)
-        .fetch_all(&self.pool)
-        .await?;
+    /// The last `limit` messages, in their order here.
+    pub(crate) async fn latest(&self, vault: &Vault, limit: u32) -> Result<Vec<StoredMessage>, ClientError> {
+        let rows: Vec<Row> =
+            sqlx::query_as("select * from (select * from messages order by id desc limit ?) order by id")
+                .bind(limit)
+                .fetch_all(&self.pool)
+                .await?;
         rows.into_iter().map(|row| row.read(vault)).collect()
     }
 

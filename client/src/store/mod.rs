@@ -4,9 +4,11 @@ pub(crate) mod contacts;
 pub(crate) mod device;
 pub(crate) mod messages;
 pub(crate) mod records;
+pub(crate) mod warnings;
 
-use std::fs::{self, DirBuilder, OpenOptions};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::time::Duration;
 
@@ -51,10 +53,11 @@ impl Store {
 
     /// Makes the store. It gets its name only when it is whole, so that a start that dies here leaves none.
     pub(crate) async fn create(home: &Path, server: &str, lock: &Lock) -> Result<Self, ClientError> {
-        let (file, unfinished) = (home.join(FILE), home.join("rossby.new"));
-        let failed = |source| ClientError::File { path: unfinished.clone(), source };
-        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished).map_err(failed)?;
-        let options = options(&unfinished).journal_mode(SqliteJournalMode::Delete);
+        let file = home.join(FILE);
+        let failed = |source| ClientError::File { path: file.clone(), source };
+        // For its owner alone, under a name of its own.
+        let unfinished = tempfile::NamedTempFile::new_in(home).map_err(failed)?;
+        let options = options(unfinished.path()).journal_mode(SqliteJournalMode::Delete);
         let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
         sqlx::raw_sql(include_str!("schema.sql")).execute(&pool).await?;
         let argon2 = lock.argon2.as_ref();
@@ -68,7 +71,13 @@ impl Store {
             .await?;
         sqlx::raw_sql("pragma user_version = 1").execute(&pool).await?;
         pool.close().await;
-        fs::rename(&unfinished, &file).map_err(failed)?;
+        match unfinished.persist_noclobber(&file) {
+            Ok(_) => {}
+            Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {
+                return Err(ClientError::HomeExists(home.to_owned()));
+            }
+            Err(error) => return Err(failed(error.error)),
+        }
         Self::open(home).await
     }
 

@@ -33,19 +33,26 @@ pub(crate) async fn own_record(connection: &mut SqliteConnection, box_id: BoxId)
     key_record(connection, box_id).await?.ok_or(ClientError::NotRegistered)
 }
 
-/// Keeps a record. It must extend the one that is known.
-pub(crate) async fn keep_record(connection: &mut SqliteConnection, record: &KeyRecord) -> Result<(), ClientError> {
-    for (statement, version) in record.statements().iter().zip(1_i64..) {
-        sqlx::query(
-            "insert into membership_statements (box_id, version, statement) values (?, ?, ?) on conflict do nothing",
-        )
-        .bind(record.box_id().as_bytes().as_slice())
-        .bind(version)
-        .bind(statement.as_slice())
-        .execute(&mut *connection)
-        .await?;
+/// Keeps a record. Gives false, and keeps nothing, if it contradicts the one that is known by now.
+pub(crate) async fn keep_record(connection: &mut SqliteConnection, record: &KeyRecord) -> Result<bool, ClientError> {
+    let box_id = record.box_id();
+    let known: Vec<Vec<u8>> =
+        sqlx::query_scalar("select statement from membership_statements where box_id = ? order by version")
+            .bind(box_id.as_bytes().as_slice())
+            .fetch_all(&mut *connection)
+            .await?;
+    if known.iter().zip(record.statements()).any(|(known, shown)| known.as_slice() != shown.as_slice()) {
+        return Ok(false);
     }
-    Ok(())
+    for (statement, version) in record.statements().iter().zip(1_i64..).skip(known.len()) {
+        sqlx::query("insert into membership_statements (box_id, version, statement) values (?, ?, ?)")
+            .bind(box_id.as_bytes().as_slice())
+            .bind(version)
+            .bind(statement.as_slice())
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(true)
 }
 
 /// The sealing statements that are known of a box's devices; those of devices that were removed since are left out.

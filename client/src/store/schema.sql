@@ -81,8 +81,8 @@ create table messages (
     sender blob not null,
     sender_device blob not null,
     sequence integer not null,
-    previous blob,
-    link_hash blob not null,
+    -- The link's hash and the one before it, sealed: a hash of a short text in the clear can be guessed.
+    link blob not null,
     message_id blob not null,
     time integer not null,
     accepted_at integer,
@@ -107,10 +107,13 @@ create table confirmations (
     handle blob primary key
 ) strict, without rowid;
 
--- Messages that were refused: kept so that nothing goes unseen.
-create table refused (
-    id integer primary key,
-    outer_id blob not null,
-    accepted_at integer not null,
-    reason text not null
+-- What the person should know and was not shown yet.
+create table warnings (
+    id integer primary key autoincrement,
+    name text not null,
+    warning blob not null, -- sealed
+    seen_at integer not null,
+    -- How often it came, or others of its name for which there was no room.
+    times integer not null default 1
 ) strict;
+create index warnings_by_name on warnings (name);

@@ -1,8 +1,8 @@
 //! The key file: 32 octets that only their owner may read.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use zeroize::Zeroizing;
@@ -15,7 +15,11 @@ use crate::random;
 pub(super) fn read(path: &Path) -> Result<Zeroizing<[u8; KEY_OCTETS]>, ClientError> {
     let failed = |source| ClientError::File { path: path.to_owned(), source };
     let mut file = File::open(path).map_err(failed)?;
-    if file.metadata().map_err(failed)?.permissions().mode() & 0o077 != 0 {
+    let metadata = file.metadata().map_err(failed)?;
+    if !metadata.is_file() {
+        return Err(UnlockError::NotAKeyFile.into());
+    }
+    if metadata.permissions().mode() & 0o077 != 0 {
         return Err(ClientError::ReadableByOthers(path.to_owned()));
     }
     let mut key = Zeroizing::new([0; KEY_OCTETS]);
@@ -29,25 +33,28 @@ pub(super) fn read_or_make(path: &Path) -> Result<Zeroizing<[u8; KEY_OCTETS]>, C
         return read(path);
     }
     let key = Zeroizing::new(random::octets());
-    write(path, &key).map_err(|source| ClientError::File { path: path.to_owned(), source })?;
-    Ok(key)
+    match write(path, &key) {
+        Ok(()) => Ok(key),
+        // Another process made it in between.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => read(path),
+        Err(source) => Err(ClientError::File { path: path.to_owned(), source }),
+    }
 }
 
-/// Under another name first, so that a start that dies here leaves no half a key.
+/// Under a name of its own first, so that a start that dies here leaves no half a key, and two at once leave one key.
 fn write(path: &Path, key: &[u8; KEY_OCTETS]) -> io::Result<()> {
-    let unfinished = path.with_extension("new");
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
     file.write_all(key)?;
-    file.sync_all()?;
-    fs::rename(&unfinished, path)?;
-    match path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        Some(folder) => File::open(folder)?.sync_all(),
-        None => Ok(()),
-    }
+    file.as_file().sync_all()?;
+    file.persist_noclobber(path)?;
+    File::open(folder)?.sync_all()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
@@ -59,6 +66,11 @@ mod tests {
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
         assert!(matches!(read(&path), Err(ClientError::ReadableByOthers(_))));
+        assert!(matches!(read(folder.path()), Err(ClientError::Unlock(UnlockError::NotAKeyFile))), "a folder");
+        assert_eq!(
+            *read_or_make(&folder.path().join("another")).unwrap(),
+            *read(&folder.path().join("another")).unwrap()
+        );
         for wrong in [31, 33] {
             fs::write(&path, vec![1; wrong]).unwrap();
             fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();

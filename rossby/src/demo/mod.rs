@@ -85,7 +85,7 @@ impl Person {
     async fn inbox(&self) -> anyhow::Result<Vec<Message>> {
         // Long enough for any machine; it comes at once.
         self.client.receive(Duration::from_secs(20)).await?;
-        let messages = self.client.messages(true, u32::MAX).await?;
+        let messages = self.client.unread(u32::MAX).await?;
         self.client.mark_read(&messages).await?;
         Ok(messages)
     }

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::documents;
 use super::options::PersonOptions;
-use super::screen::{Screen, bold, faint, minute};
+use super::screen::{Screen, address, bold, faint, minute};
 
 fn identifier(text: &str) -> Result<Identifier, String> {
     text.parse().map_err(|_| {
@@ -56,9 +56,10 @@ impl Register {
             );
         }
         text += &format!(
-            "A code was sent to {}, good until {}.\nGo on with: rossby authorize CODE\n",
+            "A code was sent to {}, good until {}.\nGo on with: {}\n",
             self.identifier.address(),
-            minute(registration.code_expires_at)
+            minute(registration.code_expires_at),
+            self.options.command("authorize CODE")
         );
         screen.result(text, &documents::registration(&registration))?;
         Ok(ExitCode::SUCCESS)
@@ -79,9 +80,10 @@ impl Authorize {
         let client = self.options.open().await?;
         let account = client.authorize(&self.code).await?;
         let text = format!(
-            "You are {}, in box {}.\nWrite to someone with: rossby send ADDRESS TEXT\n",
-            bold(&account.identifier),
-            account.box_id
+            "You are {}, in box {}.\nWrite to someone with: {}\n",
+            bold(address(&account.identifier)),
+            account.box_id,
+            self.options.command("send ADDRESS TEXT")
         );
         screen.result(text, &documents::account(&account, client.server()))?;
         client.close().await;
@@ -103,14 +105,10 @@ impl Whoami {
     pub(super) async fn run(&self, screen: &Screen) -> anyhow::Result<ExitCode> {
         let client = self.options.open().await?;
         let is_authorized = client.account().await?.is_authorized;
-        let mut warnings = Vec::new();
         let mut waiting = None;
         if is_authorized && !self.offline {
             match client.sync().await {
-                Ok(found) => {
-                    warnings = found;
-                    waiting = Some(client.settings().await?.waiting);
-                }
+                Ok(()) => waiting = Some(client.settings().await?.waiting),
                 Err(error @ ClientError::Unreachable { .. }) => screen.note(&error.to_string()),
                 Err(error) => return Err(error.into()),
             }
@@ -118,16 +116,15 @@ impl Whoami {
         let account = client.account().await?;
         let mut document = documents::account(&account, client.server());
         document["waiting"] = json!(waiting);
-        document["warnings"] = documents::warnings(&warnings);
-        screen.warnings(&warnings);
-        screen.result(whoami_text(&account, client.server(), waiting), &document)?;
+        let text = whoami_text(&account, client.server(), waiting);
+        screen.result_and_warnings(&client, text, document).await?;
         client.close().await;
         Ok(ExitCode::SUCCESS)
     }
 }
 
 fn whoami_text(account: &Account, server: &str, waiting: Option<u64>) -> String {
-    let mut text = format!("{}\n", bold(&account.identifier));
+    let mut text = format!("{}\n", bold(address(&account.identifier)));
     let mut line = |name: &str, value: &str| text += &format!("  {} {value}\n", faint(&format!("{name:<12}")));
     line("box", &account.box_id.to_string());
     line("device", &account.device_id.to_string());

@@ -9,14 +9,20 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use rossby_client::{Client, ClientError, Contact, Kind, MAX_TEXT_OCTETS, Message, MessageState, Peer, Received};
 use rossby_schemas::http::messages::MAX_WAIT_SECONDS;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::options::PersonOptions;
-use super::screen::{Screen, bold, faint, minute, printable};
+use super::screen::{Screen, address, bold, faint, minute, printable};
 use super::{TRY_AGAIN, documents};
 
 /// How long to wait before asking a server again that can't be reached.
 const PAUSE: Duration = Duration::from_secs(5);
+const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+/// How many messages `inbox` shows at once, if nothing else is asked for: of the latest, and of those that were not read.
+const LATEST: u32 = 100;
+const UNREAD: u32 = 1000;
+/// How many messages `inbox --follow` holds at once.
+const PAGE: u32 = 100;
 
 pub(super) fn peer(text: &str) -> Result<Peer, String> {
     text.parse().map_err(|error: ClientError| error.to_string())
@@ -46,8 +52,6 @@ impl Send {
         }
         let client = self.options.open().await?;
         let sent = client.send(&self.to, &text).await?;
-        client.close().await;
-        screen.warnings(&sent.warnings);
         let (said, code) = match sent.state {
             MessageState::Sent => ("Sent.".to_owned(), ExitCode::SUCCESS),
             MessageState::Failed => {
@@ -61,7 +65,8 @@ impl Send {
                 )
             }
         };
-        screen.result(format!("{said}\n"), &documents::sent(&sent))?;
+        screen.result_and_warnings(&client, format!("{said}\n"), documents::sent(&sent)).await?;
+        client.close().await;
         Ok(code)
     }
 }
@@ -85,13 +90,13 @@ fn from_standard_input(screen: &Screen) -> anyhow::Result<String> {
 pub(crate) struct Inbox {
     /// Go on and show messages as they come, until Ctrl-C
     #[arg(long, short)]
-    follow: bool,
+    pub(super) follow: bool,
     /// Show what was read and sent before, too
     #[arg(long, short)]
     all: bool,
-    /// How many messages to show with --all
-    #[arg(long, value_name = "NUMBER", default_value_t = 100, requires = "all")]
-    limit: u32,
+    /// How many messages to show at most: the last ones with --all, else the first that were not read
+    #[arg(long, value_name = "NUMBER", conflicts_with = "follow", value_parser = clap::value_parser!(u32).range(1..))]
+    limit: Option<u32>,
     #[command(flatten)]
     pub(super) options: PersonOptions,
 }
@@ -104,102 +109,114 @@ impl Inbox {
             client.close().await;
             return followed.map(|()| ExitCode::SUCCESS);
         }
-        let fetched = client.receive(Duration::ZERO).await;
-        let (received, failure) = match fetched {
-            Ok(mut received) => {
-                let failure = received.failure.take();
-                (received, failure)
-            }
-            // What came before is shown all the same.
+        let shown = self.fetch_and_show(&client, screen).await;
+        client.close().await;
+        shown.map(|()| ExitCode::SUCCESS)
+    }
+
+    async fn fetch_and_show(&self, client: &Client, screen: &Screen) -> anyhow::Result<()> {
+        // What came before a failure is shown all the same.
+        let (received, failure) = match client.receive(Duration::ZERO).await {
+            Ok(received) => (received, None),
             Err(error) => (Received::default(), Some(error)),
         };
-        screen.warnings(&received.warnings);
-        let messages = client.messages(!self.all, self.limit_of(self.all)).await?;
+        let limit = self.limit.unwrap_or(if self.all { LATEST } else { UNREAD });
+        let (messages, more) = if self.all {
+            (client.latest(limit).await?, received.more)
+        } else {
+            let mut messages = client.unread(limit.saturating_add(1)).await?;
+            let fit = usize::try_from(limit).unwrap_or(usize::MAX);
+            let more = received.more || messages.len() > fit;
+            messages.truncate(fit);
+            (messages, more)
+        };
         let document = json!({
             "messages": messages.iter().map(documents::message).collect::<Vec<_>>(),
             "duplicates": received.duplicates,
-            "warnings": documents::warnings(&received.warnings),
+            "more": more,
         });
-        let text = if messages.is_empty() { "No new messages.\n".to_owned() } else { shown(&messages) };
-        screen.result(text, &document)?;
+        let mut text = if messages.is_empty() { "No new messages.\n".to_owned() } else { shown(&messages) };
+        if more {
+            text += "More messages wait: look again with the same command.\n";
+        }
+        screen.result_and_warnings(client, text, document).await?;
         client.mark_read(&messages).await?;
-        client.close().await;
-        failure.map_or(Ok(ExitCode::SUCCESS), |error| Err(error.into()))
-    }
-
-    const fn limit_of(&self, all: bool) -> u32 {
-        if all { self.limit } else { u32::MAX }
+        failure.map_or(Ok(()), |error| Err(error.into()))
     }
 
     /// Shows messages as they come. What can't be reached is asked again.
     async fn follow(&self, client: &Client, screen: &Screen) -> anyhow::Result<()> {
         let mut is_reached = true;
-        let mut show_all = self.all;
         let mut wait = Duration::ZERO;
         // What has come is shown and marked as read before it ends.
         let mut stop = pin!(tokio::signal::ctrl_c());
+        if self.all {
+            let messages = client.latest(LATEST).await?;
+            Self::show_each(client, screen, &messages).await?;
+        }
         loop {
             let received = tokio::select! {
                 received = client.receive(wait) => received,
                 _ = &mut stop => return Ok(()),
             };
-            let mut failure = None;
+            loop {
+                let messages = client.unread(PAGE).await?;
+                if messages.is_empty() {
+                    break;
+                }
+                Self::show_each(client, screen, &messages).await?;
+            }
+            screen.pending_warnings(client).await?;
             match received {
-                Ok(mut received) => {
-                    failure = received.failure.take();
+                Ok(_) => {
                     if !is_reached {
                         screen.note("The server can be reached again.");
                     }
                     is_reached = true;
-                    screen.warnings(&received.warnings);
                     wait = Duration::from_secs(u64::from(MAX_WAIT_SECONDS) - 5);
                 }
-                Err(error) if passes(&error) => {
+                Err(error) => {
+                    let Some(pause) = pause_after(&error) else { return Err(error.into()) };
                     if is_reached {
                         screen.note(&format!("{error}; trying again"));
                     }
                     is_reached = false;
                     tokio::select! {
-                        () = tokio::time::sleep(PAUSE) => {}
+                        () = tokio::time::sleep(pause) => {}
                         _ = &mut stop => return Ok(()),
                     }
                 }
-                Err(error) => return Err(error.into()),
-            }
-            let messages = client.messages(!show_all, self.limit_of(show_all)).await?;
-            show_all = false;
-            for message in &messages {
-                screen.result(shown(std::slice::from_ref(message)), &documents::message(message))?;
-            }
-            client.mark_read(&messages).await?;
-            match failure {
-                None => {}
-                Some(error) if passes(&error) => tokio::select! {
-                    () = tokio::time::sleep(PAUSE) => {}
-                    _ = &mut stop => return Ok(()),
-                },
-                Some(error) => return Err(error.into()),
             }
         }
     }
+
+    async fn show_each(client: &Client, screen: &Screen, messages: &[Message]) -> anyhow::Result<()> {
+        for message in messages {
+            screen.result(shown(std::slice::from_ref(message)), &documents::message(message))?;
+        }
+        Ok(client.mark_read(messages).await?)
+    }
 }
 
-/// Whether asking again later may help.
-fn passes(error: &ClientError) -> bool {
+/// How long to wait before asking again, if that may help.
+fn pause_after(error: &ClientError) -> Option<Duration> {
     match error {
-        ClientError::Unreachable { .. } => true,
-        ClientError::Refused(problem) => problem.status == 503 || problem.status == 429 || problem.status == 500,
-        _ => false,
+        ClientError::Unreachable { .. } => Some(PAUSE),
+        ClientError::Refused(problem) if matches!(problem.status, 429 | 500 | 503) => {
+            let asked_for = problem.retry_after.map_or(PAUSE, Duration::from_secs);
+            Some(asked_for.clamp(PAUSE, LONGEST_PAUSE))
+        }
+        _ => None,
     }
 }
 
 fn shown(messages: &[Message]) -> String {
     let mut text = String::new();
     for message in messages {
-        let name = message.peer_identifier.as_deref().map_or_else(
-            || format!("box {}", message.peer),
-            |identifier| identifier.split_once(':').map_or(identifier, |(_, address)| address).to_owned(),
-        );
+        let name = message
+            .peer_identifier
+            .as_deref()
+            .map_or_else(|| format!("box {}", message.peer), |identifier| address(identifier).to_owned());
         let name = if message.is_outgoing { format!("to {name}") } else { name };
         let state = match message.state {
             MessageState::Pending => " (in the outbox)",
@@ -235,10 +252,8 @@ impl Lookup {
     pub(super) async fn run(&self, screen: &Screen) -> anyhow::Result<ExitCode> {
         let client = self.options.open().await?;
         let contact = client.lookup(&self.who, self.accept_change).await?;
+        screen.result_and_warnings(&client, self.text(&contact), documents::contact(&contact)).await?;
         client.close().await;
-        screen.warnings(&contact.warnings);
-        let document: Value = documents::contact(&contact);
-        screen.result(self.text(&contact), &document)?;
         Ok(ExitCode::SUCCESS)
     }
 

@@ -1,6 +1,6 @@
 //! What the person's commands print as JSON. Scripts read it: names and forms stay.
 
-use rossby_client::{Account, Contact, Kind, Message, MessageState, Registration, Sent, Warning};
+use rossby_client::{Account, Contact, Kind, Message, MessageState, Notice, Registration, Sent};
 use serde_json::{Value, json};
 
 pub(super) fn registration(registration: &Registration) -> Value {
@@ -36,7 +36,6 @@ pub(super) fn sent(sent: &Sent) -> Value {
         "state": state(sent.state),
         "accepted_at": sent.accepted_at,
         "reason": sent.reason.as_ref().map(ToString::to_string),
-        "warnings": warnings(&sent.warnings),
     })
 }
 
@@ -55,7 +54,6 @@ pub(super) fn contact(contact: &Contact) -> Value {
         "devices": devices.collect::<Vec<_>>(),
         "safety_number": contact.safety_number.digits(),
         "changed": contact.is_changed,
-        "warnings": warnings(&contact.warnings),
     })
 }
 
@@ -77,8 +75,16 @@ pub(super) fn message(message: &Message) -> Value {
     })
 }
 
-pub(super) fn warnings(warnings: &[Warning]) -> Value {
-    warnings.iter().map(ToString::to_string).collect::<Vec<_>>().into()
+pub(super) fn warnings(notices: &[Notice]) -> Value {
+    let document = |notice: &Notice| {
+        json!({
+            "warning": notice.warning.name(),
+            "detail": notice.warning.to_string(),
+            "seen_at": notice.seen_at,
+            "times": notice.times,
+        })
+    };
+    notices.iter().map(document).collect()
 }
 
 const fn state(state: MessageState) -> &'static str {

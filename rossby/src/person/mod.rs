@@ -7,7 +7,9 @@ mod options;
 mod screen;
 
 use std::io;
+use std::pin::pin;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Subcommand;
 use rossby_client::ClientError;
@@ -41,6 +43,26 @@ pub(crate) enum PersonCommand {
 }
 
 impl PersonCommand {
+    async fn run(&self, screen: &Screen) -> anyhow::Result<ExitCode> {
+        match self {
+            Self::Register(register) => register.run(screen).await,
+            Self::Authorize(authorize) => authorize.run(screen).await,
+            Self::Send(send) => send.run(screen).await,
+            Self::Inbox(inbox) => inbox.run(screen).await,
+            Self::Lookup(lookup) => lookup.run(screen).await,
+            Self::Whoami(whoami) => whoami.run(screen).await,
+            Self::Settings(settings) => settings.run(screen).await,
+            Self::Contact(contact) => contact.run(screen).await,
+            Self::Block(block) => block.run(screen, true).await,
+            Self::Unblock(block) => block.run(screen, false).await,
+        }
+    }
+
+    /// Whether it is meant to wait.
+    const fn waits(&self) -> bool {
+        matches!(self, Self::Inbox(inbox) if inbox.follow)
+    }
+
     const fn options(&self) -> &options::PersonOptions {
         match self {
             Self::Register(command) => &command.options,
@@ -56,6 +78,8 @@ impl PersonCommand {
     }
 }
 
+/// After how long a command says that it waits.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// It is not known yet whether the server has a message, and it will be sent again (`EX_TEMPFAIL` of sysexits.h).
 const TRY_AGAIN: u8 = 75;
 
@@ -63,17 +87,14 @@ const TRY_AGAIN: u8 = 75;
 pub(crate) async fn run(command: &PersonCommand) -> ExitCode {
     let options = command.options();
     let screen = Screen::new(options.json);
-    let done = match command {
-        PersonCommand::Register(register) => register.run(&screen).await,
-        PersonCommand::Authorize(authorize) => authorize.run(&screen).await,
-        PersonCommand::Send(send) => send.run(&screen).await,
-        PersonCommand::Inbox(inbox) => inbox.run(&screen).await,
-        PersonCommand::Lookup(lookup) => lookup.run(&screen).await,
-        PersonCommand::Whoami(whoami) => whoami.run(&screen).await,
-        PersonCommand::Settings(settings) => settings.run(&screen).await,
-        PersonCommand::Contact(contact) => contact.run(&screen).await,
-        PersonCommand::Block(block) => block.run(&screen, true).await,
-        PersonCommand::Unblock(block) => block.run(&screen, false).await,
+    let mut work = pin!(command.run(&screen));
+    let done = tokio::select! {
+        biased;
+        done = &mut work => done,
+        () = tokio::time::sleep(PATIENCE), if !command.waits() => {
+            screen.note("Waiting for the server ...");
+            work.await
+        }
     };
     match done {
         Ok(code) => code,

@@ -1,6 +1,7 @@
 //! Which person it is: the home, the server, and what opens the private keys.
 
 use std::io::IsTerminal as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
@@ -94,6 +95,19 @@ impl PersonOptions {
         client
     }
 
+    /// How to type another of this person's commands: with the home, if it was named.
+    pub(super) fn command(&self, rest: &str) -> String {
+        match &self.home {
+            Some(home) if std::env::var_os("ROSSBY_HOME").is_none() => {
+                let home = home.to_string_lossy();
+                let is_plain = home.chars().all(|c| c.is_alphanumeric() || "/._-~".contains(c));
+                let home = if is_plain { home.into_owned() } else { format!("'{}'", home.replace('\'', r"'\''")) };
+                format!("rossby {rest} --home {home}")
+            }
+            _ => format!("rossby {rest}"),
+        }
+    }
+
     fn key_file(&self, home: &Path) -> PathBuf {
         self.key_file.clone().unwrap_or_else(|| home.join(KEY_FILE))
     }
@@ -103,6 +117,11 @@ impl PersonOptions {
         if let Some(file) = &self.passphrase_file {
             let text = std::fs::read_to_string(file).map(Zeroizing::new);
             let text = text.with_context(|| format!("the passphrase file {} can't be read", file.display()))?;
+            let mode = std::fs::metadata(file).map_or(0, |found| found.permissions().mode());
+            if mode & 0o077 != 0 {
+                let file = file.display();
+                Screen::new(self.json).note(&format!("{file} can be read by others; better: chmod go= {file}"));
+            }
             return Ok(Some(SecretString::from(text.lines().next().unwrap_or_default())));
         }
         let from_variable = std::env::var(PASSPHRASE_VARIABLE).ok().filter(|passphrase| !passphrase.is_empty());

@@ -4,9 +4,11 @@ use std::fmt::Display;
 use std::io::{self, IsTerminal as _, Write as _};
 
 use anstyle::{AnsiColor, Style};
-use rossby_client::Warning;
+use rossby_client::{Client, Notice};
 use rossby_schemas::time::Timestamp;
 use serde_json::{Value, json};
+
+use super::documents;
 
 /// Where a command prints.
 #[derive(Debug)]
@@ -28,21 +30,52 @@ impl Screen {
     pub(super) fn result(&self, text: impl Display, document: &Value) -> io::Result<()> {
         let mut out = anstream::stdout().lock();
         if self.is_json {
-            writeln!(out, "{document}")?;
+            writeln!(out, "{}", escaped(&document.to_string()))?;
         } else {
             write!(out, "{text}")?;
         }
         out.flush()
     }
 
-    /// Says what a person should know; in JSON it stands in the document.
-    pub(super) fn warnings(&self, warnings: &[Warning]) {
-        if !self.is_json {
-            let mut err = anstream::stderr().lock();
-            for warning in warnings {
-                let _ = writeln!(err, "{ALERT}warning:{ALERT:#} {}", printable(&warning.to_string()));
+    /// Prints what a command came to, with what the person should know: in JSON it stands in the document, which must be
+    /// an object. It is told once, if it could be written.
+    pub(super) async fn result_and_warnings(
+        &self,
+        client: &Client,
+        text: impl Display,
+        mut document: Value,
+    ) -> anyhow::Result<()> {
+        let notices = client.warnings().await?;
+        document["warnings"] = documents::warnings(&notices);
+        self.warnings(&notices)?;
+        self.result(text, &document)?;
+        Ok(client.warnings_shown(&notices).await?)
+    }
+
+    fn warnings(&self, notices: &[Notice]) -> io::Result<()> {
+        if self.is_json {
+            return Ok(());
+        }
+        let mut err = anstream::stderr().lock();
+        for notice in notices {
+            writeln!(err, "{ALERT}warning:{ALERT:#} {}", printable(&notice.to_string()))?;
+        }
+        Ok(())
+    }
+
+    /// Tells what the person should know, while nothing else is printed: in JSON each on a line of its own.
+    pub(super) async fn pending_warnings(&self, client: &Client) -> anyhow::Result<()> {
+        let notices = client.warnings().await?;
+        if notices.is_empty() {
+            return Ok(());
+        }
+        self.warnings(&notices)?;
+        if self.is_json {
+            for notice in documents::warnings(&notices).as_array().into_iter().flatten() {
+                self.result("", notice)?;
             }
         }
+        Ok(client.warnings_shown(&notices).await?)
     }
 
     /// Says what goes on, to people alone.
@@ -56,7 +89,7 @@ impl Screen {
     pub(super) fn error(&self, name: &str, text: &str) {
         let mut err = anstream::stderr().lock();
         let _ = if self.is_json {
-            writeln!(err, "{}", json!({ "error": name, "detail": text }))
+            writeln!(err, "{}", escaped(&json!({ "error": name, "detail": text }).to_string()))
         } else {
             writeln!(err, "{FAILED}error:{FAILED:#} {}", printable(text))
         };
@@ -75,6 +108,11 @@ pub(super) fn faint(text: &str) -> String {
     format!("{FAINT}{text}{FAINT:#}")
 }
 
+/// An identifier as people write it: without the scheme of its URI.
+pub(super) fn address(uri: &str) -> &str {
+    uri.split_once(':').map_or(uri, |(_, address)| address)
+}
+
 /// A time as people read it, in UTC to the minute.
 pub(super) fn minute(time: Timestamp) -> String {
     let text = time.to_string();
@@ -85,11 +123,27 @@ pub(super) fn minute(time: Timestamp) -> String {
 /// A text without what would move the cursor, change the screen, or turn the direction of writing around: anyone can send
 /// such a text. Line breaks and tabs stay.
 pub(super) fn printable(text: &str) -> String {
-    let harmless = |c: char| {
-        let is_direction = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-        if (c.is_control() && c != '\n' && c != '\t') || is_direction { '\u{fffd}' } else { c }
-    };
+    let harmless = |c: char| if c == '\n' || c == '\t' || !is_command(c) { c } else { '\u{fffd}' };
     text.chars().map(harmless).collect()
+}
+
+/// A JSON text of which a terminal takes nothing for a command. What is escaped here stands within strings alone.
+fn escaped(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for c in json.chars() {
+        if is_command(c) {
+            text += &format!("\\u{:04x}", u32::from(c));
+        } else {
+            text.push(c);
+        }
+    }
+    text
+}
+
+/// Whether a terminal may do something else with it than show it. The characters of direction are those of Unicode's UAX #9.
+fn is_command(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]
@@ -102,6 +156,10 @@ mod tests {
             printable("a\tb\nc \u{1b}[2J\u{7}\u{9b}1m\r\u{202e}x"),
             "a\tb\nc \u{fffd}[2J\u{fffd}\u{fffd}1m\u{fffd}\u{fffd}x"
         );
+        let hostile = json!({ "text": "a\u{9b}1m\u{7f}\u{202e}\u{61c}\n" });
+        let shown = escaped(&hostile.to_string());
+        assert_eq!(shown, r#"{"text":"a\u009b1m\u007f\u202e\u061c\n"}"#);
+        assert_eq!(serde_json::from_str::<Value>(&shown).unwrap(), hostile);
         assert_eq!(printable("Grüße 👋🏽 שלום"), "Grüße 👋🏽 שלום");
     }
 

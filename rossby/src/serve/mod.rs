@@ -87,12 +87,13 @@ impl Running {
     ) -> anyhow::Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let region = RegionNumber(settings.region.number);
+        // First, so that one that can't listen leaves no data folder.
+        let server = bind(settings).await?;
+        let address = server.address()?;
         let log = storage::open_log(settings, Arc::clone(&clock)).await?;
         storage::ensure_topics(&log, settings).await?;
         let models = storage::open_read_models(settings).await?;
         let secrets = storage::open_secrets(settings)?;
-        let server = bind(settings).await?;
-        let address = server.address()?;
 
         let config = ProjectorConfig::single_region(region);
         let projector = Projector::new(models.clone(), Arc::clone(&log.log), Arc::clone(&clock), config);

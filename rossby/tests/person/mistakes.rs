@@ -4,6 +4,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Stdio;
 
+use serde_json::Value;
+
 use crate::human::Human;
 use crate::set_up::SetUp;
 
@@ -46,6 +48,13 @@ fn mistakes_are_named_and_change_nothing() {
     assert_eq!(ann.refused(&["authorize", &code]).0, "already-registered");
     assert_eq!(ann.refused(&["lookup", "nobody@example.org"]).0, "no-such-recipient");
     assert_eq!(ann.run(&["lookup", "not anybody"]).status.code(), Some(2));
+    let (error, text) = ann.refused(&["lookup", "not anybody"]);
+    assert_eq!(error, "usage");
+    assert!(text.contains("not anybody"), "{text}");
+    let own = "other@example.org";
+    for arguments in [&["lookup", own][..], &["block", own], &["contact", own], &["send", own, "x"]] {
+        assert_eq!(ann.refused(arguments).0, "oneself", "{arguments:?}");
+    }
     assert_eq!(ann.refused(&["send", "nobody@example.org", ""]).0, "usage");
     let long = folder.path().join("long.txt");
     fs::write(&long, "x".repeat(200_000)).unwrap();
@@ -66,6 +75,9 @@ fn mistakes_are_named_and_change_nothing() {
     assert_eq!(ann.refused(&["whoami", "--passphrase-file", "/dev/null"]).0, "locked");
     let nowhere = ann.with("ROSSBY_KEY_FILE", "/no/such/key");
     assert_eq!(nowhere.refused(&["whoami"]).0, "file");
+    let (error, text) = ann.with("ROSSBY_KEY_FILE", "/").refused(&["whoami"]);
+    assert_eq!(error, "locked");
+    assert!(text.contains("32 octets"), "a folder is no key file: {text}");
     server.stop();
     assert_eq!(ann.refused(&["lookup", "ben@example.org"]).0, "unreachable");
     assert_eq!(ann.done(&["whoami"])["authorized"], true, "what is known here needs no server");
@@ -86,6 +98,39 @@ fn a_passphrase_opens_a_home_and_no_other_does() {
     let file = folder.path().join("passphrase");
     fs::write(&file, "correct horse\n").unwrap();
     assert_eq!(closed.done(&["whoami", "--passphrase-file", file.to_str().unwrap()])["authorized"], true);
+    server.stop();
+}
+
+#[test]
+fn commands_to_go_on_with_name_the_home() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = SetUp::embedded().start(&folder.path().join("data"), 0);
+    let mut ann = Human::new(folder.path(), "ann@example.org", &server);
+    ann.home = folder.path().join("Ann's home");
+    let output = ann.command(&["register", "ann@example.org"]).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let home = folder.path().to_str().unwrap();
+    assert!(text.contains(&format!(r"rossby authorize CODE --home '{home}/Ann'\''s home'")), "{text}");
+    server.stop();
+}
+
+#[test]
+fn a_long_inbox_is_shown_in_pieces() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = SetUp::embedded().start(&folder.path().join("data"), 0);
+    let [ann, ben] = ["ann@example.org", "ben@example.org"].map(|name| Human::new(folder.path(), name, &server));
+    for human in [&ann, &ben] {
+        human.join(&server);
+    }
+    for text in ["one", "two", "three"] {
+        ann.done(&["send", "ben@example.org", text]);
+    }
+    ben.waits(3);
+    for (texts, more) in [(vec!["one", "two"], true), (vec!["three"], false), (vec![], false)] {
+        let inbox = ben.done(&["inbox", "--limit", "2"]);
+        let shown: Vec<_> = inbox["messages"].as_array().unwrap().iter().map(|m| m["text"].clone()).collect();
+        assert_eq!((shown, inbox["more"].as_bool()), (texts.into_iter().map(Value::from).collect(), Some(more)));
+    }
     server.stop();
 }
 

@@ -48,6 +48,9 @@ pub(crate) fn waits(set_up: &SetUp) {
     let server = set_up.start(&data_dir, port);
     ben.done(&["block", "ann@example.org"]);
     let inbox = ann.done(&["inbox"]);
-    assert!(inbox["warnings"][0].as_str().unwrap().contains("was not sent: there is no such user"), "{inbox}");
+    assert!(
+        inbox["warnings"][0]["detail"].as_str().unwrap().contains("was not sent: there is no such user"),
+        "{inbox}"
+    );
     server.stop();
 }

@@ -20,7 +20,7 @@ pub(crate) fn talk(set_up: &SetUp) {
     let wrong = if code == "00000000" { "00000001" } else { "00000000" };
     let (error, text) = ann.refused(&["authorize", wrong]);
     assert_eq!(error, "wrong-code");
-    assert!(text.contains("4 guesses are left"), "{text}");
+    assert!(text.contains("guesses left: 4"), "{text}");
     let ann_is = ann.done(&["authorize", &code]);
     assert_eq!((&ann_is["authorized"], &ann_is["box_id"]), (&Value::Bool(true), &registered["box_id"]));
     let ben_is = ben.join(&server);
