@@ -1,6 +1,6 @@
 //! Other people's key records: verified, and never taken back.
 
-use rossby_crypto::key_record::{KeyRecord, KeyRecordError, SealingStatementError, VerifiedSealingStatement};
+use rossby_crypto::key_record::{Device, KeyRecord, KeyRecordError, SealingStatementError, VerifiedSealingStatement};
 use rossby_crypto::statements::MembershipStatement;
 use rossby_schemas::encoding::Octets;
 use rossby_schemas::http::lookup::KeyRecordDocument;
@@ -29,6 +29,15 @@ impl Known {
         let sealing = records::sealing_statements(connection, &record).await?;
         let is_forked = records::is_forked(connection, box_id).await?;
         Ok(Some(Self { record, sealing, is_forked, shorter: None }))
+    }
+
+    /// What the server showed, where that is less than what is known and names no device that has been removed since:
+    /// whoever hides a removal gets nothing sealed to the removed device.
+    pub(crate) fn as_served(self) -> Option<Self> {
+        let record = self.shorter?;
+        let is_member = |device: &Device| self.record.device(device.device_id).is_some_and(Device::is_member);
+        let hides_no_removal = record.members().all(is_member);
+        hides_no_removal.then_some(Self { record, shorter: None, ..self })
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rossby_crypto::conversation::direct_conversation;
-use rossby_crypto::key_record::{self, KeyRecord};
+use rossby_crypto::key_record::KeyRecord;
 use rossby_crypto::message::{MessageContent, RecipientDevice, SignedContent, seal};
 use rossby_schemas::encoding::{Octets, Sha256Digest};
 use rossby_schemas::http::messages::{OutgoingMessage, SendOutcome, SendRequest, SendResponse};
@@ -259,21 +259,10 @@ impl Client {
         Ok(transaction.commit().await?)
     }
 
-    /// The recipient's record as far as the server has it, if that is less than what is known and names no device that has
-    /// been removed since.
+    /// The recipient's record as far as the server has it, if that is less than what is known.
     async fn as_served(&self, box_id: BoxId) -> Result<Option<Known>, ClientError> {
         let known = self.look_up(&Peer::Box(box_id)).await?;
-        if known.is_forked {
-            return Err(ClientError::Forked(box_id));
-        }
-        let Some(shorter) = known.shorter else { return Ok(None) };
-        let is_member = |device: &key_record::Device| {
-            known.record.device(device.device_id).is_some_and(key_record::Device::is_member)
-        };
-        if !shorter.members().all(is_member) {
-            return Ok(None);
-        }
-        Ok(Some(Known { record: shorter, shorter: None, ..known }))
+        if known.is_forked { Err(ClientError::Forked(box_id)) } else { Ok(known.as_served()) }
     }
 
     async fn hand_over(

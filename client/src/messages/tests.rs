@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use super::receive::{Session, Taken};
 use crate::account::Own;
+use crate::contacts::Known;
 use crate::random::rng;
 use crate::store::records;
 use crate::{Client, ClientConfig, RegisterOptions, Unlock, Warning};
@@ -362,4 +363,26 @@ async fn a_record_that_changed_since_it_was_read_is_not_mixed_with_another() {
     assert!(!records::keep_record(&mut transaction, &other.record).await.unwrap());
     let known = records::key_record(&mut transaction, ben.record.box_id()).await.unwrap().unwrap();
     assert_eq!(known.head(), one.record.head());
+}
+
+#[tokio::test]
+async fn a_served_record_that_stays_behind_is_sealed_to_unless_it_hides_a_removal() {
+    let ben = Sender::new();
+    let linked = ben.linked();
+    let known = |record: &KeyRecord, shorter: &KeyRecord| Known {
+        record: record.clone(),
+        sealing: Vec::new(),
+        is_forked: false,
+        shorter: Some(shorter.clone()),
+    };
+    let served = known(&linked.record, &ben.record).as_served().unwrap();
+    assert_eq!(served.record.head(), ben.record.head());
+    let mut removed = linked.record.clone();
+    let (box_id, head) = (removed.box_id(), removed.head());
+    let remover = Remover::Device(ben.device_id);
+    removed.append(remove(&ben.key, remover, box_id, head, linked.device_id, at(2)).octets()).unwrap();
+    assert!(known(&removed, &linked.record).as_served().is_none(), "it still has the removed device");
+    assert!(known(&removed, &ben.record).as_served().is_some(), "it has no device that is gone");
+    let whole = Known { shorter: None, ..known(&removed, &removed) };
+    assert!(whole.as_served().is_none());
 }
