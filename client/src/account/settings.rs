@@ -66,6 +66,16 @@ impl Client {
         })
     }
 
+    /// Keeps the server that this client was opened with, in place of the one that the home knew: for one that has moved. It
+    /// must know this very device.
+    ///
+    /// # Errors
+    /// What the server says.
+    pub async fn keep_server(&self) -> Result<(), ClientError> {
+        self.audit().await?;
+        self.store.set_server(self.http.url()).await
+    }
+
     /// Changes a setting. What it is already is no error.
     ///
     /// # Errors

@@ -33,7 +33,7 @@ impl Known {
 
     /// What the server showed, where that is less than what is known and names no device that has been removed since:
     /// whoever hides a removal gets nothing sealed to the removed device.
-    pub(crate) fn as_served(self) -> Option<Self> {
+    pub(crate) fn served(self) -> Option<Self> {
         let record = self.shorter?;
         let is_member = |device: &Device| self.record.device(device.device_id).is_some_and(Device::is_member);
         let hides_no_removal = record.members().all(is_member);

@@ -262,7 +262,7 @@ impl Client {
     /// The recipient's record as far as the server has it, if that is less than what is known.
     async fn as_served(&self, box_id: BoxId) -> Result<Option<Known>, ClientError> {
         let known = self.look_up(&Peer::Box(box_id)).await?;
-        if known.is_forked { Err(ClientError::Forked(box_id)) } else { Ok(known.as_served()) }
+        if known.is_forked { Err(ClientError::Forked(box_id)) } else { Ok(known.served()) }
     }
 
     async fn hand_over(

@@ -375,14 +375,14 @@ async fn a_served_record_that_stays_behind_is_sealed_to_unless_it_hides_a_remova
         is_forked: false,
         shorter: Some(shorter.clone()),
     };
-    let served = known(&linked.record, &ben.record).as_served().unwrap();
+    let served = known(&linked.record, &ben.record).served().unwrap();
     assert_eq!(served.record.head(), ben.record.head());
     let mut removed = linked.record.clone();
     let (box_id, head) = (removed.box_id(), removed.head());
     let remover = Remover::Device(ben.device_id);
     removed.append(remove(&ben.key, remover, box_id, head, linked.device_id, at(2)).octets()).unwrap();
-    assert!(known(&removed, &linked.record).as_served().is_none(), "it still has the removed device");
-    assert!(known(&removed, &ben.record).as_served().is_some(), "it has no device that is gone");
+    assert!(known(&removed, &linked.record).served().is_none(), "it still has the removed device");
+    assert!(known(&removed, &ben.record).served().is_some(), "it has no device that is gone");
     let whole = Known { shorter: None, ..known(&removed, &removed) };
-    assert!(whole.as_served().is_none());
+    assert!(whole.served().is_none());
 }

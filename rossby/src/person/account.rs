@@ -180,6 +180,9 @@ pub(crate) struct SettingsCommand {
     /// From whom you accept messages
     #[arg(long, value_name = "WHO")]
     accept_from: Option<Who>,
+    /// Keep the server that --server names: for one that has moved. It must know this device
+    #[arg(long, requires = "server")]
+    keep_server: bool,
     #[command(flatten)]
     pub(super) options: PersonOptions,
 }
@@ -187,6 +190,9 @@ pub(crate) struct SettingsCommand {
 impl SettingsCommand {
     pub(super) async fn run(&self, screen: &Screen) -> anyhow::Result<ExitCode> {
         let client = self.options.open().await?;
+        if self.keep_server {
+            client.keep_server().await?;
+        }
         if let Some(audience) = self.discoverable {
             client.change(Setting::Discoverable(audience.into())).await?;
         }
@@ -194,13 +200,14 @@ impl SettingsCommand {
             client.change(Setting::AcceptFrom(audience.into())).await?;
         }
         let settings = client.settings().await?;
+        let server = client.server().to_owned();
         client.close().await;
         let (discoverable, accept_from) = (who(settings.discoverable), who(settings.accept_from));
         let text = format!(
-            "discoverable  {discoverable}\naccept-from   {accept_from}\ncontacts      {}\nblocks        {}\n",
+            "discoverable  {discoverable}\naccept-from   {accept_from}\ncontacts      {}\nblocks        {}\nserver        {server}\n",
             settings.contacts, settings.blocks
         );
-        let document = json!({ "discoverable": discoverable, "accept_from": accept_from, "contacts": settings.contacts, "blocks": settings.blocks });
+        let document = json!({ "discoverable": discoverable, "accept_from": accept_from, "contacts": settings.contacts, "blocks": settings.blocks, "server": server });
         screen.result(text, &document)?;
         Ok(ExitCode::SUCCESS)
     }

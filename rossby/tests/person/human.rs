@@ -59,8 +59,15 @@ impl Human {
     }
 
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = self.command_by_home(arguments);
+        command.args(["--server", &self.server]);
+        command
+    }
+
+    /// One that names no server: the home knows it.
+    pub(crate) fn command_by_home(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rossby"));
-        command.args(arguments).arg("--home").arg(&self.home).args(["--server", &self.server]);
+        command.args(arguments).arg("--home").arg(&self.home);
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command

@@ -115,6 +115,30 @@ fn commands_to_go_on_with_name_the_home() {
 }
 
 #[test]
+fn a_server_that_moved_is_kept_if_it_knows_the_device() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = SetUp::embedded().start(&folder.path().join("data"), 0);
+    let strange = SetUp::embedded().start(&folder.path().join("strange"), 0);
+    let ann = Human::new(folder.path(), "ann@example.org", &server);
+    ann.join(&server);
+    let first = server.url.clone();
+    server.stop();
+    let moved = SetUp::embedded().start(&folder.path().join("data"), 0);
+    let at = |server| Human::new(folder.path(), "ann@example.org", server);
+    let known = || {
+        let output = ann.command_by_home(&["whoami", "--offline", "--json"]).output().unwrap();
+        serde_json::from_slice::<Value>(&output.stdout).unwrap()["server"].clone()
+    };
+    assert_eq!(at(&strange).refused(&["settings", "--keep-server"]).0, "unauthenticated");
+    assert_eq!(known(), first);
+    assert_eq!(at(&moved).done(&["settings", "--keep-server"])["server"], moved.url);
+    assert_eq!(known(), moved.url);
+    for server in [strange, moved] {
+        server.stop();
+    }
+}
+
+#[test]
 fn a_long_inbox_is_shown_in_pieces() {
     let folder = tempfile::tempdir().unwrap();
     let server = SetUp::embedded().start(&folder.path().join("data"), 0);
