@@ -161,6 +161,13 @@ impl Client {
         warnings::keep(connection, &self.vault, warning, self.now()).await
     }
 
+    /// Keeps a warning that goes with no change.
+    async fn warn_alone(&self, warning: &Warning) -> Result<(), ClientError> {
+        let mut transaction = self.store.begin().await?;
+        self.warn(&mut transaction, warning).await?;
+        Ok(transaction.commit().await?)
+    }
+
     fn now(&self) -> Timestamp {
         self.clock.now()
     }

@@ -107,7 +107,7 @@ fn misused(error: &clap::Error) -> ExitCode {
     if error.use_stderr() && std::env::args().any(|argument| argument == "--json") {
         let text = error.to_string();
         let detail = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
-        eprintln!("{}", serde_json::json!({ "error": "usage", "detail": detail }));
+        person::say_misused(detail);
     } else {
         // Nobody is left to be told of a closed pipe.
         let _ = error.print();

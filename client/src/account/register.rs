@@ -167,8 +167,8 @@ impl Client {
     /// code is safe.
     ///
     /// # Errors
-    /// [`ClientError::NotACode`], [`ClientError::AlreadyRegistered`], [`ClientError::StartedOver`], and what the server says: a wrong code tells how many
-    /// guesses are left.
+    /// [`ClientError::NotACode`], [`ClientError::AlreadyRegistered`], [`ClientError::StartedOver`], and what the server says:
+    /// a wrong code tells how many guesses are left.
     pub async fn authorize(&self, code: &str) -> Result<Account, ClientError> {
         let digits: String = code.chars().filter(|c| !c.is_whitespace() && *c != '-').collect();
         let code: Code = digits.parse().map_err(|_| ClientError::NotACode)?;

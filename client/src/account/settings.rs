@@ -2,7 +2,7 @@
 //! this device on the version that it was meant for.
 
 use rossby_crypto::account::{AccountChange, AccountCommand};
-use rossby_schemas::events::profiles::Audience;
+use rossby_schemas::events::profiles::{AclTag, Audience};
 use rossby_schemas::http::account::{AccountCommandRequest, AccountResponse, CommandResponse};
 use rossby_schemas::http::problem::ProblemType;
 use rossby_schemas::ids::{BoxId, CommandId};
@@ -83,6 +83,11 @@ impl Client {
     pub async fn change(&self, setting: Setting) -> Result<(), ClientError> {
         let device = self.device().await?;
         let acl_key = self.store.acl_key(&self.vault).await?;
+        // A change that lists a box or takes it off, and whether the list is so already.
+        let listing = |change: fn(AclTag) -> AccountChange, box_id, list: &[AclTag], listed| {
+            let tag = acl_key.tag(box_id);
+            (change(tag), list.contains(&tag) == listed)
+        };
         let mut tries = 0;
         loop {
             tries += 1;
@@ -94,21 +99,11 @@ impl Client {
                 Setting::AcceptFrom(audience) => {
                     (AccountChange::SetAcceptFrom(audience), profile.accept_from == audience)
                 }
-                Setting::Block(box_id) => {
-                    let tag = acl_key.tag(box_id);
-                    (AccountChange::Block(tag), profile.blocks.contains(&tag))
-                }
-                Setting::Unblock(box_id) => {
-                    let tag = acl_key.tag(box_id);
-                    (AccountChange::Unblock(tag), !profile.blocks.contains(&tag))
-                }
-                Setting::AddContact(box_id) => {
-                    let tag = acl_key.tag(box_id);
-                    (AccountChange::AddContact(tag), profile.contacts.contains(&tag))
-                }
+                Setting::Block(box_id) => listing(AccountChange::Block, box_id, &profile.blocks, true),
+                Setting::Unblock(box_id) => listing(AccountChange::Unblock, box_id, &profile.blocks, false),
+                Setting::AddContact(box_id) => listing(AccountChange::AddContact, box_id, &profile.contacts, true),
                 Setting::RemoveContact(box_id) => {
-                    let tag = acl_key.tag(box_id);
-                    (AccountChange::RemoveContact(tag), !profile.contacts.contains(&tag))
+                    listing(AccountChange::RemoveContact, box_id, &profile.contacts, false)
                 }
             };
             if is_so {

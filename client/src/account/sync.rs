@@ -135,10 +135,7 @@ impl Client {
                 Ok(())
             }
             Err(error @ ClientError::Refused(_)) => {
-                let mut transaction = self.store.begin().await?;
-                self.warn(&mut transaction, &Warning::SealingKeyNotTaken { reason: error.to_string() }).await?;
-                transaction.commit().await?;
-                Ok(())
+                self.warn_alone(&Warning::SealingKeyNotTaken { reason: error.to_string() }).await
             }
             Err(error) => Err(error),
         }

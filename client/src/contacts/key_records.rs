@@ -65,9 +65,7 @@ impl Client {
         if shown.statements().len() >= known.record.statements().len() {
             return Ok(known);
         }
-        let mut transaction = self.store.begin().await?;
-        self.warn(&mut transaction, &Warning::ShorterRecord(box_id)).await?;
-        transaction.commit().await?;
+        self.warn_alone(&Warning::ShorterRecord(box_id)).await?;
         Ok(Known { shorter: Some(shown), ..known })
     }
 

@@ -86,8 +86,8 @@ impl Client {
     /// identifier was seen to lead to before, and leads to now, for the right one.
     ///
     /// # Errors
-    /// [`ClientError::Oneself`], [`ClientError::Forked`] and [`ClientError::BadRecord`] for a record that contradicts what is known, and what the server
-    /// says: unknown, undiscoverable and blocking are one answer.
+    /// [`ClientError::Oneself`], [`ClientError::Forked`] and [`ClientError::BadRecord`] for a record that contradicts what is
+    /// known, and what the server says: unknown, undiscoverable and blocking are one answer.
     pub async fn lookup(&self, peer: &Peer, accept_change: bool) -> Result<Contact, ClientError> {
         // Only what was shown before can be accepted: the server is asked again, and may answer otherwise.
         let shown_before = self.changed_to(peer).await?;

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use rossby_client::{Account, ClientError, Peer, RegisterOptions, Setting};
 use rossby_schemas::events::profiles::Audience;
 use rossby_schemas::identifier::Identifier;
-use rossby_schemas::ids::RegionNumber;
+use rossby_schemas::ids::{BoxId, RegionNumber};
 use serde_json::json;
 
 use super::documents;
@@ -225,14 +225,21 @@ pub(crate) struct Block {
 
 impl Block {
     pub(super) async fn run(&self, screen: &Screen, blocks: bool) -> anyhow::Result<ExitCode> {
-        let client = self.options.open().await?;
-        let box_id = client.box_of(&self.who).await?;
-        client.change(if blocks { Setting::Block(box_id) } else { Setting::Unblock(box_id) }).await?;
-        client.close().await;
-        let word = if blocks { "blocked" } else { "no longer blocked" };
+        let (setting, word): (fn(BoxId) -> Setting, _) =
+            if blocks { (Setting::Block, "blocked") } else { (Setting::Unblock, "no longer blocked") };
+        let box_id = change_towards(&self.options, &self.who, setting).await?;
         screen.result(format!("{} is {word}.\n", self.who), &json!({ "box_id": box_id, "blocked": blocks }))?;
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Changes a setting that is about somebody. Gives their box.
+async fn change_towards(options: &PersonOptions, who: &Peer, setting: fn(BoxId) -> Setting) -> anyhow::Result<BoxId> {
+    let client = options.open().await?;
+    let box_id = client.box_of(who).await?;
+    client.change(setting(box_id)).await?;
+    client.close().await;
+    Ok(box_id)
 }
 
 /// Contact.
@@ -250,11 +257,12 @@ pub(crate) struct ContactCommand {
 
 impl ContactCommand {
     pub(super) async fn run(&self, screen: &Screen) -> anyhow::Result<ExitCode> {
-        let client = self.options.open().await?;
-        let box_id = client.box_of(&self.who).await?;
-        client.change(if self.remove { Setting::RemoveContact(box_id) } else { Setting::AddContact(box_id) }).await?;
-        client.close().await;
-        let word = if self.remove { "no contact any more" } else { "a contact" };
+        let (setting, word): (fn(BoxId) -> Setting, _) = if self.remove {
+            (Setting::RemoveContact, "no contact any more")
+        } else {
+            (Setting::AddContact, "a contact")
+        };
+        let box_id = change_towards(&self.options, &self.who, setting).await?;
         screen.result(format!("{} is {word}.\n", self.who), &json!({ "box_id": box_id, "contact": !self.remove }))?;
         Ok(ExitCode::SUCCESS)
     }

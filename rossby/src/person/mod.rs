@@ -82,6 +82,13 @@ impl PersonCommand {
 const PATIENCE: Duration = Duration::from_secs(2);
 /// It is not known yet whether the server has a message, and it will be sent again (`EX_TEMPFAIL` of sysexits.h).
 const TRY_AGAIN: u8 = 75;
+/// The name, for scripts, of what a person mistyped.
+const MISUSED: &str = "usage";
+
+/// Says as JSON what is wrong with the arguments.
+pub(crate) fn say_misused(detail: &str) {
+    Screen::new(true).error(MISUSED, detail);
+}
 
 /// Runs a command. Says by itself what went wrong, as JSON where that was asked for.
 pub(crate) async fn run(command: &PersonCommand) -> ExitCode {
@@ -101,7 +108,7 @@ pub(crate) async fn run(command: &PersonCommand) -> ExitCode {
         // The reader of our output has gone away; that is its affair.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            let name = error.downcast_ref::<ClientError>().map_or("usage", ClientError::name);
+            let name = error.downcast_ref::<ClientError>().map_or(MISUSED, ClientError::name);
             // A client's error says its cause by itself.
             let text = match error.downcast_ref::<ClientError>() {
                 Some(error) => error.to_string(),

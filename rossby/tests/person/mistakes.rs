@@ -2,12 +2,23 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::process::Stdio;
 
 use serde_json::Value;
 
 use crate::human::Human;
+use crate::process::Server;
 use crate::set_up::SetUp;
+
+/// Ann and Ben, with accounts.
+fn two_people(folder: &Path, server: &Server) -> [Human; 2] {
+    ["ann@example.org", "ben@example.org"].map(|name| {
+        let human = Human::new(folder, name, server);
+        human.join(server);
+        human
+    })
+}
 
 #[test]
 fn mistakes_are_named_and_change_nothing() {
@@ -142,10 +153,7 @@ fn a_server_that_moved_is_kept_if_it_knows_the_device() {
 fn a_long_inbox_is_shown_in_pieces() {
     let folder = tempfile::tempdir().unwrap();
     let server = SetUp::embedded().start(&folder.path().join("data"), 0);
-    let [ann, ben] = ["ann@example.org", "ben@example.org"].map(|name| Human::new(folder.path(), name, &server));
-    for human in [&ann, &ben] {
-        human.join(&server);
-    }
+    let [ann, ben] = two_people(folder.path(), &server);
     for text in ["one", "two", "three"] {
         ann.done(&["send", "ben@example.org", text]);
     }
@@ -162,10 +170,7 @@ fn a_long_inbox_is_shown_in_pieces() {
 fn a_strangers_text_does_nothing_to_the_terminal() {
     let folder = tempfile::tempdir().unwrap();
     let server = SetUp::embedded().start(&folder.path().join("data"), 0);
-    let [ann, ben] = ["ann@example.org", "ben@example.org"].map(|name| Human::new(folder.path(), name, &server));
-    for human in [&ann, &ben] {
-        human.join(&server);
-    }
+    let [ann, ben] = two_people(folder.path(), &server);
     let text = "hi\u{1b}]0;owned\u{7}\n2026-11-24 09:00Z mallory: not me";
     ann.done(&["send", "ben@example.org", text]);
     ben.waits(1);

@@ -99,6 +99,8 @@ async fn compare(data_dir: &Path, folder: &Path, acknowledged: &[CommandId]) {
     let log = SqliteLog::open(SqliteConfig::new(data_dir.join("log")), Arc::new(SystemClock)).await.unwrap();
     let live = rebuild::sqlite(&data_dir.join("read-models.sqlite"));
     let live = rebuild::compare(Arc::new(log), &live, folder).await;
+    let rows = live.snapshot(SystemClock.now()).await.unwrap();
+    assert!(rows["registrations"].len() >= acknowledged.len());
     for id in acknowledged {
         let events = live.command(*id).await.unwrap();
         let admitted = events.iter().filter(|event| event.status == EventStatus::Admitted).count();
