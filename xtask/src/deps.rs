@@ -6,13 +6,17 @@ use serde_json::Value;
 use crate::cargo;
 
 /// Each package of the workspace, and those of the workspace that it may depend on, for its tests as well.
-const RULES: [(&str, &[&str]); 9] = [
+const RULES: [(&str, &[&str]); 10] = [
     ("rossby-schemas", &[]),
     ("rossby-crypto", &["rossby-schemas"]),
     ("rossby-log", &["rossby-schemas", "rossby-crypto"]),
     ("rossby-projections", &["rossby-schemas", "rossby-crypto", "rossby-log"]),
-    ("rossby-commands", &["rossby-schemas", "rossby-crypto", "rossby-log", "rossby-projections"]),
-    ("rossby-api", &["rossby-schemas", "rossby-crypto", "rossby-log", "rossby-projections", "rossby-commands"]),
+    ("rossby-commands", &["rossby-schemas", "rossby-crypto", "rossby-log", "rossby-projections", "rossby-testing"]),
+    (
+        "rossby-api",
+        &["rossby-schemas", "rossby-crypto", "rossby-log", "rossby-projections", "rossby-commands", "rossby-testing"],
+    ),
+    ("rossby-testing", &["rossby-schemas", "rossby-crypto", "rossby-log", "rossby-commands"]),
     ("rossby-client", &["rossby-schemas", "rossby-crypto"]),
     (
         "rossby",

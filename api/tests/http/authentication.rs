@@ -8,10 +8,10 @@ use rossby_crypto::account::{AccountChange, AccountCommand};
 use rossby_schemas::http::account::{AccountCommandRequest, AccountResponse, CommandResponse};
 use rossby_schemas::http::lookup::LookupRequest;
 use rossby_schemas::http::problem::ProblemType;
+use rossby_testing::command;
 use sha2::Sha256;
 
 use crate::site::{Device, Site, problem, read};
-use crate::world::command;
 
 const ACCOUNT: &str = "/v1/account";
 

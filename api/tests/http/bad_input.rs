@@ -5,10 +5,10 @@ use std::num::NonZeroU32;
 use reqwest::Method;
 use rossby_schemas::http::command::{CommandState, CommandStatus};
 use rossby_schemas::http::problem::ProblemType;
+use rossby_testing::Person;
 use serde_json::json;
 
 use crate::site::{Site, problem, read};
-use crate::world::Person;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_wrong_is_named_and_changes_nothing() {

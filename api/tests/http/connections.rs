@@ -5,11 +5,11 @@ use std::time::Duration;
 use reqwest::Method;
 use rossby_schemas::http::command::{CommandState, CommandStatus};
 use rossby_schemas::http::problem::ProblemType;
+use rossby_testing::Person;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::site::{CONNECTIONS, Site, problem, read};
-use crate::world::Person;
 
 /// Sends octets and waits until the server closes the connection. Gives what it answered.
 async fn until_closed(site: &Site, sent: &[u8]) -> String {

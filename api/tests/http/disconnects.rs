@@ -11,13 +11,13 @@ use rossby_schemas::http::messages::{
 };
 use rossby_schemas::http::problem::ProblemType;
 use rossby_schemas::http::registration::{AuthorizeResponse, IssueCodeRequest, RegisterResponse};
+use rossby_testing::{Person, command};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
 use crate::site::{Device, Site, problem, read};
-use crate::world::{Person, command};
 
 /// Sends a request whose body is cut off after `sent` octets, waits a moment, and goes away without an answer.
 async fn interrupt(site: &Site, device: Option<&Device>, path: &str, body: &[u8], sent: usize, after: Duration) {

@@ -1,86 +1,16 @@
 //! The log can't be reached, or doesn't say what became of a record.
 
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use async_trait::async_trait;
 use reqwest::Method;
-use rossby_log::{AppendError, Bounds, Log, LogError, LogRecord, Offset, PartitionReader, ReadError};
 use rossby_schemas::http::account::AccountResponse;
 use rossby_schemas::http::command::{CommandState, CommandStatus};
 use rossby_schemas::http::lookup::{LookupRequest, LookupResponse};
 use rossby_schemas::http::messages::{ConfirmRequest, FetchResponse, SendOutcome, SendRequest, SendResponse};
 use rossby_schemas::http::problem::ProblemType;
-use rossby_schemas::topic::TopicName;
+use rossby_testing::{Fault, Person};
 
 use crate::site::{Site, problem, read};
-use crate::world::Person;
-
-/// What becomes of appends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fault {
-    /// Refused before anything was handed over.
-    Refused,
-    /// Written, but nobody can tell.
-    Unknown,
-}
-
-/// A real log whose appends fail when a test says so.
-#[derive(Debug)]
-pub(crate) struct FaultyLog {
-    log: Arc<dyn Log>,
-    fault: Mutex<Option<Fault>>,
-}
-
-impl FaultyLog {
-    pub(crate) fn new(log: Arc<dyn Log>) -> Self {
-        Self { log, fault: Mutex::new(None) }
-    }
-
-    pub(crate) fn set(&self, fault: Option<Fault>) {
-        *self.fault.lock().unwrap() = fault;
-    }
-}
-
-#[async_trait]
-impl Log for FaultyLog {
-    async fn partitions(&self, topic: &TopicName) -> Result<u32, LogError> {
-        self.log.partitions(topic).await
-    }
-
-    async fn append(&self, topic: &TopicName, partition: u32, record: LogRecord) -> Result<Offset, AppendError> {
-        let fault = *self.fault.lock().unwrap();
-        match fault {
-            None => self.log.append(topic, partition, record).await,
-            Some(Fault::Refused) => Err(AppendError::Refused(LogError::Unavailable("down".to_owned()))),
-            Some(Fault::Unknown) => {
-                self.log.append(topic, partition, record).await?;
-                Err(AppendError::Unknown("timed out".to_owned()))
-            }
-        }
-    }
-
-    async fn bounds(&self, topic: &TopicName, partition: u32) -> Result<Bounds, LogError> {
-        self.log.bounds(topic, partition).await
-    }
-
-    async fn read(
-        &self,
-        topic: &TopicName,
-        partition: u32,
-        from: Offset,
-    ) -> Result<Box<dyn PartitionReader>, ReadError> {
-        self.log.read(topic, partition, from).await
-    }
-
-    async fn health(&self) -> Result<(), LogError> {
-        self.log.health().await
-    }
-
-    async fn close(&self) {
-        self.log.close().await;
-    }
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_the_log_writes_are_refused_at_once_and_reads_go_on() {
@@ -93,7 +23,7 @@ async fn without_the_log_writes_are_refused_at_once_and_reads_go_on() {
     let path = format!("/v1/messages?position={}", position.0);
     let before: FetchResponse = read(site.signed(&ben_device, Method::GET, &path, b"").await, 200).await;
 
-    site.world.log.set(Some(Fault::Refused));
+    site.world.log.set_all(Some(Fault::Refused));
     let begin = Instant::now();
     let register = Person::new(site.world.now()).register_request("eve@example.org");
     problem(site.post("/v1/registrations", &register).await, ProblemType::Unavailable).await;
@@ -116,7 +46,7 @@ async fn without_the_log_writes_are_refused_at_once_and_reads_go_on() {
     problem(site.client.get(site.url(&path)).send().await.unwrap(), ProblemType::NoSuchCommand).await;
 
     // Once it is back, the same request does what it should have done.
-    site.world.log.set(None);
+    site.world.log.set_all(None);
     let _: serde_json::Value = read(site.post("/v1/registrations", &register).await, 202).await;
 }
 
@@ -124,9 +54,9 @@ async fn without_the_log_writes_are_refused_at_once_and_reads_go_on() {
 async fn an_outcome_that_was_not_known_is_settled_where_the_answer_says() {
     let site = Site::new().await;
     let register = Person::new(site.world.now()).register_request("ann@example.org");
-    site.world.log.set(Some(Fault::Unknown));
+    site.world.log.set_all(Some(Fault::UnknownWritten));
     let response = site.post("/v1/registrations", &register).await;
-    site.world.log.set(None);
+    site.world.log.set_all(None);
     // The record is there all the same: the answer is the right one, or it says where to ask.
     if response.status() != 202 {
         let document = problem(response, ProblemType::OutcomeUnknown).await;

@@ -9,9 +9,9 @@ use rossby_schemas::events::profiles::Audience;
 use rossby_schemas::http::account::{AccountCommandRequest, CommandResponse};
 use rossby_schemas::http::lookup::LookupRequest;
 use rossby_schemas::http::messages::{SendOutcome, SendRequest, SendResponse};
+use rossby_testing::{Person, command};
 
 use crate::site::{Device, Site, read};
-use crate::world::{Person, command};
 
 /// Everything of an answer but its date and its id.
 async fn fingerprint(response: Response) -> (u16, BTreeSet<String>, Vec<u8>) {

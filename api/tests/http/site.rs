@@ -12,12 +12,13 @@ use rossby_api::{Api, ApiLimits, NotReady, Readiness, Server, ServerConfig};
 use rossby_crypto::token::DeviceToken;
 use rossby_schemas::http::problem::{PROBLEM_JSON, Problem, ProblemType};
 use rossby_schemas::time::Clock as _;
+use rossby_testing::Person;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::world::{Person, World};
+use crate::world::World;
 
 /// How many connections a site has at most.
 pub(crate) const CONNECTIONS: usize = 100;

@@ -10,9 +10,9 @@ use rossby_schemas::http::account::{AccountResponse, CommandResponse, StatementR
 use rossby_schemas::http::messages::{OutgoingMessage, SendRequest};
 use rossby_schemas::http::problem::ProblemType;
 use rossby_schemas::ids::{Head, OuterId};
+use rossby_testing::{Person, command};
 
 use crate::site::{Device, Site, problem, read};
-use crate::world::{Person, command};
 
 /// Where the signing key stands in a founding statement: behind the kind and the device's id.
 const KEY_AT: usize = "rossby/v1/founded".len() + 1 + 16;

@@ -7,8 +7,9 @@ use rossby_schemas::events::profiles::Audience;
 use rossby_schemas::http::account::{AccountCommandRequest, CommandResponse, StatementRequest};
 use rossby_schemas::http::lookup::LookupRequest;
 use rossby_schemas::http::messages::{SendOutcome, SendRequest};
+use rossby_testing::{Person, command, refusal};
 
-use crate::world::{Person, World, command, refusal};
+use crate::world::World;
 
 const ANN: &str = "ann@example.org";
 const BEN: &str = "ben@example.org";

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use rossby_commands::{CommandError, Refusal};
 use rossby_schemas::http::registration::IssueCodeRequest;
+use rossby_testing::{DAY, Person, command, refusal, until};
 
-use crate::world::{DAY, Person, World, command, refusal, until};
+use crate::world::World;
 
 const ANN: &str = "tel:+15551234567";
 

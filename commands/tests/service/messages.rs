@@ -11,10 +11,11 @@ use rossby_schemas::http::lookup::LookupRequest;
 use rossby_schemas::http::messages::{ConfirmRequest, OutgoingMessage, SendOutcome, SendRequest};
 use rossby_schemas::ids::OuterId;
 use rossby_schemas::topic::Topic;
+use rossby_testing::{DAY, Fault, Person, refusal};
 use uuid::Uuid;
 
 use crate::account::change;
-use crate::world::{DAY, Fault, Person, World, refusal};
+use crate::world::World;
 
 const ANN: &str = "ann@example.org";
 const BEN: &str = "tel:+15551234567";
@@ -124,7 +125,7 @@ async fn a_value_for_another_head_or_key_is_stale() {
     // A new sealing key.
     let sealing = ben.sealing(2, world.now());
     let request = rossby_schemas::http::account::StatementRequest {
-        command_id: crate::world::command(),
+        command_id: rossby_testing::command(),
         statement: sealing.clone(),
     };
     world.service.statement(ben.caller(), &request).await.unwrap();
@@ -227,7 +228,7 @@ async fn each_recipient_has_its_own_answer_and_a_reused_id_refuses_the_whole() {
     let (ann, ben, cid) = (world.person(ANN).await, world.person(BEN).await, world.person("cid@example.org").await);
     let stranger = Person::new(world.now());
     let request = rossby_schemas::http::account::StatementRequest {
-        command_id: crate::world::command(),
+        command_id: rossby_testing::command(),
         statement: cid.sealing(2, world.now()),
     };
     world.service.statement(cid.caller(), &request).await.unwrap();
@@ -278,7 +279,7 @@ async fn a_newer_key_than_this_region_knows_is_waited_for() {
     let service = world.process(Timeouts { newer_head: Duration::from_secs(60), ..Timeouts::default() });
     let message = one(&ann.message(&ben, "hello", 2, world.now()));
     let request = rossby_schemas::http::account::StatementRequest {
-        command_id: crate::world::command(),
+        command_id: rossby_testing::command(),
         statement: ben.sealing(2, world.now()),
     };
     // Whichever comes first.

@@ -7,8 +7,9 @@ use rossby_schemas::http::account::AccountCommandRequest;
 use rossby_schemas::http::command::CommandState;
 use rossby_schemas::ids::CommandId;
 use rossby_schemas::topic::Topic;
+use rossby_testing::{Fault, Person, command, refusal, until};
 
-use crate::world::{Fault, Person, World, command, refusal, until};
+use crate::world::World;
 
 fn request(person: &Person, id: CommandId, audience: Audience, world: &World) -> AccountCommandRequest {
     let command = AccountCommand {

@@ -7,8 +7,9 @@ use rossby_schemas::http::command::CommandState;
 use rossby_schemas::http::registration::IssueCodeRequest;
 use rossby_schemas::ids::{RegionNumber, RegistrationId};
 use rossby_schemas::topic::Topic;
+use rossby_testing::{DAY, Fault, Person, command, refusal};
 
-use crate::world::{DAY, Fault, Person, World, command, refusal};
+use crate::world::World;
 
 const ANN: &str = "ann@example.org";
 /// A code that is wrong for all but one registration in a hundred million.

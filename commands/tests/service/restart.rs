@@ -9,9 +9,10 @@ use rossby_schemas::http::account::StatementRequest;
 use rossby_schemas::http::command::CommandState;
 use rossby_schemas::http::lookup::LookupRequest;
 use rossby_schemas::http::messages::SendRequest;
+use rossby_testing::{Person, command, until};
 
 use crate::account::signed;
-use crate::world::{Person, World, command, until};
+use crate::world::World;
 
 const ANN: &str = "ann@example.org";
 

@@ -1,0 +1,107 @@
+//! A log whose appends fail when a test says so.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use rossby_log::{AppendError, Bounds, Log, LogError, LogRecord, Offset, PartitionReader, ReadError};
+use rossby_schemas::topic::{Topic, TopicName};
+
+/// What becomes of appends to a topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// Refused before anything was handed over.
+    Refused,
+    /// Never written, but nobody can tell.
+    UnknownLost,
+    /// Written, but nobody can tell.
+    UnknownWritten,
+    /// On its way still: it lands when the test says so.
+    UnknownHeld,
+}
+
+/// A log whose appends fail as a test says.
+#[derive(Debug)]
+pub struct FaultyLog {
+    log: Arc<dyn Log>,
+    faults: Mutex<BTreeMap<Topic, Fault>>,
+    held: Mutex<Vec<(TopicName, u32, LogRecord)>>,
+}
+
+impl FaultyLog {
+    /// This log, with no fault yet.
+    #[must_use]
+    pub fn new(log: Arc<dyn Log>) -> Self {
+        Self { log, faults: Mutex::default(), held: Mutex::default() }
+    }
+
+    /// What becomes of appends to every topic from now on.
+    pub fn set_all(&self, fault: Option<Fault>) {
+        for topic in Topic::ALL {
+            self.set(topic, fault);
+        }
+    }
+
+    /// What becomes of appends to a topic from now on.
+    pub fn set(&self, topic: Topic, fault: Option<Fault>) {
+        let mut faults = self.faults.lock().unwrap();
+        match fault {
+            Some(fault) => faults.insert(topic, fault),
+            None => faults.remove(&topic),
+        };
+    }
+
+    /// What was held back lands now, in its order.
+    pub async fn land(&self) {
+        let held = std::mem::take(&mut *self.held.lock().unwrap());
+        for (topic, partition, record) in held {
+            self.log.append(&topic, partition, record).await.unwrap();
+        }
+    }
+}
+
+#[async_trait]
+impl Log for FaultyLog {
+    async fn partitions(&self, topic: &TopicName) -> Result<u32, LogError> {
+        self.log.partitions(topic).await
+    }
+
+    async fn append(&self, topic: &TopicName, partition: u32, record: LogRecord) -> Result<Offset, AppendError> {
+        let fault = self.faults.lock().unwrap().get(&topic.topic).copied();
+        let unknown = || Err(AppendError::Unknown("timed out".to_owned()));
+        match fault {
+            None => self.log.append(topic, partition, record).await,
+            Some(Fault::Refused) => Err(AppendError::Refused(LogError::Unavailable("down".to_owned()))),
+            Some(Fault::UnknownLost) => unknown(),
+            Some(Fault::UnknownWritten) => {
+                self.log.append(topic, partition, record).await?;
+                unknown()
+            }
+            Some(Fault::UnknownHeld) => {
+                self.held.lock().unwrap().push((topic.clone(), partition, record));
+                unknown()
+            }
+        }
+    }
+
+    async fn bounds(&self, topic: &TopicName, partition: u32) -> Result<Bounds, LogError> {
+        self.log.bounds(topic, partition).await
+    }
+
+    async fn read(
+        &self,
+        topic: &TopicName,
+        partition: u32,
+        from: Offset,
+    ) -> Result<Box<dyn PartitionReader>, ReadError> {
+        self.log.read(topic, partition, from).await
+    }
+
+    async fn health(&self) -> Result<(), LogError> {
+        self.log.health().await
+    }
+
+    async fn close(&self) {
+        self.log.close().await;
+    }
+}
