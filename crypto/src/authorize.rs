@@ -1,12 +1,14 @@
-//! What a device signs to authorize: that it, which asked for the registration, has the code.
+//! What a device signs to get its token: that it, which asked for a registration, has the code; or that it belongs to its box
+//! already.
 
-use rossby_schemas::ids::{DeviceId, RegistrationId};
+use rossby_schemas::ids::{BoxId, DeviceId, RegistrationId};
 
 use crate::keyed_hash::Code;
 use crate::layout::{Writer, of_kind};
 use crate::signing::{BadSignature, Signature, SigningKey, VerificationKey};
 
 const KIND: &str = "authorize";
+const TOKEN_KIND: &str = "token";
 
 /// A device says that it has a registration's code.
 ///
@@ -44,5 +46,39 @@ impl AuthorizeProof<'_> {
             .fixed(self.device_id.as_bytes())
             .variable(self.code.digits().as_bytes());
         zeroize::Zeroizing::new(of_kind(KIND, &writer.finish()))
+    }
+}
+
+/// A device of a box asks for its token: once it is linked, and again when the one that it has is no longer good.
+///
+/// Signed: `"rossby/v1/token" ‖ 0x00 ‖ BoxID ‖ device id`. It holds no time: the answer is sealed to the device's key, so
+/// whoever repeats the request gains nothing by it.
+#[derive(Debug, Clone, Copy)]
+pub struct TokenProof {
+    /// The box.
+    pub box_id: BoxId,
+    /// The device.
+    pub device_id: DeviceId,
+}
+
+impl TokenProof {
+    /// Signs with the device's key.
+    #[must_use]
+    pub fn sign(&self, key: &SigningKey) -> Signature {
+        key.sign(&self.to_octets())
+    }
+
+    /// Checks the signature with the key that the box's record has for the device.
+    ///
+    /// # Errors
+    /// [`BadSignature`].
+    pub fn verify(&self, key: &VerificationKey, signature: &Signature) -> Result<(), BadSignature> {
+        key.verify(&self.to_octets(), signature)
+    }
+
+    fn to_octets(self) -> Vec<u8> {
+        let mut writer = Writer::new();
+        writer.fixed(self.box_id.as_bytes()).fixed(self.device_id.as_bytes());
+        of_kind(TOKEN_KIND, &writer.finish())
     }
 }

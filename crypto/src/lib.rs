@@ -7,6 +7,7 @@ pub mod conversation;
 pub mod key_record;
 pub mod keyed_hash;
 pub mod layout;
+pub mod linking;
 pub mod message;
 pub mod recovery;
 pub mod safety_number;

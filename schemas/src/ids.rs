@@ -84,6 +84,11 @@ uuid_id! {
     OuterId
 }
 uuid_id! {
+    /// Where a device that is to be linked and one of the box's leave messages for each other. It comes from the secret that
+    /// the two share, and is the capability to read and write there.
+    RendezvousId
+}
+uuid_id! {
     /// The id of a message inside its ciphertext, known to clients alone.
     MessageId
 }

@@ -13,7 +13,9 @@ use bytes::Bytes;
 use rossby_schemas::encoding::{FixedOctets, Octets, Sha256Digest};
 use rossby_schemas::envelope::{Control, Envelope, JSON};
 use rossby_schemas::events::identifiers::{Founding, IdentifierReleasedV1, IdentifierVerifiedV1};
-use rossby_schemas::events::inbox::{AcknowledgedMessage, MessageEnqueuedV1, MessagesAcknowledgedV1};
+use rossby_schemas::events::inbox::{
+    AcknowledgedMessage, MessageEnqueuedV1, MessagesAcknowledgedV1, RendezvousPostedV1,
+};
 use rossby_schemas::events::keys::{
     BoxClosedV1, BoxClosingV1, BoxFoundedV1, DeviceLinkedV1, DeviceRemovedV1, SealingKeyStatedV1, TokenRevokedV1,
 };
@@ -24,7 +26,9 @@ use rossby_schemas::events::profiles::{
 };
 use rossby_schemas::events::registrations::{CodeGuessedV1, CodeIssuedV1, RegistrationAskedV1};
 use rossby_schemas::events::{DecodeError, Event, SignedCommand};
-use rossby_schemas::ids::{BoxId, CommandId, DeviceId, EventId, IdentifierHash, OuterId, RegionNumber, RegistrationId};
+use rossby_schemas::ids::{
+    BoxId, CommandId, DeviceId, EventId, IdentifierHash, OuterId, RegionNumber, RegistrationId, RendezvousId,
+};
 use rossby_schemas::time::Timestamp;
 use rossby_schemas::topic::Topic;
 use serde::{Deserialize, Serialize};
@@ -44,6 +48,7 @@ struct Golden {
 const BOX: BoxId = BoxId::from_bytes([1, 2, 3, 4, 5, 6, 0x87, 8, 0x89, 10, 11, 12, 13, 14, 15, 16]);
 const DEVICE: DeviceId = DeviceId::from_bytes([0xd0; 16]);
 const REGISTRATION: RegistrationId = RegistrationId::from_bytes([0x4e; 16]);
+const RENDEZVOUS: RendezvousId = RendezvousId::from_bytes([0x4d; 16]);
 const HASH: IdentifierHash = IdentifierHash([0xab; 32]);
 
 fn time() -> Timestamp {
@@ -124,6 +129,11 @@ fn samples() -> Vec<Event> {
                 expires_at: time(),
             }],
         }),
+        Event::RendezvousPostedV1(RendezvousPostedV1 {
+            rendezvous_id: RENDEZVOUS,
+            sealed: statement(8),
+            expires_at: time(),
+        }),
         Event::PartitionCheckpointV1(PartitionCheckpointV1 {
             after: None,
             up_to: EventId::from_bytes([0xe1; 16]),
@@ -140,6 +150,7 @@ fn samples() -> Vec<Event> {
 
 fn stream(event: &Event) -> String {
     match event.topic() {
+        _ if matches!(event, Event::RendezvousPostedV1(_)) => RENDEZVOUS.to_string(),
         Some(Topic::Registrations) => rossby_schemas::events::registrations::stream(HASH, time()),
         Some(Topic::Identifiers) => HASH.to_string(),
         _ => BOX.to_string(),

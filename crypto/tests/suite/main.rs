@@ -4,6 +4,7 @@
 mod account;
 mod chain;
 mod chain_properties;
+mod linking;
 mod messages;
 mod published;
 mod sealing_statements;

@@ -7,6 +7,7 @@
 mod account;
 mod conversations;
 mod keyed_hashes;
+mod linking;
 mod messages;
 mod records;
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::DecodeError;
 use crate::encoding::{Octets, Sha256Digest};
 use crate::envelope::{Envelope, OCTETS};
-use crate::ids::{BoxId, DeviceId, OuterId};
+use crate::ids::{BoxId, DeviceId, OuterId, RendezvousId};
 use crate::time::Timestamp;
 
 /// A message entered a box's queue. The value is octets in the layout of `rossby_crypto::message`; the outer id and the
@@ -60,4 +60,16 @@ pub struct MessagesAcknowledgedV1 {
     pub device_id: DeviceId,
     /// What it confirmed.
     pub messages: Vec<AcknowledgedMessage>,
+}
+
+/// A device that is to be linked, or the one that links it, left a message for the other. Keyed by the rendezvous.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RendezvousPostedV1 {
+    /// Where.
+    pub rendezvous_id: RendezvousId,
+    /// The message, sealed: the server can't read it.
+    pub sealed: Octets,
+    /// When it is forgotten.
+    pub expires_at: Timestamp,
 }

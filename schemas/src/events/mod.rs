@@ -150,6 +150,8 @@ events! {
     ProfileBlobSetV1(profiles::ProfileBlobSetV1) = Some(Topic::Profiles), "org.rossby.profiles.profile-blob-set.v1";
     /// A device confirmed messages.
     MessagesAcknowledgedV1(inbox::MessagesAcknowledgedV1) = Some(Topic::Inbox), "org.rossby.inbox.messages-acknowledged.v1";
+    /// Two devices that are about to be linked talk.
+    RendezvousPostedV1(inbox::RendezvousPostedV1) = Some(Topic::Inbox), "org.rossby.inbox.rendezvous-posted.v1";
     /// A region says what a stretch of a partition holds.
     PartitionCheckpointV1(log::PartitionCheckpointV1) = None, "org.rossby.log.partition-checkpoint.v1";
 }

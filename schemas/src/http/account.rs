@@ -89,6 +89,18 @@ pub struct StatementRequest {
     pub statement: Octets,
 }
 
+/// Links a new device.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LinkDeviceRequest {
+    /// The command's id.
+    pub command_id: CommandId,
+    /// The linking statement, signed by the device that asks and countersigned by the new one.
+    pub linking_statement: Octets,
+    /// The new device's first sealing statement, signed by it.
+    pub sealing_statement: Octets,
+}
+
 /// The command took effect.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CommandResponse {

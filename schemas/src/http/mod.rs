@@ -9,3 +9,5 @@ pub mod lookup;
 pub mod messages;
 pub mod problem;
 pub mod registration;
+pub mod rendezvous;
+pub mod token;

@@ -76,6 +76,8 @@ problems! {
     MethodNotAllowed = "method-not-allowed", 405, "The path does not take this method";
     /// The identifier belongs to a box already: link a device instead.
     IdentifierTaken = "identifier-taken", 409, "The identifier belongs to a box already";
+    /// The box has as many devices as it may: remove one first.
+    TooManyDevices = "too-many-devices", 409, "The box has as many devices as it may";
     /// The stream has moved on since the command was signed: load the current version and sign anew.
     VersionConflict = "version-conflict", 409, "The stream has moved on";
     /// The body is too large.

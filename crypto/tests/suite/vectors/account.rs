@@ -1,7 +1,7 @@
 //! Account commands and the proof of authorizing.
 
 use rossby_crypto::account::{AccountChange, AccountCommand};
-use rossby_crypto::authorize::AuthorizeProof;
+use rossby_crypto::authorize::{AuthorizeProof, TokenProof};
 use rossby_crypto::keyed_hash::Code;
 use rossby_schemas::events::profiles::Audience;
 use rossby_schemas::ids::{CommandId, IdentifierHash, RegistrationId};
@@ -63,6 +63,21 @@ fn authorize() {
         "The proof that device 1 has the code of its registration.",
         &json!([{
             "registration": hex(registration_id.as_bytes()), "device": hex(a.id.as_bytes()), "code": code.digits(),
+            "verification_key": hex(a.key.verification_key().as_bytes()), "signature": hex(signature),
+        }]),
+    );
+}
+
+#[test]
+fn token_proof() {
+    let a = device(1);
+    let box_id = founded_by(&a).box_id();
+    let signature = TokenProof { box_id, device_id: a.id }.sign(&a.key);
+    check(
+        "token-proof.json",
+        "The proof by which device 1 asks for its token.",
+        &json!([{
+            "box": hex(box_id.as_bytes()), "device": hex(a.id.as_bytes()),
             "verification_key": hex(a.key.verification_key().as_bytes()), "signature": hex(signature),
         }]),
     );
