@@ -77,17 +77,17 @@ impl Appender {
         Ok(id)
     }
 
-    /// Appends a fact to a box's queue. The event's id is the one given, so that a repeated fact is the same event.
+    /// Appends a fact to the inbox: of the box or rendezvous with this key. The event's id is the one given, so that a repeated
+    /// fact is the same event.
     pub(crate) async fn fact(
         &self,
-        box_id: BoxId,
+        key: &str,
         id: EventId,
         accepted_at: Timestamp,
         event: &Event,
     ) -> Result<Position, AppendError> {
-        let key = box_id.to_string();
-        let envelope = self.envelope(id, key.clone(), accepted_at, None, event);
-        self.append(Topic::Inbox, &key, &envelope).await
+        let envelope = self.envelope(id, key.to_owned(), accepted_at, None, event);
+        self.append(Topic::Inbox, key, &envelope).await
     }
 
     /// The partition of this region's topic in which a key's records stand.

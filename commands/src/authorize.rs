@@ -4,7 +4,6 @@
 use rossby_crypto::authorize::AuthorizeProof;
 use rossby_crypto::key_record::KeyRecord;
 use rossby_crypto::keyed_hash::{Code, MasterSecret};
-use rossby_crypto::token::DeviceToken;
 use rossby_projections::{IdentifierState, IssuedCode, Registration};
 use rossby_schemas::events::Event;
 use rossby_schemas::events::identifiers::{Founding, IdentifierVerifiedV1};
@@ -89,7 +88,10 @@ impl Service {
         self.verify_identifier(&running, &registration).await?;
         let founding = founding(&registration);
         self.found_box(&running, registration.box_id, &founding).await?;
-        self.token(&record, &registration).await.map_err(|error| running.half_done(error))
+        let sealing = record
+            .verify_sealing(&registration.sealing_statement, None)
+            .map_err(|error| CommandError::Internal(error.to_string()))?;
+        self.sealed_token(&sealing).await.map_err(|error| running.half_done(error))
     }
 
     async fn guess(&self, running: &Running, registration: &Registration, code: &Code) -> Result<(), CommandError> {
@@ -125,22 +127,6 @@ impl Service {
         let stream = Stream::identifier(registration.identifier_hash);
         self.executor.step(running, &stream, 1, WhenSuperseded::DecideAgain, load, decide).await.map(|_| ())
     }
-
-    /// The device's token, derived and sealed to the key that it registered with.
-    async fn token(&self, record: &KeyRecord, registration: &Registration) -> Result<AuthorizeResponse, CommandError> {
-        let (box_id, device_id) = (registration.box_id, registration.device_id);
-        let state = self.models.device(box_id, device_id).await?.filter(|state| !state.removed);
-        let epoch = state.ok_or(Refusal::NotADevice)?.epoch;
-        let sealing = record
-            .verify_sealing(&registration.sealing_statement, None)
-            .map_err(|error| CommandError::Internal(error.to_string()))?;
-        let secret = self.secrets.current();
-        let token = DeviceToken::derive(secret, secret.token_id(box_id, device_id, epoch));
-        let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
-        let sealed_token =
-            token.seal(&mut rng, &sealing.content().key).map_err(|error| CommandError::Internal(error.to_string()))?;
-        Ok(AuthorizeResponse { box_id, device_id, token_id: token.id.to_string(), sealed_token })
-    }
 }
 
 fn founding(registration: &Registration) -> Founding {
@@ -166,6 +152,8 @@ mod tests {
         code_lifetime: std::time::Duration::from_secs(600),
         clock_skew: std::time::Duration::ZERO,
         profile_blob: 0,
+        devices: 0,
+        rendezvous_lifetime: std::time::Duration::ZERO,
         list_entries: 0,
     };
 

@@ -43,6 +43,10 @@ pub struct Limits {
     pub clock_skew: Duration,
     /// Octets of the encrypted profile.
     pub profile_blob: usize,
+    /// Devices of one box.
+    pub devices: usize,
+    /// How long two devices have to be linked.
+    pub rendezvous_lifetime: Duration,
     /// Boxes that one box may block, and contacts that it may have.
     pub list_entries: usize,
 }
@@ -56,6 +60,8 @@ impl Default for Limits {
             code_lifetime: Duration::from_secs(10 * 60),
             clock_skew: Duration::from_secs(2 * 60),
             profile_blob: 64 * 1024,
+            devices: 10,
+            rendezvous_lifetime: Duration::from_secs(10 * 60),
             list_entries: 5000,
         }
     }

@@ -47,7 +47,7 @@ impl Service {
         });
         // A fact without a version: its id says nothing, and repeating it adds nothing.
         let id = EventId(Uuid::new_v4());
-        match self.appender.fact(caller.box_id, id, self.now(), &event).await {
+        match self.appender.fact(&caller.box_id.to_string(), id, self.now(), &event).await {
             Ok(position) => Ok(ConfirmResponse { confirmed, position: position.token() }),
             Err(AppendError::Refused(error)) => Err(CommandError::Unavailable(error.to_string())),
             Err(AppendError::TooLarge { limit, .. }) => {

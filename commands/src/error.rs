@@ -61,6 +61,11 @@ pub enum Refusal {
     },
     /// The device that asks is no longer in its box's key record.
     NotADevice,
+    /// The box has as many devices as it may.
+    TooManyDevices {
+        /// How many it may have.
+        limit: usize,
+    },
 }
 
 impl Refusal {
@@ -177,6 +182,10 @@ impl Refusal {
                 detail: Some("Load the current state, and sign anew on its version.".to_owned()),
                 current_version: Some(*current),
                 ..Problem::new(ProblemType::VersionConflict)
+            },
+            Self::TooManyDevices { limit } => Problem {
+                detail: Some(format!("A box has at most {limit} devices: remove one first.")),
+                ..Problem::new(ProblemType::TooManyDevices)
             },
             Self::NotADevice => Problem {
                 detail: Some("The device is no longer in the box's key record.".to_owned()),

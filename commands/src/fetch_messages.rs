@@ -95,7 +95,7 @@ impl Service {
     }
 
     /// Waits until the inbox has applied a position of this region; another region's can't be waited for yet.
-    async fn wait_for(&self, position: Position) -> Result<bool, CommandError> {
+    pub(crate) async fn wait_for(&self, position: Position) -> Result<bool, CommandError> {
         if position.region != self.config.region || position.topic != Topic::Inbox {
             return Ok(false);
         }

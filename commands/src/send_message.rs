@@ -171,7 +171,7 @@ impl Service {
             outer_id: message.outer_id,
             value: message.value.clone(),
         });
-        match self.appender.fact(message.recipient, id, accepted_at, &event).await {
+        match self.appender.fact(&message.recipient.to_string(), id, accepted_at, &event).await {
             Ok(position) => Ok(SendOutcome::Accepted { accepted_at, position: position.token() }),
             Err(AppendError::Refused(error)) => Err(CommandError::Unavailable(error.to_string())),
             Err(AppendError::TooLarge { limit, .. }) => Err(Refusal::TooLarge { field: String::new(), limit }.into()),

@@ -1,7 +1,14 @@
-//! Who asks: a device's token, and whether it is still good.
+//! Who asks: a device's token, how it gets one, and whether it is still good.
 
+use rossby_crypto::authorize::TokenProof;
+use rossby_crypto::key_record::{KeyRecord, VerifiedSealingStatement};
 use rossby_crypto::keyed_hash::{HawkKey, TokenId};
+use rossby_crypto::token::DeviceToken;
+use rossby_schemas::http::registration::AuthorizeResponse;
+use rossby_schemas::http::token::TokenRequest;
 use rossby_schemas::ids::{BoxId, DeviceId};
+
+use crate::error::{CommandError, Refusal};
 
 use crate::service::Service;
 
@@ -26,6 +33,43 @@ pub enum TokenError {
 }
 
 impl Service {
+    /// Gives a device of a box its token, sealed to its sealing key: once it is linked, and again when the one that it has is no
+    /// longer good. Asking again gives the same.
+    ///
+    /// # Errors
+    /// [`Refusal::NotADevice`] for whoever is none, or hasn't signed: one answer for all.
+    pub async fn issue_token(&self, request: &TokenRequest) -> Result<AuthorizeResponse, CommandError> {
+        let (box_id, device_id) = (request.box_id, request.device_id);
+        let stored = self.models.key_record(box_id).await?.ok_or(Refusal::NotADevice)?;
+        let record = KeyRecord::verify(&stored.statements).map_err(|_| Refusal::NotADevice)?;
+        let device = record.device(device_id).filter(|device| device.is_member()).ok_or(Refusal::NotADevice)?;
+        TokenProof { box_id, device_id }
+            .verify(&device.signing_key, &request.signature)
+            .map_err(|_| Refusal::NotADevice)?;
+        let sealing = stored
+            .sealing_statements
+            .iter()
+            .filter_map(|statement| record.verify_sealing(statement, None).ok())
+            .find(|statement| statement.content().device_id == device_id);
+        self.sealed_token(&sealing.ok_or(Refusal::NotADevice)?).await
+    }
+
+    /// A device's token, derived and sealed to the key that it stated.
+    pub(crate) async fn sealed_token(
+        &self,
+        sealing: &VerifiedSealingStatement,
+    ) -> Result<AuthorizeResponse, CommandError> {
+        let (box_id, device_id) = (sealing.content().box_id, sealing.content().device_id);
+        let state = self.models.device(box_id, device_id).await?.filter(|state| !state.removed);
+        let epoch = state.ok_or(Refusal::NotADevice)?.epoch;
+        let secret = self.secrets.current();
+        let token = DeviceToken::derive(secret, secret.token_id(box_id, device_id, epoch));
+        let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
+        let sealed_token =
+            token.seal(&mut rng, &sealing.content().key).map_err(|error| CommandError::Internal(error.to_string()))?;
+        Ok(AuthorizeResponse { box_id, device_id, token_id: token.id.to_string(), sealed_token })
+    }
+
     /// The Hawk key of a token, if it is good at this moment. Asked of the read models each time: a token that is revoked
     /// stops at once.
     ///

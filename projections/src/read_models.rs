@@ -4,8 +4,9 @@ use std::future::Future;
 use std::time::Duration;
 
 use rossby_log::Offset;
+use rossby_schemas::encoding::Octets;
 use rossby_schemas::events::profiles::AclTag;
-use rossby_schemas::ids::{BoxId, CommandId, DeviceId, IdentifierHash, OuterId, RegistrationId};
+use rossby_schemas::ids::{BoxId, CommandId, DeviceId, IdentifierHash, OuterId, RegistrationId, RendezvousId};
 use rossby_schemas::time::Timestamp;
 use rossby_schemas::topic::{Topic, TopicName};
 use tokio::sync::broadcast;
@@ -184,6 +185,8 @@ queries! {
     accepted(box_id: BoxId, outer_id: OuterId) -> Vec<AcceptedMessage>;
     /// A device and its part of the queue at `now`.
     device_pointer(box_id: BoxId, device_id: DeviceId, now: Timestamp) -> DevicePointer;
+    /// The messages that were left at a rendezvous and live at `now`, `limit` at most.
+    rendezvous(id: RendezvousId, now: Timestamp, limit: u32) -> Vec<Octets>;
     /// How many messages the queues of all boxes hold.
     queue_depth(now: Timestamp) -> u64;
     /// A box's key record, if it was ever founded.

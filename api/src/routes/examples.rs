@@ -3,7 +3,8 @@
 use rossby_schemas::encoding::{FixedOctets, Octets};
 use rossby_schemas::events::profiles::Audience;
 use rossby_schemas::http::account::{
-    AccountCommandRequest, AccountResponse, CommandResponse, DeviceStatus, ProfileDocument, StatementRequest,
+    AccountCommandRequest, AccountResponse, CommandResponse, DeviceStatus, LinkDeviceRequest, ProfileDocument,
+    StatementRequest,
 };
 use rossby_schemas::http::command::{CommandState, CommandStatus};
 use rossby_schemas::http::lookup::{KeyRecordDocument, LookupRequest, LookupResponse};
@@ -15,6 +16,8 @@ use rossby_schemas::http::problem::{FieldError, PROBLEM_JSON, Problem, ProblemTy
 use rossby_schemas::http::registration::{
     AuthorizeRequest, AuthorizeResponse, IssueCodeRequest, RegisterRequest, RegisterResponse,
 };
+use rossby_schemas::http::rendezvous::{RendezvousRequest, RendezvousResponse};
+use rossby_schemas::http::token::TokenRequest;
 use rossby_schemas::ids::{BoxId, CommandId, DeviceId, Head, OuterId, RegistrationId};
 use rossby_schemas::time::Timestamp;
 use serde::Serialize;
@@ -176,6 +179,14 @@ fn of_schema(schema: &RefOr<Schema>) -> Option<Value> {
         "AccountResponse" => json(&account()),
         "AccountCommandRequest" => json(&AccountCommandRequest { command: octets(9), signature: fixed(0x5a) }),
         "StatementRequest" => json(&StatementRequest { command_id: command_id(), statement: octets(2) }),
+        "LinkDeviceRequest" => json(&LinkDeviceRequest {
+            command_id: command_id(),
+            linking_statement: octets(1),
+            sealing_statement: octets(2),
+        }),
+        "TokenRequest" => json(&TokenRequest { box_id: box_id(ANN), device_id: device_id(), signature: fixed(0x5a) }),
+        "RendezvousRequest" => json(&RendezvousRequest { sealed: octets(12) }),
+        "RendezvousResponse" => json(&RendezvousResponse { messages: vec![octets(12)] }),
         "CommandResponse" => json(&CommandResponse { command_id: command_id(), version: 2 }),
         "CommandStatus" => {
             json(&CommandStatus { command_id: command_id(), state: CommandState::Done, version: Some(2) })
@@ -274,6 +285,7 @@ fn problem(kind: ProblemType) -> Problem {
         | ProblemType::NoSuchResource
         | ProblemType::MethodNotAllowed
         | ProblemType::IdentifierTaken
+        | ProblemType::TooManyDevices
         | ProblemType::Internal
         | ProblemType::Unavailable
         | ProblemType::RequestTimeout => plain,

@@ -2,10 +2,12 @@
 
 mod account;
 mod commands;
+mod devices;
 mod examples;
 mod lookups;
 mod messages;
 mod registrations;
+mod rendezvous;
 
 use axum::Router;
 use axum::http::StatusCode;
@@ -60,6 +62,9 @@ fn routes() -> (Router<Api>, utoipa::openapi::OpenApi) {
         .routes(routes!(account::account))
         .routes(routes!(account::account_command))
         .routes(routes!(account::statement))
+        .routes(routes!(devices::link))
+        .routes(routes!(devices::token))
+        .routes(routes!(rendezvous::post, rendezvous::read))
         .routes(routes!(commands::command_status))
         .routes(routes!(operator::healthz))
         .routes(routes!(operator::readyz))

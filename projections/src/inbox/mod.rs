@@ -1,9 +1,11 @@
-//! The projection `inbox`: registrations, the lookup from identifiers to boxes, and the message queue.
+//! The projection `inbox`: registrations, the lookup from identifiers to boxes, the message queue, and where devices that are
+//! about to be linked meet.
 
 use rossby_crypto::message::MessageValue;
 use rossby_log::Offset;
 use rossby_schemas::envelope::{Control, Envelope};
 use rossby_schemas::events::Event;
+use rossby_schemas::http::rendezvous::MAX_RENDEZVOUS_OCTETS;
 
 use crate::store::{BoxFact, Enqueued, StoreError, Tx};
 
@@ -32,6 +34,7 @@ pub(crate) async fn apply(
 pub(crate) enum Fact {
     Enqueued(MessageValue),
     Acknowledged,
+    RendezvousPosted,
 }
 
 /// Why a record is no fact of the queue.
@@ -48,6 +51,13 @@ pub(crate) fn fact(envelope: &Envelope, event: &Event) -> Result<Fact, NoFact> {
             Ok(Fact::Enqueued(value))
         }
         Event::MessagesAcknowledgedV1(e) if e.box_id.to_string() == stream => Ok(Fact::Acknowledged),
+        Event::RendezvousPostedV1(e) if e.rendezvous_id.to_string() != stream => {
+            Err(NoFact("the rendezvous is not the event's subject".to_owned()))
+        }
+        Event::RendezvousPostedV1(e) if e.sealed.as_slice().len() > MAX_RENDEZVOUS_OCTETS => {
+            Err(NoFact("the message is too long".to_owned()))
+        }
+        Event::RendezvousPostedV1(_) => Ok(Fact::RendezvousPosted),
         Event::MessagesAcknowledgedV1(_) => Err(NoFact("the box is not the event's subject".to_owned())),
         _ => Err(NoFact(format!("an event of type {} is no fact of the queue", event.event_type()))),
     }
@@ -68,6 +78,7 @@ pub(crate) async fn apply_fact(
             tx.enqueue(Enqueued { event: message, value, accepted_at, region, partition, offset }).await
         }
         (Event::MessagesAcknowledgedV1(e), Fact::Acknowledged) => tx.acknowledge(envelope.time, e).await,
+        (Event::RendezvousPostedV1(e), Fact::RendezvousPosted) => tx.post_to_rendezvous(e).await,
         _ => Ok(()),
     }
 }

@@ -8,6 +8,7 @@ mod identifiers;
 mod positions;
 mod queue;
 mod registrations;
+mod rendezvous;
 mod row;
 mod snapshot;
 mod streams;

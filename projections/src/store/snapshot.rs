@@ -28,6 +28,7 @@ pub const DERIVED_TABLES: &[&str] = &[
     "enqueued",
     "owed",
     "acknowledged",
+    "rendezvous",
     "membership",
     "devices",
     "key_boxes",
@@ -57,7 +58,7 @@ fn query(table: &str, at: Timestamp) -> (String, Bound) {
             ),
             Bound::Time(at),
         ),
-        "owed" | "acknowledged" => (format!("{all} where expires_at > $1"), Bound::Time(at)),
+        "owed" | "acknowledged" | "rendezvous" => (format!("{all} where expires_at > $1"), Bound::Time(at)),
         "registrations" | "codes" | "guesses" => {
             (format!("{all} where substr(stream, 66) >= $1"), Bound::Day(first_day(at)))
         }

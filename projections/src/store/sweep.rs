@@ -87,6 +87,7 @@ impl Store {
         for (count, query) in [
             (&mut messages, "delete from enqueued where expires_at <= $1"),
             (&mut 0, "delete from owed where expires_at <= $1"),
+            (&mut 0, "delete from rendezvous where expires_at <= $1"),
             (&mut acknowledgements, "delete from acknowledged where expires_at <= $1"),
         ] {
             *count = sqlx::query(query).bind(now.signed_millis()).execute(&mut *tx.inner).await?.rows_affected();

@@ -4,13 +4,17 @@ use rossby_crypto::message::{MessageValue, Wrap, content_hash};
 use rossby_schemas::encoding::{FixedOctets, Octets};
 use rossby_schemas::envelope::{Control, Envelope};
 use rossby_schemas::events::identifiers::{Founding, IdentifierVerifiedV1};
-use rossby_schemas::events::inbox::{AcknowledgedMessage, MessageEnqueuedV1, MessagesAcknowledgedV1};
+use rossby_schemas::events::inbox::{
+    AcknowledgedMessage, MessageEnqueuedV1, MessagesAcknowledgedV1, RendezvousPostedV1,
+};
 use rossby_schemas::events::keys::{BoxClosedV1, BoxClosingV1, BoxFoundedV1, DeviceRemovedV1, SealingKeyStatedV1};
 use rossby_schemas::events::log::PartitionCheckpointV1;
 use rossby_schemas::events::profiles::{Audience, BoxBlockedV1, DiscoverableSetV1};
 use rossby_schemas::events::registrations::{CodeGuessedV1, CodeIssuedV1, RegistrationAskedV1};
 use rossby_schemas::events::{Event, SignedCommand};
-use rossby_schemas::ids::{BoxId, CommandId, DeviceId, EventId, Head, IdentifierHash, OuterId, RegistrationId};
+use rossby_schemas::ids::{
+    BoxId, CommandId, DeviceId, EventId, Head, IdentifierHash, OuterId, RegistrationId, RendezvousId,
+};
 use rossby_schemas::time::Timestamp;
 use rossby_schemas::topic::Topic;
 use uuid::Uuid;
@@ -166,7 +170,7 @@ pub(crate) fn enqueued(box_id: BoxId, outer: u8, value: &Octets, accepted_at: Ti
     let event = Event::MessageEnqueuedV1(MessageEnqueuedV1 { box_id, outer_id, value: value.clone() });
     let id =
         EventId::derive(Topic::Inbox, &box_id.to_string(), command(u128::from(outer)), accepted_at.millis() as u32);
-    fact(box_id, id, accepted_at, Some(outer_id), &event)
+    fact(&box_id.to_string(), id, accepted_at, Some(outer_id), &event)
 }
 
 /// A device confirmed messages.
@@ -184,22 +188,30 @@ pub(crate) fn acknowledged(
         expires_at,
     };
     let event = Event::MessagesAcknowledgedV1(MessagesAcknowledgedV1 { box_id, device_id, messages: vec![message] });
-    fact(box_id, EventId(Uuid::new_v4()), at, None, &event)
+    fact(&box_id.to_string(), EventId(Uuid::new_v4()), at, None, &event)
+}
+
+/// A message was left at a rendezvous.
+pub(crate) fn posted(rendezvous: u8, body: u8, expires_at: Timestamp, at: Timestamp) -> Envelope {
+    let rendezvous_id = RendezvousId::from_bytes([rendezvous; 16]);
+    let posted = RendezvousPostedV1 { rendezvous_id, sealed: vec![body; 40].into(), expires_at };
+    let event = Event::RendezvousPostedV1(posted);
+    fact(&rendezvous_id.to_string(), EventId(Uuid::new_v4()), at, None, &event)
 }
 
 /// What a region says of a stretch of a partition.
 pub(crate) fn checkpoint(box_id: BoxId, up_to: EventId, at: Timestamp) -> Envelope {
     let checkpoint = PartitionCheckpointV1 { after: None, up_to, events: 1, xor: FixedOctets([0; 32]) };
-    fact(box_id, EventId(Uuid::new_v4()), at, None, &Event::PartitionCheckpointV1(checkpoint))
+    fact(&box_id.to_string(), EventId(Uuid::new_v4()), at, None, &Event::PartitionCheckpointV1(checkpoint))
 }
 
-fn fact(box_id: BoxId, id: EventId, time: Timestamp, outer_id: Option<OuterId>, event: &Event) -> Envelope {
+fn fact(stream: &str, id: EventId, time: Timestamp, outer_id: Option<OuterId>, event: &Event) -> Envelope {
     let (content_type, data) = event.encode();
     Envelope {
         id,
         event_type: event.event_type().to_owned(),
         region: HOME,
-        stream: box_id.to_string(),
+        stream: stream.to_owned(),
         time,
         control: None,
         outer_id,

@@ -53,6 +53,10 @@ async fn a_day(world: &World, day: u8) {
     {
         world.append(Topic::Inbox, &enqueued(box_id, outer, &value(outer, &both, expires_at), now)).await;
     }
+    // What is left at a rendezvous is forgotten on its own.
+    for (body, expires_at) in [(1, late), (2, soon)] {
+        world.append(Topic::Inbox, &posted(day, body, expires_at, now)).await;
+    }
     for number in [1, 2] {
         let done = acknowledged(ann, device(number), 1, &value(1, &both, late), late, now);
         world.append(Topic::Inbox, &done).await;
