@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 
 use rossby_crypto::key_record::KeyRecordError;
+use rossby_crypto::linking::{LinkRefusal, MAX_DEVICE_NAME, NotALinkSecret};
 use rossby_crypto::message::SealError;
+use rossby_crypto::recovery::NotRecoveryWords;
 use rossby_schemas::http::problem::{Problem, ProblemType};
-use rossby_schemas::ids::BoxId;
+use rossby_schemas::ids::{BoxId, DeviceId};
 
 use crate::vault::UnlockError;
 
@@ -64,7 +66,9 @@ pub enum ClientError {
     #[error("the server's answer is not as it must be: {0}")]
     BadAnswer(String),
     /// No registration was begun.
-    #[error("this home has no account yet; begin with `rossby register`")]
+    #[error(
+        "this home has no account yet; begin with `rossby register`, or with `rossby link` for an account that other devices have"
+    )]
     NotRegistered,
     /// The registration waits for its code.
     #[error("the registration of {0} waits for its code; go on with `rossby authorize CODE`")]
@@ -131,6 +135,50 @@ pub enum ClientError {
     /// The message can't be sealed.
     #[error(transparent)]
     Seal(#[from] SealError),
+    /// A device's name can't be shown.
+    #[error("a device's name has 1 to {MAX_DEVICE_NAME} octets, and no control characters")]
+    BadDeviceName,
+    /// No device is meant.
+    #[error("{0:?} is none of your devices; `rossby devices` lists them")]
+    NoSuchDevice(String),
+    /// Several devices are meant.
+    #[error("{0:?} is several of your devices; type more of the id")]
+    AmbiguousDevice(String),
+    /// An older device can't be removed by this one.
+    #[error("device {0} was there before this one; only itself, an older one or the recovery key can remove it")]
+    MayNotRemove(DeviceId),
+    /// The recovery key is another box's, or this one has none.
+    #[error("that is not the recovery key of this account, or it has none")]
+    WrongRecoveryKey,
+    /// The words are no recovery key.
+    #[error(transparent)]
+    NotRecoveryWords(#[from] NotRecoveryWords),
+    /// The text is no link code.
+    #[error(transparent)]
+    NotALinkCode(#[from] NotALinkSecret),
+    /// This home waits for no link.
+    #[error("this home waits for no link; begin with `rossby link`")]
+    NoLink,
+    /// No device asks to be linked with the code.
+    #[error(
+        "no device waits with this link code; look whether it is typed right, and whether `rossby link` still waits there"
+    )]
+    NoLinkOffer,
+    /// The link code's time is over.
+    #[error("the link code is no longer good; make a new one with `rossby link`")]
+    LinkExpired,
+    /// The link code was used before.
+    #[error("the link code was used before; make a new one with `rossby link`")]
+    LinkUsed,
+    /// The other device will not link this one.
+    #[error("the device was not linked: {0}")]
+    LinkRefused(LinkRefusal),
+    /// What came of the other device, or of the server about it, doesn't fit.
+    #[error("the link was stopped, because somebody tampers with it: {0}. Make a new code with `rossby link`")]
+    LinkTampered(&'static str),
+    /// The server does not know this device.
+    #[error("the server at {0} does not know this device: it was removed from its account, or that is another server")]
+    NotKnown(String),
     /// This device was removed from its box.
     #[error("this device was removed from its box; it can't send or receive any more")]
     Removed,
@@ -171,6 +219,19 @@ impl ClientError {
             Self::NoDevice(_) => "no-device",
             Self::NotTaken(_) => "not-taken",
             Self::TooLong { .. } | Self::Seal(_) => "too-long",
+            Self::BadDeviceName => "bad-device-name",
+            Self::NoSuchDevice(_) => "no-such-device",
+            Self::AmbiguousDevice(_) => "ambiguous-device",
+            Self::MayNotRemove(_) => "may-not-remove",
+            Self::WrongRecoveryKey | Self::NotRecoveryWords(_) => "wrong-recovery-key",
+            Self::NotALinkCode(_) => "not-a-link-code",
+            Self::NoLink => "no-link",
+            Self::NoLinkOffer => "no-link-offer",
+            Self::LinkExpired => "link-expired",
+            Self::LinkUsed => "link-used",
+            Self::LinkRefused(_) => "link-refused",
+            Self::LinkTampered(_) => "link-tampered",
+            Self::NotKnown(_) => "not-known",
             Self::Removed => "removed",
         }
     }

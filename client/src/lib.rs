@@ -17,7 +17,9 @@ mod warning;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-pub use account::{Account, RegisterOptions, Registration, Setting, Settings};
+pub use account::{
+    Account, DeviceRef, LinkCode, LinkOffer, OwnDevice, RegisterOptions, Registration, Setting, Settings,
+};
 pub use contacts::{Contact, ContactDevice, Peer};
 pub use error::ClientError;
 pub use messages::{Kind, MAX_TEXT_OCTETS, Message, MessageState, Received, Sent};

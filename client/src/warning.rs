@@ -102,6 +102,20 @@ pub enum Warning {
     },
     /// Messages expired before this device fetched them.
     Lost(Lost),
+    /// Another of the box's devices has linked a new one.
+    DeviceLinked {
+        /// The new device.
+        device_id: DeviceId,
+        /// When it was linked, by the clock of the device that linked it.
+        at: Timestamp,
+    },
+    /// A device of the box was removed, not by this one.
+    DeviceRemoved {
+        /// The device.
+        device_id: DeviceId,
+        /// When it was removed, by the clock of whoever removed it.
+        at: Timestamp,
+    },
 }
 
 impl Warning {
@@ -122,6 +136,8 @@ impl Warning {
             Self::StrangeSealingKey { .. } => "strange-sealing-key",
             Self::SealingKeyNotTaken { .. } => "sealing-key-not-taken",
             Self::Lost(_) => "lost",
+            Self::DeviceLinked { .. } => "device-linked",
+            Self::DeviceRemoved { .. } => "device-removed",
         }
     }
 }
@@ -172,6 +188,14 @@ impl fmt::Display for Warning {
                 "{} messages expired before this device fetched them; they were accepted from {} to {}",
                 lost.messages, lost.from, lost.until
             ),
+            Self::DeviceLinked { device_id, at } => write!(
+                f,
+                "a new device was linked to your account, {device_id}, at {at}. If that was not you, remove it: rossby devices \
+                 remove {device_id}"
+            ),
+            Self::DeviceRemoved { device_id, at } => {
+                write!(f, "device {device_id} was removed from your account, at {at}")
+            }
         }
     }
 }

@@ -1,9 +1,15 @@
-//! This device's own account: registering it, and keeping it true.
+//! This device's own account: registering it, its devices, and keeping it true.
 
+mod devices;
+mod link;
 mod register;
 mod settings;
 mod sync;
+mod token;
 
+pub use devices::{DeviceRef, OwnDevice};
+pub(crate) use link::device_name;
+pub use link::{LinkCode, LinkOffer};
 pub use register::{RegisterOptions, Registration};
 use rossby_schemas::ids::{BoxId, DeviceId, Head};
 use rossby_schemas::time::Timestamp;

@@ -8,7 +8,6 @@ use rossby_crypto::recovery::RecoveryKey;
 use rossby_crypto::sealing::SealingSecretKey;
 use rossby_crypto::signing::SigningKey;
 use rossby_crypto::statements::found;
-use rossby_crypto::token::DeviceToken;
 use rossby_schemas::http::problem::ProblemType;
 use rossby_schemas::http::registration::{
     AuthorizeRequest, AuthorizeResponse, IssueCodeRequest, RegisterRequest, RegisterResponse,
@@ -120,7 +119,7 @@ impl Client {
             token: None,
         };
         let secret = SealingSecretKey::generate(&mut rng());
-        let mut sealing = new_sealing_key(&device, &record, &secret, 1, now);
+        let mut sealing = new_sealing_key((box_id, device_id, &device.signing_key), record.head(), &secret, 1, now);
         // It stands in the registration.
         sealing.is_stated = true;
         let mut transaction = self.store.begin().await?;
@@ -146,7 +145,7 @@ impl Client {
             founding_statement: founding.clone(),
             sealing_statement: sealing.statement,
         };
-        let answer: RegisterResponse = self.http.call(&Call::post("/v1/registrations", &request)).await?;
+        let answer: RegisterResponse = self.http.call(&Call::post("/v1/registrations", &request), None).await?;
         if answer.box_id != device.box_id {
             return Err(ClientError::bad_answer("it registered another box"));
         }
@@ -158,7 +157,7 @@ impl Client {
         let Some((registration_id, _)) = device.registration else { return Err(ClientError::NotRegistered) };
         let request = IssueCodeRequest { command_id: CommandId(Uuid::new_v4()), identifier: device.identifier.clone() };
         let path = format!("/v1/registrations/{registration_id}/codes");
-        let answer: RegisterResponse = self.http.call(&Call::post(path, &request)).await?;
+        let answer: RegisterResponse = self.http.call(&Call::post(path, &request), None).await?;
         self.store.registration_accepted(device.device_id, registration_id, answer.code_expires_at).await?;
         Ok(answer.code_expires_at)
     }
@@ -185,26 +184,9 @@ impl Client {
             signature: proof.sign(&device.signing_key),
         };
         let path = format!("/v1/registrations/{registration_id}/authorize");
-        let answer: AuthorizeResponse = self.http.call(&Call::post(path, &request)).await?;
+        let answer: AuthorizeResponse = self.http.call(&Call::post(path, &request), None).await?;
         let token = self.open_token(&device, &answer).await?;
         self.store.authorized(&self.vault, &token).await?;
         self.account().await
-    }
-
-    async fn open_token(&self, device: &Device, answer: &AuthorizeResponse) -> Result<DeviceToken, ClientError> {
-        let id = answer.token_id.parse().map_err(ClientError::bad_answer)?;
-        let rossby_crypto::keyed_hash::TokenId { box_id, device_id, .. } = id;
-        if (box_id, device_id) != (device.box_id, device.device_id)
-            || (answer.box_id, answer.device_id) != (device.box_id, device.device_id)
-        {
-            return Err(ClientError::bad_answer("its token is another device's"));
-        }
-        for key in self.store.sealing_keys().await? {
-            let Some(secret) = self.store.sealing_secret(&self.vault, key.counter).await? else { continue };
-            if let Ok(token) = DeviceToken::open(id, &answer.sealed_token, &secret) {
-                return Ok(token);
-            }
-        }
-        Err(ClientError::bad_answer("its token does not open with this device's key"))
     }
 }

@@ -120,7 +120,7 @@ impl Client {
             let signed = command.sign(&device.signing_key);
             let request = AccountCommandRequest { command: signed.command, signature: signed.signature };
             let call = Call::post("/v1/account/commands", &request);
-            let answer: Result<CommandResponse, _> = self.http.call(&call.signed(device.token()?)).await;
+            let answer: Result<CommandResponse, _> = self.ask(&device, &call).await;
             match answer {
                 Err(error) if error.problem() == Some(ProblemType::VersionConflict) && tries < TRIES => {}
                 other => return other.map(|_| ()),
@@ -128,7 +128,7 @@ impl Client {
         }
     }
 
-    async fn account_as_server_has_it(&self, device: &Device) -> Result<AccountResponse, ClientError> {
-        self.http.call(&Call::get("/v1/account").signed(device.token()?)).await
+    pub(super) async fn account_as_server_has_it(&self, device: &Device) -> Result<AccountResponse, ClientError> {
+        self.ask(device, &Call::get("/v1/account")).await
     }
 }

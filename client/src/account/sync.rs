@@ -4,17 +4,20 @@ use std::time::Duration;
 
 use rossby_crypto::key_record::{KeyRecord, VerifiedSealingStatement};
 use rossby_crypto::sealing::SealingSecretKey;
+use rossby_crypto::signing::SigningKey;
 use rossby_crypto::statements::{MAX_CLOCK_DIFFERENCE, SEALING_KEY_LIFETIME, SealingKeyStated, state_sealing_key};
-use rossby_schemas::http::account::{AccountResponse, CommandResponse, StatementRequest};
-use rossby_schemas::ids::CommandId;
+use rossby_schemas::http::account::{CommandResponse, StatementRequest};
+use rossby_schemas::ids::{BoxId, CommandId, DeviceId, Head};
 use rossby_schemas::time::Timestamp;
 use uuid::Uuid;
 
+use super::devices::signed;
 use crate::Client;
 use crate::error::ClientError;
 use crate::http::Call;
 use crate::random::rng;
 use crate::store::device::{Device, SealingKey, insert_sealing_key};
+use crate::store::own_devices;
 use crate::warning::Warning;
 
 /// How often a device makes a new sealing key.
@@ -29,27 +32,20 @@ pub(crate) struct Own {
     pub(crate) record: KeyRecord,
 }
 
-/// A sealing key with its statement, valid from `now`.
+/// A sealing key of a device, by its box, id and signing key, with its statement, valid from `now`.
 pub(super) fn new_sealing_key(
-    device: &Device,
-    record: &KeyRecord,
+    (box_id, device_id, signing_key): (BoxId, DeviceId, &SigningKey),
+    head: Head,
     secret: &SealingSecretKey,
     counter: u64,
     now: Timestamp,
 ) -> SealingKey {
     let expires = now.plus(SEALING_KEY_LIFETIME);
-    let content = SealingKeyStated {
-        box_id: device.box_id,
-        device_id: device.device_id,
-        counter,
-        key: secret.public_key(),
-        created: now,
-        expires,
-        head: record.head(),
-    };
+    let key = secret.public_key();
+    let content = SealingKeyStated { box_id, device_id, counter, key, created: now, expires, head };
     SealingKey {
         counter,
-        statement: state_sealing_key(&device.signing_key, content).octets().clone(),
+        statement: state_sealing_key(signing_key, content).octets().clone(),
         created: now,
         expires,
         command_id: CommandId(Uuid::new_v4()),
@@ -69,8 +65,9 @@ impl Client {
     }
 
     pub(crate) async fn audit(&self) -> Result<Own, ClientError> {
+        let answer = self.account_as_server_has_it(&self.device().await?).await?;
+        // With the token that was good.
         let device = self.device().await?;
-        let answer: AccountResponse = self.http.call(&Call::get("/v1/account").signed(device.token()?)).await?;
         if (answer.box_id, answer.device_id) != (device.box_id, device.device_id) {
             return Err(ClientError::bad_answer("it is about another device"));
         }
@@ -80,6 +77,7 @@ impl Client {
         }
         let shown = known.sealing.into_iter().find(|statement| statement.content().device_id == device.device_id);
         let own = Own { device, record: known.record };
+        self.tell_of_devices(&own).await?;
         if let Some(unstated) = self.rotate_sealing_key(&own, shown.as_ref()).await? {
             self.state_sealing_key(&own, unstated).await?;
         }
@@ -88,6 +86,33 @@ impl Client {
             self.store.scrub().await?;
         }
         Ok(own)
+    }
+
+    /// Tells of devices that came or went by another device's doing since the person was told last.
+    async fn tell_of_devices(&self, own: &Own) -> Result<(), ClientError> {
+        let told = own_devices::told_version(&mut *self.store.read().await?).await?;
+        if told >= own.record.head().version {
+            return Ok(());
+        }
+        let mut transaction = self.store.begin().await?;
+        for device in own.record.devices() {
+            let id = device.device_id;
+            for (version, has_gone) in [(Some(device.linked_version), false), (device.removed_version, true)] {
+                let Some(version) = version.filter(|version| *version > told) else { continue };
+                let (at, by) = signed(&own.record, version);
+                if by == Some(own.device.device_id) {
+                    continue;
+                }
+                let warning = if has_gone {
+                    Warning::DeviceRemoved { device_id: id, at }
+                } else {
+                    Warning::DeviceLinked { device_id: id, at }
+                };
+                self.warn(&mut transaction, &warning).await?;
+            }
+        }
+        own_devices::set_told_version(&mut transaction, own.record.head().version).await?;
+        Ok(transaction.commit().await?)
     }
 
     /// Makes a new sealing key each week, and when the one that the server shows isn't this device's own. Gives the one that
@@ -117,7 +142,9 @@ impl Client {
         }
         let counter = newest.counter.max(strange.unwrap_or_default()) + 1;
         let secret = SealingSecretKey::generate(&mut rng());
-        let key = new_sealing_key(&own.device, &own.record, &secret, counter, now);
+        let device = &own.device;
+        let made_by = (device.box_id, device.device_id, &device.signing_key);
+        let key = new_sealing_key(made_by, own.record.head(), &secret, counter, now);
         insert_sealing_key(&mut transaction, &self.vault, &key, &secret).await?;
         transaction.commit().await?;
         Ok(Some(key))
@@ -127,7 +154,7 @@ impl Client {
     async fn state_sealing_key(&self, own: &Own, key: SealingKey) -> Result<(), ClientError> {
         let request = StatementRequest { command_id: key.command_id, statement: key.statement };
         let call = Call::post("/v1/account/statements", &request);
-        let answer: Result<CommandResponse, _> = self.http.call(&call.signed(own.device.token()?)).await;
+        let answer: Result<CommandResponse, _> = self.ask(&own.device, &call).await;
         match answer {
             Ok(_) => self.store.sealing_key_stated(key.counter).await,
             Err(ClientError::Refused(problem)) if problem.status >= 500 || problem.status == 429 => {

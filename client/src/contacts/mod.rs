@@ -151,7 +151,7 @@ impl Client {
             Peer::Box(box_id) => LookupRequest { identifier: None, box_id: Some(*box_id) },
         };
         let call = Call::post("/v1/lookups", &request);
-        let answer: LookupResponse = self.http.call(&call.signed(device.token()?)).await?;
+        let answer: LookupResponse = self.ask(&device, &call).await?;
         if matches!(peer, Peer::Box(box_id) if *box_id != answer.box_id) {
             return Err(ClientError::bad_answer("it is about another box"));
         }
@@ -160,7 +160,10 @@ impl Client {
         contacts::set_looked_up(&mut transaction, answer.box_id, self.now()).await?;
         if let Peer::Identifier(identifier) = peer {
             let pin = match contacts::pin(&mut transaction, identifier).await? {
-                None => Pin { box_id: answer.box_id, changed_to: None },
+                None => {
+                    self.tell_pin(&mut transaction, &device, identifier, answer.box_id).await?;
+                    Pin { box_id: answer.box_id, changed_to: None }
+                }
                 // What led elsewhere in between leads back: nothing has changed.
                 Some(pin) if pin.box_id == answer.box_id => Pin { changed_to: None, ..pin },
                 Some(pin) => Pin { changed_to: Some(answer.box_id), ..pin },

@@ -50,30 +50,24 @@ impl fmt::Debug for Http {
 }
 
 /// A request.
-pub(crate) struct Call<'a> {
+#[derive(Clone)]
+pub(crate) struct Call {
     method: Method,
     path: String,
     body: Option<Zeroizing<Vec<u8>>>,
-    token: Option<&'a Token>,
     timeout: Duration,
 }
 
-impl<'a> Call<'a> {
+impl Call {
     pub(crate) fn get(path: impl Into<String>) -> Self {
-        Self { method: Method::GET, path: path.into(), body: None, token: None, timeout: REQUEST_TIMEOUT }
+        Self { method: Method::GET, path: path.into(), body: None, timeout: REQUEST_TIMEOUT }
     }
 
     /// A POST with a JSON body.
     pub(crate) fn post(path: impl Into<String>, body: &impl Serialize) -> Self {
         // The API's types are all texts, numbers and lists, which JSON can hold.
         let body = Zeroizing::new(serde_json::to_vec(body).unwrap_or_default());
-        Self { method: Method::POST, path: path.into(), body: Some(body), token: None, timeout: REQUEST_TIMEOUT }
-    }
-
-    /// Signed with the device's token.
-    pub(crate) const fn signed(mut self, token: &'a Token) -> Self {
-        self.token = Some(token);
-        self
+        Self { method: Method::POST, path: path.into(), body: Some(body), timeout: REQUEST_TIMEOUT }
     }
 
     /// For a request that the server lets wait so much longer.
@@ -129,8 +123,9 @@ impl Http {
         if ahead >= 0 { now.plus(by) } else { now.minus(by) }
     }
 
-    /// Sends a request and reads its answer. What can't be reached is asked again, for a few seconds.
-    pub(crate) async fn call<T: DeserializeOwned>(&self, call: &Call<'_>) -> Result<T, ClientError> {
+    /// Sends a request, signed with a token if there is one, and reads its answer. What can't be reached is asked again, for a
+    /// few seconds.
+    pub(crate) async fn call<T: DeserializeOwned>(&self, call: &Call, token: Option<&Token>) -> Result<T, ClientError> {
         let backoff = ExponentialBuilder::default()
             .with_jitter()
             .with_min_delay(Duration::from_millis(200))
@@ -143,29 +138,29 @@ impl Http {
             }
             _ => false,
         };
-        let ask = || async { self.ask(call).await };
+        let ask = || async { self.ask(call, token).await };
         let body = ask.retry(backoff).when(passes).await?;
         serde_json::from_slice(&body).map_err(ClientError::bad_answer)
     }
 
     /// Once, and once more if only the clock was wrong.
-    async fn ask(&self, call: &Call<'_>) -> Result<Zeroizing<Vec<u8>>, ClientError> {
-        match self.ask_once(call).await? {
+    async fn ask(&self, call: &Call, token: Option<&Token>) -> Result<Zeroizing<Vec<u8>>, ClientError> {
+        match self.ask_once(call, token).await? {
             Answer::Body(body) => Ok(body),
             Answer::Refused(problem) => Err(ClientError::Refused(problem)),
-            Answer::ClockCorrected(problem) => match self.ask_once(call).await? {
+            Answer::ClockCorrected(problem) => match self.ask_once(call, token).await? {
                 Answer::Body(body) => Ok(body),
                 Answer::Refused(_) | Answer::ClockCorrected(_) => Err(ClientError::Refused(problem)),
             },
         }
     }
 
-    async fn ask_once(&self, call: &Call<'_>) -> Result<Answer, ClientError> {
+    async fn ask_once(&self, call: &Call, token: Option<&Token>) -> Result<Answer, ClientError> {
         let unreachable =
             |error: &reqwest::Error| ClientError::Unreachable { url: self.url().to_owned(), reason: reason(error) };
         let url = self.url.join(&call.path).map_err(|_| ClientError::BadServer(self.url().to_owned()))?;
         let mut request = self.client.request(call.method.clone(), url.clone()).timeout(call.timeout);
-        if let Some(token) = call.token {
+        if let Some(token) = token {
             let body = call.body.as_deref().map_or(&[][..], Vec::as_slice);
             let header = hawk::header(token, &call.method, &url, body, self.server_now())?;
             request = request.header(AUTHORIZATION, header);
@@ -176,7 +171,7 @@ impl Http {
         let response = request.send().await.map_err(|error| unreachable(&error))?;
         let status = response.status();
         let challenge = response.headers().get(WWW_AUTHENTICATE).and_then(|value| value.to_str().ok());
-        let time = match (status, challenge, call.token) {
+        let time = match (status, challenge, token) {
             (StatusCode::UNAUTHORIZED, Some(challenge), Some(token)) => hawk::server_time(challenge, &token.key),
             _ => None,
         };

@@ -1,5 +1,7 @@
 //! Messages: sent through an outbox, received once, kept in order.
 
+mod outbox;
+mod own_devices;
 mod receive;
 mod send;
 
@@ -14,8 +16,9 @@ use crate::error::ClientError;
 use crate::store::contacts;
 use crate::store::messages::{State, StoredMessage};
 
-/// How many octets a text has at most, in UTF-8.
-pub const MAX_TEXT_OCTETS: usize = MAX_BODY_OCTETS;
+/// How many octets a text has at most, in UTF-8. Half of what a body can have: the copy for the sender's other devices is
+/// longer.
+pub const MAX_TEXT_OCTETS: usize = MAX_BODY_OCTETS / 2;
 
 /// What a message's body is. The numbers are those of the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -17,6 +17,7 @@ use rossby_schemas::ids::BoxId;
 use rossby_schemas::time::Timestamp;
 use sqlx::SqliteConnection;
 
+use super::own_devices::{FIRST_OWN_KIND, OwnMessage};
 use crate::Client;
 use crate::account::Own;
 use crate::contacts::{Peer, contradicting};
@@ -96,7 +97,7 @@ impl Client {
         for _ in 0..MAX_BATCHES {
             let path = format!("/v1/messages?limit={BATCH}&wait={seconds}");
             let call = Call::get(path).waiting(Duration::from_secs(seconds));
-            let fetched: FetchResponse = self.http.call(&call.signed(session.own.device.token()?)).await?;
+            let fetched: FetchResponse = self.ask(&session.own.device, &call).await?;
             if let Some(lost) = fetched.lost {
                 let mut transaction = self.store.begin().await?;
                 if lost_more(&mut transaction, lost.messages).await? {
@@ -131,7 +132,7 @@ impl Client {
                 return Ok(confirmed);
             }
             let call = Call::post("/v1/messages/confirm", &ConfirmRequest { handles: handles.clone() });
-            let answer: Result<ConfirmResponse, _> = self.http.call(&call.signed(own.device.token()?)).await;
+            let answer: Result<ConfirmResponse, _> = self.ask(&own.device, &call).await;
             match answer {
                 Ok(_) => confirmed += handles.len(),
                 // The server does not know its own handles: the messages come again, with others.
@@ -296,6 +297,14 @@ impl Client {
         if conversation != direct_conversation(content.sender, own.device.box_id) {
             return Ok(Err(Refusal::of(&"its conversation is not that of its sender with this box")));
         }
+        let is_ours = content.sender == own.device.box_id;
+        if content.kind >= FIRST_OWN_KIND && !is_ours {
+            return Ok(Err(Refusal::of(&"it is of a kind that only one's own devices may send")));
+        }
+        let told = match OwnMessage::read(content.kind, &content.body) {
+            Ok(told) => told,
+            Err(reason) => return Ok(Err(Refusal::Because(reason))),
+        };
         if content.sequence > MAX_SEQUENCE {
             return Ok(Err(Refusal::Because(format!("its number is over {MAX_SEQUENCE}"))));
         }
@@ -325,7 +334,7 @@ impl Client {
             });
         }
         self.check_chain(connection, chain, signed).await?;
-        let stored = StoredMessage {
+        let mut stored = StoredMessage {
             id: 0,
             peer: content.sender,
             conversation,
@@ -340,7 +349,17 @@ impl Client {
             kind: content.kind,
             body: content.body.clone(),
             state: State::New,
+            is_shown: content.kind < FIRST_OWN_KIND,
         };
+        match told {
+            Some(OwnMessage::Sent(sent)) => {
+                (stored.peer, stored.message_id, stored.time) = (sent.peer, sent.message_id, sent.time);
+                (stored.kind, stored.body, stored.accepted_at) = (sent.kind, sent.body, sent.accepted_at);
+                (stored.state, stored.is_shown) = (State::Sent, true);
+            }
+            Some(told) => self.heed(connection, &own.device, &told).await?,
+            None => {}
+        }
         messages::insert(connection, &self.vault, &stored).await?;
         Ok(Ok(Taken::New))
     }

@@ -1,4 +1,4 @@
-//! Sending: signed, sealed and stored first, then handed to the server until it says what became of it.
+//! Sending: signed, sealed and stored in the outbox first.
 
 use std::time::Duration;
 
@@ -6,7 +6,6 @@ use rossby_crypto::conversation::direct_conversation;
 use rossby_crypto::key_record::KeyRecord;
 use rossby_crypto::message::{MessageContent, RecipientDevice, SignedContent, seal};
 use rossby_schemas::encoding::{Octets, Sha256Digest};
-use rossby_schemas::http::messages::{OutgoingMessage, SendOutcome, SendRequest, SendResponse};
 use rossby_schemas::ids::{BoxId, MessageId, OuterId};
 use rossby_schemas::time::Timestamp;
 use sqlx::SqliteConnection;
@@ -16,7 +15,6 @@ use super::{Kind, MAX_TEXT_OCTETS, MessageState};
 use crate::Client;
 use crate::contacts::{Known, Peer};
 use crate::error::ClientError;
-use crate::http::Call;
 use crate::random::rng;
 use crate::store::contacts;
 use crate::store::device::Device;
@@ -26,11 +24,6 @@ use crate::warning::Warning;
 
 /// How long a message may wait for its recipient: what the server allows, less an hour for the way.
 const LIFETIME: Duration = Duration::from_secs(30 * 24 * 3600 - 3600);
-/// How often a message is sealed anew, or handed over again, before it stays in the outbox.
-const TRIES: u32 = 5;
-/// How often the server may say that it hasn't yet seen the record that a message is sealed to.
-const TRIES_BEFORE_OLDER: u32 = 3;
-const FIRST_PAUSE: Duration = Duration::from_millis(200);
 
 /// What became of a message that was sent.
 #[derive(Debug)]
@@ -47,27 +40,11 @@ pub struct Sent {
     pub reason: Option<ClientError>,
 }
 
-/// Why the outbox was not emptied.
-#[derive(Debug)]
-pub(crate) struct Stopped {
-    /// Whose messages wait; none if all do.
-    peer: Option<BoxId>,
-    error: ClientError,
-}
-
-/// Whether others' messages may get through where this one didn't.
-fn is_about_recipient(error: &ClientError) -> bool {
-    match error {
-        ClientError::Refused(problem) => matches!(problem.status, 400 | 404 | 413 | 422),
-        ClientError::Forked(_)
-        | ClientError::BadRecord { .. }
-        | ClientError::NotTaken(_)
-        | ClientError::NoDevice(_)
-        | ClientError::RootChanged { .. }
-        | ClientError::Seal(_)
-        | ClientError::BadAnswer(_) => true,
-        _ => false,
-    }
+/// What is to be sent: the kind's number, the body, and whether people read it.
+pub(super) struct Written {
+    pub(super) kind: u32,
+    pub(super) body: Octets,
+    pub(super) is_shown: bool,
 }
 
 /// What a message says, the same however often it is sealed.
@@ -97,12 +74,14 @@ impl Client {
         if recipient.record.box_id() == device.box_id && recipient.record.members().count() < 2 {
             return Err(ClientError::Oneself);
         }
-        let (id, message_id) = self.write(&device, &recipient, Kind::Text, text.as_bytes().into()).await?;
+        let written = Written { kind: Kind::Text.number(), body: text.as_bytes().into(), is_shown: true };
+        let mut transaction = self.store.begin().await?;
+        let (id, message_id) = self.compose(&mut transaction, &device, &recipient, written).await?;
+        transaction.commit().await?;
         // What was written before goes out before.
         let stopped = self.flush().await?;
         let stored = self.store.message(&self.vault, id).await?;
-        let is_reason = |stopped: &Stopped| stopped.peer.is_none_or(|peer| peer == stored.peer);
-        let reason = stopped.into_iter().find(is_reason).map(|stopped| stopped.error);
+        let reason = stopped.into_iter().find(|stopped| stopped.concerns(stored.peer)).map(|stopped| stopped.error);
         Ok(Sent {
             message_id,
             recipient: recipient.record.box_id(),
@@ -113,32 +92,31 @@ impl Client {
     }
 
     /// Stores a message with the next number of its conversation, sealed, in the outbox.
-    async fn write(
+    pub(super) async fn compose(
         &self,
+        connection: &mut SqliteConnection,
         device: &Device,
         recipient: &Known,
-        kind: Kind,
-        body: Octets,
+        written: Written,
     ) -> Result<(i64, MessageId), ClientError> {
         let peer = recipient.record.box_id();
         let conversation = direct_conversation(device.box_id, peer);
         let chain = Chain { sender: device.box_id, device: device.device_id, conversation };
-        let mut transaction = self.store.begin().await?;
-        let last = messages::link(&mut transaction, &self.vault, chain, At::Last).await?;
+        let last = messages::link(connection, &self.vault, chain, At::Last).await?;
         let draft = Draft {
             conversation,
             message_id: MessageId(Uuid::new_v4()),
             sequence: last.map_or(1, |link| link.sequence + 1),
             previous: last.map(|link| link.hash),
             time: self.now(),
-            kind: kind.number(),
-            body,
+            kind: written.kind,
+            body: written.body,
         };
-        let own = records::own_record(&mut transaction, device.box_id).await?;
-        let knows = contacts::knows_version(&mut transaction, peer).await?;
+        let own = records::own_record(connection, device.box_id).await?;
+        let knows = contacts::knows_version(connection, peer).await?;
         let signed = sign(device, &own, recipient, &draft, knows)?;
         let expires_at = self.http.server_now().plus(LIFETIME);
-        let (outer_id, value) = self.seal(&mut transaction, device, recipient, &signed, expires_at).await?;
+        let (outer_id, value) = self.seal(connection, device, recipient, &signed, expires_at).await?;
         let stored = StoredMessage {
             id: 0,
             peer,
@@ -154,10 +132,10 @@ impl Client {
             kind: draft.kind,
             body: draft.body,
             state: State::Pending,
+            is_shown: written.is_shown,
         };
-        let message = messages::insert(&mut transaction, &self.vault, &stored).await?;
-        messages::keep_outgoing(&mut transaction, &Outgoing { message, outer_id, expires_at, value }).await?;
-        transaction.commit().await?;
+        let message = messages::insert(connection, &self.vault, &stored).await?;
+        messages::keep_outgoing(connection, &Outgoing { message, outer_id, expires_at, value }).await?;
         Ok((message, stored.message_id))
     }
 
@@ -177,7 +155,9 @@ impl Client {
         if sealable.devices.is_empty() {
             return Err(ClientError::NoDevice(recipient.record.box_id()));
         }
-        for (device_id, why) in &sealable.left_out {
+        // That one's own devices can't be reached is seen in their list.
+        let left_out = if except.is_none() { &sealable.left_out[..] } else { &[] };
+        for (device_id, why) in left_out {
             let warning = Warning::LeftOut { device_id: *device_id, reason: why.to_string() };
             self.warn(connection, &warning).await?;
         }
@@ -186,116 +166,8 @@ impl Client {
         Ok((outer_id, seal(&mut rng(), signed, outer_id, expires_at, &devices)?))
     }
 
-    /// Hands over what is in the outbox, the oldest first. Gives what stopped it: for one recipient, whose later messages wait
-    /// then, or for all.
-    pub(crate) async fn flush(&self) -> Result<Vec<Stopped>, ClientError> {
-        let waiting = self.store.outbox().await?;
-        let mut stopped: Vec<Stopped> = Vec::new();
-        if waiting.is_empty() {
-            return Ok(stopped);
-        }
-        let device = self.device().await?;
-        for outgoing in waiting {
-            let stored = self.store.message(&self.vault, outgoing.message).await?;
-            // Each recipient's messages go out in their order.
-            if stopped.iter().any(|stopped| stopped.peer.is_none_or(|peer| peer == stored.peer)) {
-                continue;
-            }
-            if let Err(error) = self.deliver(&device, &stored, outgoing).await {
-                let peer = is_about_recipient(&error).then_some(stored.peer);
-                stopped.push(Stopped { peer, error });
-            }
-        }
-        Ok(stopped)
-    }
-
-    /// Hands one message over until it is known what became of it, within reason.
-    async fn deliver(
-        &self,
-        device: &Device,
-        stored: &StoredMessage,
-        mut outgoing: Outgoing,
-    ) -> Result<(), ClientError> {
-        let mut pause = FIRST_PAUSE;
-        for attempt in 1..=TRIES {
-            if outgoing.expires_at <= self.http.server_now() {
-                return self.not_sent(stored, "it expired in the outbox").await;
-            }
-            match self.hand_over(device, stored.peer, &outgoing).await? {
-                SendOutcome::Accepted { accepted_at, .. } => {
-                    let mut transaction = self.store.begin().await?;
-                    messages::settle(&mut transaction, stored.id, State::Sent, Some(accepted_at)).await?;
-                    return Ok(transaction.commit().await?);
-                }
-                SendOutcome::NoSuchRecipient => {
-                    return self.not_sent(stored, "there is no such user, or none who takes messages from you").await;
-                }
-                SendOutcome::Stale { statements, sealing_statements, .. } => {
-                    let recipient = self.newer(stored.peer, &statements, &sealing_statements).await?;
-                    outgoing = self.seal_anew(device, &recipient, stored, outgoing).await?;
-                }
-                // It may wait for a statement that it is never given: one that came with a message alone.
-                SendOutcome::Unavailable if attempt == TRIES_BEFORE_OLDER => {
-                    if let Some(recipient) = self.as_served(stored.peer).await? {
-                        outgoing = self.seal_anew(device, &recipient, stored, outgoing).await?;
-                    }
-                }
-                SendOutcome::OutcomeUnknown | SendOutcome::Unavailable => {
-                    tokio::time::sleep(pause).await;
-                    pause *= 2;
-                }
-            }
-        }
-        Err(ClientError::NotTaken(stored.peer))
-    }
-
-    /// A message will not be sent: that is told, once.
-    async fn not_sent(&self, stored: &StoredMessage, reason: &str) -> Result<(), ClientError> {
-        let mut transaction = self.store.begin().await?;
-        if messages::settle(&mut transaction, stored.id, State::Failed, None).await? {
-            let warning = Warning::NotSent { recipient: stored.peer, reason: reason.to_owned() };
-            self.warn(&mut transaction, &warning).await?;
-        }
-        Ok(transaction.commit().await?)
-    }
-
-    /// The recipient's record as far as the server has it, if that is less than what is known.
-    async fn as_served(&self, box_id: BoxId) -> Result<Option<Known>, ClientError> {
-        let known = self.look_up(&Peer::Box(box_id)).await?;
-        if known.is_forked { Err(ClientError::Forked(box_id)) } else { Ok(known.served()) }
-    }
-
-    async fn hand_over(
-        &self,
-        device: &Device,
-        recipient: BoxId,
-        outgoing: &Outgoing,
-    ) -> Result<SendOutcome, ClientError> {
-        let message = OutgoingMessage { recipient, outer_id: outgoing.outer_id, value: outgoing.value.clone() };
-        let call = Call::post("/v1/messages", &SendRequest { messages: vec![message] });
-        let answer: SendResponse = self.http.call(&call.signed(device.token()?)).await?;
-        match answer.results.into_iter().next() {
-            Some(result) if (result.recipient, result.outer_id) == (recipient, outgoing.outer_id) => Ok(result.outcome),
-            _ => Err(ClientError::bad_answer("it is about another message")),
-        }
-    }
-
-    /// The recipient's record with what the server says has changed. What doesn't fit is looked up as a whole.
-    async fn newer(
-        &self,
-        box_id: BoxId,
-        statements: &[Octets],
-        sealing_statements: &[Octets],
-    ) -> Result<Known, ClientError> {
-        let known = match self.keep_record(box_id, statements, sealing_statements).await {
-            Err(ClientError::BadRecord { .. }) => self.look_up(&Peer::Box(box_id)).await?,
-            other => other?,
-        };
-        if known.is_forked { Err(ClientError::Forked(box_id)) } else { Ok(known) }
-    }
-
     /// Seals a stored message again, to the recipient's record as it is now. Its number and what it says stay.
-    async fn seal_anew(
+    pub(super) async fn seal_anew(
         &self,
         device: &Device,
         recipient: &Known,

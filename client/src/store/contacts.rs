@@ -48,6 +48,15 @@ pub(crate) async fn set_pin(
     Ok(())
 }
 
+/// Every identifier that was looked up, and the box that it led to, but for those that lead elsewhere now.
+pub(crate) async fn pins(connection: &mut SqliteConnection) -> Result<Vec<(String, BoxId)>, ClientError> {
+    let rows: Vec<(String, Vec<u8>)> =
+        sqlx::query_as("select identifier, box_id from pins where changed_to is null order by identifier")
+            .fetch_all(connection)
+            .await?;
+    rows.into_iter().map(|(identifier, box_id)| Ok((identifier, BoxId::from_bytes(fixed(&box_id)?)))).collect()
+}
+
 /// The identifiers that lead to a box by this device's own look-ups.
 pub(crate) async fn identifiers_of(
     connection: &mut SqliteConnection,

@@ -133,12 +133,11 @@ impl Store {
         self.of_device(query, device).await
     }
 
+    /// The device has a token, or another one than before.
     pub(crate) async fn authorized(&self, vault: &Vault, token: &DeviceToken) -> Result<(), ClientError> {
-        let query = sqlx::query("update device set token_id = ?, hawk_key = ?, acl_key = ? where device_id = ?")
-            .bind(token.id.to_string())
-            .bind(vault.seal(HAWK_KEY, token.hawk_key.as_bytes()))
-            .bind(vault.seal(ACL_KEY, token.acl_key.as_bytes()));
-        self.of_device(query, token.id.device_id).await
+        let mut transaction = self.begin().await?;
+        set_token(&mut transaction, vault, token).await?;
+        Ok(transaction.commit().await?)
     }
 
     /// The key of the box's contacts and blocks.
@@ -202,6 +201,22 @@ impl Store {
         .await?;
         Ok(erased.rows_affected())
     }
+}
+
+/// Keeps the token of this device.
+pub(crate) async fn set_token(
+    connection: &mut SqliteConnection,
+    vault: &Vault,
+    token: &DeviceToken,
+) -> Result<(), ClientError> {
+    let changed = sqlx::query("update device set token_id = ?, hawk_key = ?, acl_key = ? where device_id = ?")
+        .bind(token.id.to_string())
+        .bind(vault.seal(HAWK_KEY, token.hawk_key.as_bytes()))
+        .bind(vault.seal(ACL_KEY, token.acl_key.as_bytes()))
+        .bind(token.id.device_id.as_bytes().as_slice())
+        .execute(connection)
+        .await?;
+    if changed.rows_affected() == 1 { Ok(()) } else { Err(ClientError::StartedOver) }
 }
 
 /// Counts what expired unfetched; true if it is more than what was told before.

@@ -28,6 +28,8 @@ pub(crate) struct StoredMessage {
     pub(crate) kind: u32,
     pub(crate) body: Octets,
     pub(crate) state: State,
+    /// Whether people read it; false for what devices tell each other.
+    pub(crate) is_shown: bool,
 }
 
 /// What became of a message.
@@ -72,6 +74,7 @@ struct Row {
     kind: u32,
     body: Vec<u8>,
     state: String,
+    shown: bool,
 }
 
 impl Row {
@@ -99,6 +102,7 @@ impl Row {
             kind: self.kind,
             body: body.as_slice().into(),
             state: State::of(&self.state)?,
+            is_shown: self.shown,
         })
     }
 }
@@ -113,8 +117,8 @@ pub(crate) async fn insert(
     let link = Link { sequence: message.sequence, previous: message.previous, hash: message.link_hash };
     let inserted = sqlx::query(
         "insert into messages (peer, conversation, sender, sender_device, sequence, link, message_id, time,
-             accepted_at, kind, body, state)
-         values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+             accepted_at, kind, body, state, shown)
+         values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(message.peer.as_bytes().as_slice())
     .bind(message.conversation.as_bytes().as_slice())
@@ -128,6 +132,7 @@ pub(crate) async fn insert(
     .bind(message.kind)
     .bind(vault.seal(&chain.label("message", message.sequence), message.body.as_slice()))
     .bind(message.state.name())
+    .bind(message.is_shown)
     .execute(connection)
     .await?;
     Ok(inserted.last_insert_rowid())
@@ -262,12 +267,15 @@ pub(crate) async fn settle(
 }
 
 impl Store {
-    /// What waits to be sent, the oldest first.
-    pub(crate) async fn outbox(&self) -> Result<Vec<Outgoing>, ClientError> {
-        let rows: Vec<(i64, Vec<u8>, i64, Vec<u8>)> =
-            sqlx::query_as("select message, outer_id, expires_at, value from outbox order by message")
-                .fetch_all(&self.pool)
-                .await?;
+    /// What waits to be sent and was written after the message with this number, the oldest first.
+    pub(crate) async fn outbox(&self, after: i64, limit: u32) -> Result<Vec<Outgoing>, ClientError> {
+        let rows: Vec<(i64, Vec<u8>, i64, Vec<u8>)> = sqlx::query_as(
+            "select message, outer_id, expires_at, value from outbox where message > ? order by message limit ?",
+        )
+        .bind(after)
+        .bind(limit)
+        .fetch_all(&self.pool)
+        .await?;
         let read = |(message, outer_id, expires_at, value): (_, Vec<u8>, _, _)| {
             let outer_id = OuterId::from_bytes(fixed(&outer_id)?);
             Ok(Outgoing { message, outer_id, expires_at: time(expires_at)?, value: octets(value) })
@@ -282,20 +290,22 @@ impl Store {
 
     /// The first `limit` messages that weren't read yet.
     pub(crate) async fn unread(&self, vault: &Vault, limit: u32) -> Result<Vec<StoredMessage>, ClientError> {
-        let rows: Vec<Row> = sqlx::query_as("select * from messages where state = 'new' order by id limit ?")
-            .bind(limit)
-            .fetch_all(&self.pool)
-            .await?;
+        let rows: Vec<Row> =
+            sqlx::query_as("select * from messages where state = 'new' and shown = 1 order by id limit ?")
+                .bind(limit)
+                .fetch_all(&self.pool)
+                .await?;
         rows.into_iter().map(|row| row.read(vault)).collect()
     }
 
     /// The last `limit` messages, in their order here.
     pub(crate) async fn latest(&self, vault: &Vault, limit: u32) -> Result<Vec<StoredMessage>, ClientError> {
-        let rows: Vec<Row> =
-            sqlx::query_as("select * from (select * from messages order by id desc limit ?) order by id")
-                .bind(limit)
-                .fetch_all(&self.pool)
-                .await?;
+        let rows: Vec<Row> = sqlx::query_as(
+            "select * from (select * from messages where shown = 1 order by id desc limit ?) order by id",
+        )
+        .bind(limit)
+        .fetch_all(&self.pool)
+        .await?;
         rows.into_iter().map(|row| row.read(vault)).collect()
     }
 

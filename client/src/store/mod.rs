@@ -2,7 +2,9 @@
 
 pub(crate) mod contacts;
 pub(crate) mod device;
+pub(crate) mod linking;
 pub(crate) mod messages;
+pub(crate) mod own_devices;
 pub(crate) mod records;
 pub(crate) mod warnings;
 
@@ -16,14 +18,15 @@ use rossby_schemas::encoding::{FixedOctets, Octets};
 use rossby_schemas::time::Timestamp;
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Sqlite, SqlitePool, Transaction};
+use sqlx::{AssertSqlSafe, Sqlite, SqliteConnection, SqlitePool, Transaction};
 
 use crate::error::ClientError;
 use crate::vault::{Costs, Lock};
 
 const FILE: &str = "rossby.sqlite";
-/// `pragma user_version` of the schema.
-const VERSION: i64 = 1;
+/// The schema, step by step; `pragma user_version` counts the steps that a store has taken. A step that was released never
+/// changes.
+const SCHEMA: [&str; 2] = [include_str!("schema/1_first.sql"), include_str!("schema/2_devices.sql")];
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A person's store on this device.
@@ -59,7 +62,7 @@ impl Store {
         let unfinished = tempfile::NamedTempFile::new_in(home).map_err(failed)?;
         let options = options(unfinished.path()).journal_mode(SqliteJournalMode::Delete);
         let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
-        sqlx::raw_sql(include_str!("schema.sql")).execute(&pool).await?;
+        bring_up_to_date(&pool).await?;
         let argon2 = lock.argon2.as_ref();
         sqlx::query("insert into home (one, server, salt, memory_kib, passes, wrapped_key) values (1, ?, ?, ?, ?, ?)")
             .bind(server)
@@ -69,7 +72,6 @@ impl Store {
             .bind(lock.wrapped.as_slice())
             .execute(&pool)
             .await?;
-        sqlx::raw_sql("pragma user_version = 1").execute(&pool).await?;
         pool.close().await;
         match unfinished.persist_noclobber(&file) {
             Ok(_) => {}
@@ -93,10 +95,7 @@ impl Store {
         }
         let options = options(&file).journal_mode(SqliteJournalMode::Wal);
         let pool = SqlitePoolOptions::new().max_connections(4).connect_with(options).await?;
-        let found: i64 = sqlx::query_scalar("pragma user_version").fetch_one(&pool).await?;
-        if found > VERSION {
-            return Err(ClientError::NewerStore { found, known: VERSION });
-        }
+        bring_up_to_date(&pool).await?;
         Ok(Self { pool })
     }
 
@@ -138,6 +137,27 @@ impl Store {
         sqlx::raw_sql("pragma wal_checkpoint(truncate)").execute(&self.pool).await?;
         Ok(())
     }
+}
+
+/// Takes the steps of the schema that a store has not taken yet, all or none.
+async fn bring_up_to_date(pool: &SqlitePool) -> Result<(), ClientError> {
+    let version = async |connection: &mut SqliteConnection| -> Result<usize, ClientError> {
+        let found: i64 = sqlx::query_scalar("pragma user_version").fetch_one(connection).await?;
+        match usize::try_from(found) {
+            Ok(version) if version <= SCHEMA.len() => Ok(version),
+            _ => Err(ClientError::NewerStore { found, known: i64::try_from(SCHEMA.len()).unwrap_or(i64::MAX) }),
+        }
+    };
+    if version(&mut *pool.acquire().await?).await? == SCHEMA.len() {
+        return Ok(());
+    }
+    let mut transaction = pool.begin_with("begin immediate").await?;
+    // Another process may have taken them in between.
+    for (step, number) in SCHEMA.iter().zip(1..).skip(version(&mut transaction).await?) {
+        sqlx::raw_sql(*step).execute(&mut *transaction).await?;
+        sqlx::raw_sql(AssertSqlSafe(format!("pragma user_version = {number}"))).execute(&mut *transaction).await?;
+    }
+    Ok(transaction.commit().await?)
 }
 
 fn options(file: &Path) -> SqliteConnectOptions {

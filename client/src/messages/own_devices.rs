@@ -1,0 +1,244 @@
+//! What the box's devices tell each other: messages of the box to itself, of kinds that nobody else may send.
+
+use rossby_schemas::encoding::Octets;
+use rossby_schemas::identifier::Identifier;
+use rossby_schemas::ids::{BoxId, DeviceId, MessageId};
+use rossby_schemas::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use sqlx::SqliteConnection;
+
+use super::send::Written;
+use crate::Client;
+use crate::account::device_name;
+use crate::contacts::Known;
+use crate::error::ClientError;
+use crate::store::contacts::{self, Pin};
+use crate::store::device::Device;
+use crate::store::messages::StoredMessage;
+use crate::store::own_devices;
+use crate::warning::Warning;
+
+/// Kinds from this one on are for the sender's own devices alone.
+pub(super) const FIRST_OWN_KIND: u32 = 1000;
+const SENT: u32 = 1000;
+const DEVICE_NAMES: u32 = 1001;
+const PINS: u32 = 1002;
+
+/// How many entries a list has at most.
+const MAX_ENTRIES: usize = 200;
+
+/// What one of the box's devices tells the others. The body is JSON; fields that are not known are passed over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum OwnMessage {
+    /// 1000: it has sent a message to somebody, and the server has taken it.
+    Sent(SentCopy),
+    /// 1001: what devices are called.
+    DeviceNames(DeviceNames),
+    /// 1002: boxes that identifiers led to, by its own look-ups.
+    Pins(Pins),
+}
+
+/// A message that another of the box's devices has sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct SentCopy {
+    /// To whom.
+    pub(super) peer: BoxId,
+    pub(super) message_id: MessageId,
+    pub(super) time: Timestamp,
+    pub(super) accepted_at: Option<Timestamp>,
+    pub(super) kind: u32,
+    pub(super) body: Octets,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct DeviceNames {
+    names: Vec<DeviceName>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct DeviceName {
+    device_id: DeviceId,
+    name: String,
+    named_at: Timestamp,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Pins {
+    pins: Vec<PinEntry>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct PinEntry {
+    identifier: String,
+    box_id: BoxId,
+}
+
+impl OwnMessage {
+    fn write(&self) -> (u32, Octets) {
+        // Texts, numbers and ids, which JSON can hold.
+        let (kind, json) = match self {
+            Self::Sent(sent) => (SENT, serde_json::to_vec(sent)),
+            Self::DeviceNames(names) => (DEVICE_NAMES, serde_json::to_vec(names)),
+            Self::Pins(pins) => (PINS, serde_json::to_vec(pins)),
+        };
+        (kind, json.unwrap_or_default().into())
+    }
+
+    /// Reads a message of one of the own kinds; none for one that this version doesn't know.
+    pub(super) fn read(kind: u32, body: &Octets) -> Result<Option<Self>, String> {
+        let body = body.as_slice();
+        let malformed = |error: serde_json::Error| format!("a message of kind {kind} is malformed: {error}");
+        Ok(Some(match kind {
+            SENT => {
+                let sent: SentCopy = serde_json::from_slice(body).map_err(malformed)?;
+                if sent.kind >= FIRST_OWN_KIND {
+                    return Err(format!("a copy of a message of kind {} can't be", sent.kind));
+                }
+                Self::Sent(sent)
+            }
+            DEVICE_NAMES => Self::DeviceNames(serde_json::from_slice(body).map_err(malformed)?),
+            PINS => Self::Pins(serde_json::from_slice(body).map_err(malformed)?),
+            _ => return Ok(None),
+        }))
+    }
+}
+
+impl Client {
+    /// Tells the box's other devices something: puts it into the outbox, if there are any that it can be sealed to.
+    pub(super) async fn tell_devices(
+        &self,
+        connection: &mut SqliteConnection,
+        device: &Device,
+        message: &OwnMessage,
+    ) -> Result<(), ClientError> {
+        let Some(own) = Known::load(connection, device.box_id).await? else { return Ok(()) };
+        let now = self.now().max(self.http.server_now());
+        let others = own.record.sealable(&own.sealing, Some(device.device_id), now).devices;
+        if own.is_forked || others.is_empty() {
+            return Ok(());
+        }
+        let (kind, body) = message.write();
+        self.compose(connection, device, &own, Written { kind, body, is_shown: false }).await?;
+        Ok(())
+    }
+
+    /// Tells the box's other devices of a message that went out.
+    pub(super) async fn tell_sent(
+        &self,
+        connection: &mut SqliteConnection,
+        device: &Device,
+        stored: &StoredMessage,
+        accepted_at: Timestamp,
+    ) -> Result<(), ClientError> {
+        if !stored.is_shown || stored.peer == device.box_id {
+            return Ok(());
+        }
+        let copy = SentCopy {
+            peer: stored.peer,
+            message_id: stored.message_id,
+            time: stored.time,
+            accepted_at: Some(accepted_at),
+            kind: stored.kind,
+            body: stored.body.clone(),
+        };
+        self.tell_devices(connection, device, &OwnMessage::Sent(copy)).await
+    }
+
+    /// Names a device, here and on the box's other devices.
+    pub(crate) async fn tell_device_name(&self, id: DeviceId, name: &str) -> Result<(), ClientError> {
+        let (device, now) = (self.device().await?, self.now());
+        let mut transaction = self.store.begin().await?;
+        own_devices::name(&mut transaction, &self.vault, id, name, now).await?;
+        let names = vec![DeviceName { device_id: id, name: name.to_owned(), named_at: now }];
+        self.tell_devices(&mut transaction, &device, &OwnMessage::DeviceNames(DeviceNames { names })).await?;
+        Ok(transaction.commit().await?)
+    }
+
+    /// Tells a device that was linked just now, which has this name, what this one knows: the devices' names, and whom
+    /// identifiers led to.
+    pub(crate) async fn share_with_devices(
+        &self,
+        device: &Device,
+        id: DeviceId,
+        name: &str,
+    ) -> Result<(), ClientError> {
+        let now = self.now();
+        let mut transaction = self.store.begin().await?;
+        own_devices::name(&mut transaction, &self.vault, id, name, now).await?;
+        let names = own_devices::names(&mut transaction, &self.vault).await?;
+        let entries: Vec<_> =
+            names.into_iter().map(|(device_id, (name, named_at))| DeviceName { device_id, name, named_at }).collect();
+        for names in entries.chunks(MAX_ENTRIES) {
+            let message = OwnMessage::DeviceNames(DeviceNames { names: names.to_vec() });
+            self.tell_devices(&mut transaction, device, &message).await?;
+        }
+        let pins: Vec<_> = contacts::pins(&mut transaction)
+            .await?
+            .into_iter()
+            .map(|(identifier, box_id)| PinEntry { identifier, box_id })
+            .collect();
+        for pins in pins.chunks(MAX_ENTRIES) {
+            let message = OwnMessage::Pins(Pins { pins: pins.to_vec() });
+            self.tell_devices(&mut transaction, device, &message).await?;
+        }
+        Ok(transaction.commit().await?)
+    }
+
+    /// Tells the box's other devices where an identifier led.
+    pub(crate) async fn tell_pin(
+        &self,
+        connection: &mut SqliteConnection,
+        device: &Device,
+        identifier: &Identifier,
+        box_id: BoxId,
+    ) -> Result<(), ClientError> {
+        let pins = vec![PinEntry { identifier: identifier.as_uri().to_owned(), box_id }];
+        self.tell_devices(connection, device, &OwnMessage::Pins(Pins { pins })).await
+    }
+
+    /// Takes what another of the box's devices tells, but for copies of messages, which are stored as such.
+    pub(super) async fn heed(
+        &self,
+        connection: &mut SqliteConnection,
+        own: &Device,
+        message: &OwnMessage,
+    ) -> Result<(), ClientError> {
+        match message {
+            OwnMessage::Sent(_) => {}
+            OwnMessage::DeviceNames(DeviceNames { names }) => {
+                for entry in names.iter().take(MAX_ENTRIES) {
+                    if let Ok(name) = device_name(&entry.name) {
+                        let (device, at) = (entry.device_id, entry.named_at.min(self.now()));
+                        own_devices::name(connection, &self.vault, device, name, at).await?;
+                    }
+                }
+            }
+            OwnMessage::Pins(Pins { pins }) => {
+                for entry in pins.iter().take(MAX_ENTRIES).filter(|entry| entry.box_id != own.box_id) {
+                    if let Ok(identifier) = entry.identifier.parse() {
+                        self.heed_pin(connection, &identifier, entry.box_id).await?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// An identifier that led another device to another box than this one is changed, until the person accepts it here too.
+    async fn heed_pin(
+        &self,
+        connection: &mut SqliteConnection,
+        identifier: &Identifier,
+        box_id: BoxId,
+    ) -> Result<(), ClientError> {
+        match contacts::pin(connection, identifier).await? {
+            None => contacts::set_pin(connection, identifier, Pin { box_id, changed_to: None }).await,
+            Some(pin) if pin.box_id == box_id || pin.changed_to == Some(box_id) => Ok(()),
+            Some(pin) => {
+                contacts::set_pin(connection, identifier, Pin { changed_to: Some(box_id), ..pin }).await?;
+                let warning = Warning::RootChanged { identifier: identifier.as_uri().to_owned() };
+                self.warn(connection, &warning).await
+            }
+        }
+    }
+}
