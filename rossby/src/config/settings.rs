@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
+use rossby_crypto::message::MAX_RECIPIENT_DEVICES;
 use serde::{Deserialize, Serialize};
 
 use super::{ConfigError, default_data_dir};
@@ -193,6 +194,8 @@ pub(crate) struct LimitsSettings {
     /// Requests a second without authentication for each address, and how many at once.
     pub(crate) address_per_second: u32,
     pub(crate) address_burst: u32,
+    /// Devices that one account may have.
+    pub(crate) devices: usize,
     /// Connections open at once.
     pub(crate) connections: usize,
     /// How long a request may take to arrive and to be answered, beyond what it asked to wait.
@@ -208,6 +211,7 @@ impl Default for LimitsSettings {
             device_burst: 200,
             address_per_second: 5,
             address_burst: 30,
+            devices: 10,
             connections: 10_000,
             request_seconds: 30,
             header_seconds: 10,
@@ -307,6 +311,9 @@ impl Settings {
             && (self.codes.smtp_url.0.is_empty() || self.codes.smtp_from.is_empty())
         {
             return refuse("codes.smtp_url", "and codes.smtp_from must be set with codes.email_via = \"smtp\"");
+        }
+        if !(1..=MAX_RECIPIENT_DEVICES).contains(&self.limits.devices) {
+            return refuse("limits.devices", "must be between 1 and 64, which is how many a message can be sealed to");
         }
         let webhook_set = !self.codes.webhook_url.is_empty() && self.codes.webhook_secret.0.len() >= 16;
         if self.codes.sms_via == SmsVia::Webhook && !webhook_set {

@@ -1,6 +1,6 @@
 //! What the person's commands print as JSON. Scripts read it: names and forms stay.
 
-use rossby_client::{Account, Contact, Kind, Message, MessageState, Notice, Registration, Sent};
+use rossby_client::{Account, Contact, Kind, Message, MessageState, Notice, OwnDevice, Registration, Sent};
 use serde_json::{Value, json};
 
 pub(super) fn registration(registration: &Registration) -> Value {
@@ -26,6 +26,21 @@ pub(super) fn account(account: &Account, server: &str) -> Value {
         "devices": account.devices,
         "sealing_key": account.sealing_key.map(|(counter, expires)| json!({ "counter": counter, "expires": expires })),
         "forked": account.is_forked,
+    })
+}
+
+pub(super) fn own_device(device: &OwnDevice) -> Value {
+    json!({
+        "device_id": device.device_id,
+        "name": device.name,
+        "this": device.is_this,
+        "linked_at": device.linked_at,
+        "linked_by": device.linked_by,
+        "removed_at": device.removed_at,
+        "sealing_expires": device.sealing_expires,
+        "waiting": device.waiting,
+        "last_confirmed_at": device.last_confirmed_at,
+        "lost": device.lost,
     })
 }
 

@@ -2,6 +2,7 @@
 
 mod account;
 mod conversation;
+mod devices;
 mod documents;
 mod options;
 mod screen;
@@ -24,6 +25,10 @@ pub(crate) enum PersonCommand {
     Register(account::Register),
     /// Show the code that came; the account is yours from then on
     Authorize(account::Authorize),
+    /// Make this device one more of an account that you have on another
+    Link(devices::Link),
+    /// List your devices; add, name or remove one
+    Devices(devices::Devices),
     /// Send a message
     Send(conversation::Send),
     /// Fetch and show messages
@@ -47,6 +52,8 @@ impl PersonCommand {
         match self {
             Self::Register(register) => register.run(screen).await,
             Self::Authorize(authorize) => authorize.run(screen).await,
+            Self::Link(link) => link.run(screen).await,
+            Self::Devices(devices) => devices.run(screen).await,
             Self::Send(send) => send.run(screen).await,
             Self::Inbox(inbox) => inbox.run(screen).await,
             Self::Lookup(lookup) => lookup.run(screen).await,
@@ -60,13 +67,20 @@ impl PersonCommand {
 
     /// Whether it is meant to wait.
     const fn waits(&self) -> bool {
-        matches!(self, Self::Inbox(inbox) if inbox.follow)
+        match self {
+            Self::Inbox(inbox) => inbox.follow,
+            Self::Link(_) => true,
+            Self::Devices(devices) => devices.waits(),
+            _ => false,
+        }
     }
 
     const fn options(&self) -> &options::PersonOptions {
         match self {
             Self::Register(command) => &command.options,
             Self::Authorize(command) => &command.options,
+            Self::Link(command) => &command.options,
+            Self::Devices(command) => command.options(),
             Self::Send(command) => &command.options,
             Self::Inbox(command) => &command.options,
             Self::Lookup(command) => &command.options,

@@ -100,7 +100,8 @@ impl Running {
         let (status, stop_projector) = (projector.status(), CancellationToken::new());
         let projector = tokio::spawn(projector.run(stop_projector.clone()));
 
-        let config = ServiceConfig::single_region(region);
+        let mut config = ServiceConfig::single_region(region);
+        config.limits.devices = settings.limits.devices;
         let service = Service::new(config, models.clone(), Arc::clone(&log.log), secrets, Arc::clone(&clock), sender);
         let mut background = Background::new();
         background.reconcile(service.clone());

@@ -1,7 +1,8 @@
 //! A person at the command line.
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::Instant;
 
 use serde_json::Value;
@@ -15,6 +16,12 @@ pub(crate) struct Human {
     pub(crate) identifier: String,
     server: String,
     variables: Vec<(String, String)>,
+}
+
+/// A device that waits to be linked.
+pub(crate) struct Waiting {
+    pub(crate) code: String,
+    pub(crate) process: Child,
 }
 
 impl Human {
@@ -36,6 +43,30 @@ impl Human {
         let registered = self.done(&["register", &self.identifier]);
         let code = server.code_for(registered["identifier"].as_str().unwrap());
         self.done(&["authorize", &code])
+    }
+
+    /// Becomes a device of the other one's account. Gives what it printed at the end.
+    pub(crate) fn link(&self, by: &Self, name: &str) -> Value {
+        let waiting = self.begin_link(name);
+        by.done(&["devices", "add", &waiting.code, "--yes"]);
+        let output = waiting.process.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", shown(&["link"], &output));
+        document(&output.stdout).unwrap_or_else(|| panic!("no JSON: {}", shown(&["link"], &output)))
+    }
+
+    /// Waits to be linked.
+    pub(crate) fn begin_link(&self, name: &str) -> Waiting {
+        let mut process = self.command(&["link", "--name", name, "--json"]).spawn().unwrap();
+        // Octet by octet: what comes after the line is read when it has ended.
+        let (mut line, out) = (Vec::new(), process.stdout.as_mut().unwrap());
+        for octet in out.bytes() {
+            line.push(octet.unwrap());
+            if line.ends_with(b"\n") {
+                break;
+            }
+        }
+        let code = document(&line).and_then(|begun| Some(begun["link_code"].as_str()?.to_owned()));
+        Waiting { code: code.unwrap_or_else(|| panic!("no link code: {}", String::from_utf8_lossy(&line))), process }
     }
 
     /// Runs a command that must succeed. Gives what it printed, as JSON.

@@ -24,6 +24,11 @@ fn two_people_talk() {
 }
 
 #[test]
+fn several_devices_are_one_person() {
+    stories::devices::share(&SetUp::embedded());
+}
+
+#[test]
 fn nothing_is_lost_when_the_server_is_away() {
     stories::outbox::waits(&SetUp::embedded());
 }

@@ -140,7 +140,7 @@ fn a_server_that_moved_is_kept_if_it_knows_the_device() {
         let output = ann.command_by_home(&["whoami", "--offline", "--json"]).output().unwrap();
         serde_json::from_slice::<Value>(&output.stdout).unwrap()["server"].clone()
     };
-    assert_eq!(at(&strange).refused(&["settings", "--keep-server"]).0, "unauthenticated");
+    assert_eq!(at(&strange).refused(&["settings", "--keep-server"]).0, "not-known");
     assert_eq!(known(), first);
     assert_eq!(at(&moved).done(&["settings", "--keep-server"])["server"], moved.url);
     assert_eq!(known(), moved.url);

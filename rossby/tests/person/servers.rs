@@ -21,6 +21,12 @@ async fn two_people_talk() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn several_devices_are_one_person() {
+    let set_up = SetUp::on_servers().await;
+    tokio::task::spawn_blocking(move || stories::devices::share(&set_up)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_lost_when_the_server_is_away() {
     let set_up = SetUp::on_servers().await;
     tokio::task::spawn_blocking(move || stories::outbox::waits(&set_up)).await.unwrap();

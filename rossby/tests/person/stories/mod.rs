@@ -1,6 +1,7 @@
 //! What people do with the server, on any set-up.
 
 pub(crate) mod capture;
+pub(crate) mod devices;
 pub(crate) mod kills;
 pub(crate) mod outbox;
 pub(crate) mod two_people;
