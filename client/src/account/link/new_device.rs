@@ -1,47 +1,32 @@
-//! Linking: this home becomes a device of a box that others have founded, or takes another one into its own. The two talk at
-//! a rendezvous, sealed under a secret that the person carries from one to the other; neither believes the server anything.
+//! The new device's side: it shows a code, waits to be invited, agrees, and checks what came of it.
 
-use std::collections::HashSet;
 use std::time::Duration;
 
 use rossby_crypto::authorize::TokenProof;
-use rossby_crypto::key_record::{Device as RecordDevice, KeyRecord, VerifiedSealingStatement};
-use rossby_crypto::linking::{
-    Acceptance, Completion, Invitation, LinkMessage, LinkMessageError, LinkRefusal, LinkSecret, LinkSide,
-    MAX_DEVICE_NAME, Offer,
-};
+use rossby_crypto::key_record::{KeyRecord, VerifiedSealingStatement};
+use rossby_crypto::linking::{Acceptance, Completion, Invitation, LinkMessage, LinkSecret, LinkSide, Offer};
 use rossby_crypto::sealing::SealingSecretKey;
 use rossby_crypto::signing::SigningKey;
-use rossby_crypto::statements::{LinkRequest, MAX_CLOCK_DIFFERENCE, link, request_link};
-use rossby_schemas::encoding::Octets;
-use rossby_schemas::http::account::{AccountResponse, CommandResponse, LinkDeviceRequest};
-use rossby_schemas::http::messages::MAX_WAIT_SECONDS;
-use rossby_schemas::http::problem::ProblemType;
+use rossby_crypto::statements::{MAX_CLOCK_DIFFERENCE, request_link};
+use rossby_schemas::http::account::AccountResponse;
 use rossby_schemas::http::registration::AuthorizeResponse;
-use rossby_schemas::http::rendezvous::{MAX_RENDEZVOUS_MESSAGES, RendezvousRequest, RendezvousResponse};
 use rossby_schemas::http::token::TokenRequest;
 use rossby_schemas::ids::{BoxId, CommandId, DeviceId, Head};
 use rossby_schemas::time::Timestamp;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use super::Account;
-use super::sync::new_sealing_key;
-use super::token::own_token;
+use super::{LIFETIME, device_name};
 use crate::Client;
+use crate::account::Account;
+use crate::account::sync::new_sealing_key;
+use crate::account::token::own_token;
 use crate::error::ClientError;
 use crate::http::{Call, Token};
 use crate::random::rng;
-use crate::store::device::{Device, insert_device, insert_sealing_key, set_token};
+use crate::store::device::{Device, SealingKey, insert_device, insert_sealing_key, set_token};
 use crate::store::linking::{Linking, forget_linking, keep_linking};
 use crate::store::{own_devices, records};
-
-/// How long a link code is good, by the new device's clock. The server forgets what was said after the same time.
-const LIFETIME: Duration = Duration::from_secs(10 * 60);
-/// How long the old device waits for the new one's next word: it is at its screen.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// How often another statement may come before the linking one.
-const TRIES: u32 = 3;
 
 /// What the person carries from a new device to one that they have.
 #[derive(Debug)]
@@ -58,35 +43,6 @@ impl LinkCode {
     pub fn text(&self) -> Zeroizing<String> {
         self.secret.text()
     }
-}
-
-/// A device that asks to be linked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LinkOffer {
-    /// The device.
-    pub device_id: DeviceId,
-    /// What its person calls it.
-    pub name: String,
-    offer: Offer,
-}
-
-/// What was left at a rendezvous by one side.
-struct Heard {
-    messages: Vec<LinkMessage>,
-    /// How many there are in all.
-    count: usize,
-    /// Whether something was there that neither side made.
-    has_foreign: bool,
-}
-
-/// A name for a device that others can show: without what commands a screen, and not too long.
-///
-/// # Errors
-/// [`ClientError::BadDeviceName`].
-pub(crate) fn device_name(name: &str) -> Result<&str, ClientError> {
-    let name = name.trim();
-    let is_good = !name.is_empty() && name.len() <= MAX_DEVICE_NAME && !name.chars().any(char::is_control);
-    if is_good { Ok(name) } else { Err(ClientError::BadDeviceName) }
 }
 
 impl Client {
@@ -206,7 +162,7 @@ impl Client {
         self.say(&linking.secret, &LinkMessage::Acceptance(acceptance)).await
     }
 
-    fn new_key(&self, linking: &Linking, box_id: BoxId, head: Head, counter: u64) -> crate::store::device::SealingKey {
+    fn new_key(&self, linking: &Linking, box_id: BoxId, head: Head, counter: u64) -> SealingKey {
         let (device_id, key) = (linking.device_id, &linking.signing_key);
         new_sealing_key((box_id, device_id, key), head, &linking.sealing_key, counter, self.now())
     }
@@ -266,179 +222,6 @@ impl Client {
         let now = self.now();
         now < linking.created_at.plus(LIFETIME) && linking.created_at <= now.plus(MAX_CLOCK_DIFFERENCE)
     }
-
-    /// The device that asks to be linked with this code.
-    ///
-    /// # Errors
-    /// [`ClientError::NoLinkOffer`], [`ClientError::LinkExpired`], [`ClientError::LinkUsed`], [`ClientError::LinkTampered`], and
-    /// what the server says. Where two devices ask with one code, both are refused.
-    pub async fn link_offer(&self, secret: &LinkSecret) -> Result<LinkOffer, ClientError> {
-        let own = self.audit().await?;
-        let heard = self.hear(secret, LinkSide::New, 0, Duration::from_secs(5)).await?;
-        let mut offers = heard.messages.into_iter().filter_map(|message| match message {
-            LinkMessage::Offer(offer) => Some(offer),
-            _ => None,
-        });
-        let Some(offer) = offers.next() else {
-            return Err(if heard.has_foreign {
-                ClientError::LinkTampered("what is there was not made by the new device")
-            } else {
-                ClientError::NoLinkOffer
-            });
-        };
-        if offers.any(|other| other != offer) {
-            self.refuse_link(secret, LinkRefusal::Seen).await?;
-            return Err(ClientError::LinkRefused(LinkRefusal::Seen));
-        }
-        let now = self.now().max(self.http.server_now());
-        if now.since(offer.time) > LIFETIME + MAX_CLOCK_DIFFERENCE {
-            return Err(ClientError::LinkExpired);
-        }
-        let linked_before = own.record.device(offer.device_id);
-        if linked_before.is_some_and(|device| !is_offered(device, &offer)) {
-            return Err(ClientError::LinkUsed);
-        }
-        let name = device_name(&offer.name).unwrap_or("a device with a strange name").to_owned();
-        Ok(LinkOffer { device_id: offer.device_id, name, offer })
-    }
-
-    /// Says that the device will not be linked.
-    ///
-    /// # Errors
-    /// What the server says.
-    pub async fn refuse_link(&self, secret: &LinkSecret, reason: LinkRefusal) -> Result<(), ClientError> {
-        self.say(secret, &LinkMessage::Refusal(reason)).await
-    }
-
-    /// Links the device that asked. One that was linked already, by a call that didn't come to its end, is only told so.
-    ///
-    /// # Errors
-    /// [`ClientError::NoLinkOffer`] if the new device has gone away, [`ClientError::LinkTampered`], and what the server says.
-    pub async fn link_device(&self, secret: &LinkSecret, offered: &LinkOffer) -> Result<(), ClientError> {
-        let linked = self.add_device(secret, &offered.offer).await;
-        let reason = match &linked {
-            Ok(()) => return self.greet(offered).await,
-            Err(error) => match error.problem() {
-                Some(ProblemType::TooManyDevices) => LinkRefusal::TooMany,
-                Some(_) if !matches!(error, ClientError::Refused(problem) if problem.status >= 500) => {
-                    LinkRefusal::Server
-                }
-                _ => return linked,
-            },
-        };
-        self.refuse_link(secret, reason).await?;
-        linked
-    }
-
-    async fn add_device(&self, secret: &LinkSecret, offer: &Offer) -> Result<(), ClientError> {
-        let mut tries = 0;
-        loop {
-            tries += 1;
-            let own = self.audit().await?;
-            let (box_id, head) = (own.record.box_id(), own.record.head());
-            let founding_hash = own.record.founded().hash();
-            if own.record.device(offer.device_id).is_some_and(|device| is_offered(device, offer)) {
-                let identifiers = vec![own.device.identifier.clone()];
-                let completion = Completion { box_id, founding_hash, head, identifiers };
-                return self.say(secret, &LinkMessage::Completion(completion)).await;
-            }
-            self.say(secret, &LinkMessage::Invitation(Invitation { box_id, founding_hash, head })).await?;
-            let acceptance = self.acceptance(secret, head).await?;
-            let request = LinkRequest {
-                device_id: offer.device_id,
-                signing_key: offer.signing_key,
-                countersignature: acceptance.countersignature,
-            };
-            let linked = link(&own.device.signing_key, own.device.device_id, box_id, head, &request, self.now());
-            let mut record = own.record.clone();
-            record.append(linked.octets()).map_err(|reason| ClientError::BadRecord { box_id, reason })?;
-            record
-                .verify_sealing(&acceptance.sealing_statement, None)
-                .map_err(|_| ClientError::LinkTampered("the new device's sealing key does not verify"))?;
-            let request = LinkDeviceRequest {
-                command_id: CommandId(Uuid::new_v4()),
-                linking_statement: linked.octets().clone(),
-                sealing_statement: acceptance.sealing_statement,
-            };
-            let call = Call::post("/v1/account/devices", &request);
-            let answer: Result<CommandResponse, _> = self.ask(&own.device, &call).await;
-            match answer {
-                Ok(_) => {}
-                // Another statement may have come before it: the next round sees.
-                Err(error) if error.problem() == Some(ProblemType::InvalidStatement) && tries < TRIES => {
-                    if self.audit().await?.record.head() == head {
-                        return Err(error);
-                    }
-                }
-                Err(error) => return Err(error),
-            }
-        }
-    }
-
-    /// The new device's answer to an invitation at this head.
-    async fn acceptance(&self, secret: &LinkSecret, head: Head) -> Result<Acceptance, ClientError> {
-        let deadline = self.now().plus(PATIENCE);
-        let mut seen = 0;
-        loop {
-            let heard = self.hear(secret, LinkSide::New, seen, Duration::from_secs(10)).await?;
-            seen = heard.count;
-            let accepted = heard.messages.into_iter().find_map(|message| match message {
-                LinkMessage::Acceptance(acceptance) if acceptance.head == head => Some(acceptance),
-                _ => None,
-            });
-            match accepted {
-                Some(acceptance) => return Ok(acceptance),
-                None if self.now() >= deadline => return Err(ClientError::NoLinkOffer),
-                None => {}
-            }
-        }
-    }
-
-    /// Tells a device that was linked what the box's devices know.
-    async fn greet(&self, offered: &LinkOffer) -> Result<(), ClientError> {
-        let own = self.audit().await?;
-        self.share_with_devices(&own.device, offered.device_id, &offered.name).await?;
-        self.flush().await?;
-        Ok(())
-    }
-
-    async fn say(&self, secret: &LinkSecret, message: &LinkMessage) -> Result<(), ClientError> {
-        let sealed = secret.seal(&mut rng(), message).map_err(|error| ClientError::bad_answer(error))?;
-        let path = format!("/v1/rendezvous/{}", secret.rendezvous());
-        let _: RendezvousResponse = self.http.call(&Call::post(path, &RendezvousRequest { sealed }), None).await?;
-        Ok(())
-    }
-
-    /// What one side has left, once there is more than was `seen`, or the time is over.
-    async fn hear(
-        &self,
-        secret: &LinkSecret,
-        side: LinkSide,
-        seen: usize,
-        wait: Duration,
-    ) -> Result<Heard, ClientError> {
-        let seconds = wait.as_secs().min(u64::from(MAX_WAIT_SECONDS));
-        let path = format!("/v1/rendezvous/{}?seen={seen}&wait={seconds}", secret.rendezvous());
-        let answer: RendezvousResponse = self.http.call(&Call::get(path).waiting(wait), None).await?;
-        let mut heard = Heard { messages: Vec::new(), count: answer.messages.len(), has_foreign: false };
-        let distinct: HashSet<&Octets> = answer.messages.iter().take(MAX_RENDEZVOUS_MESSAGES).collect();
-        for sealed in distinct {
-            match secret.open(side, sealed) {
-                Ok(message) => heard.messages.push(message),
-                Err(LinkMessageError::Malformed(_)) => heard.has_foreign = true,
-                Err(LinkMessageError::DoesNotOpen) => {
-                    let other = if side == LinkSide::New { LinkSide::Old } else { LinkSide::New };
-                    heard.has_foreign |= secret.open(other, sealed).is_err();
-                }
-            }
-        }
-        Ok(heard)
-    }
-}
-
-/// Whether a device of the record is the one that asked.
-fn is_offered(device: &RecordDevice, offer: &Offer) -> bool {
-    device.is_member() && (device.device_id, device.signing_key) == (offer.device_id, offer.signing_key)
 }
 
 /// The sealing statement that the server shows for the new device, which must be of its key.
