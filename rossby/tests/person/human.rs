@@ -59,11 +59,10 @@ impl Human {
         let mut process = self.command(&["link", "--name", name, "--json"]).spawn().unwrap();
         // Octet by octet: what comes after the line is read when it has ended.
         let (mut line, out) = (Vec::new(), process.stdout.as_mut().unwrap());
-        for octet in out.bytes() {
-            line.push(octet.unwrap());
-            if line.ends_with(b"\n") {
-                break;
-            }
+        while !line.ends_with(b"\n") {
+            let mut octet = [0];
+            out.read_exact(&mut octet).unwrap();
+            line.extend(octet);
         }
         let code = document(&line).and_then(|begun| Some(begun["link_code"].as_str()?.to_owned()));
         Waiting { code: code.unwrap_or_else(|| panic!("no link code: {}", String::from_utf8_lossy(&line))), process }
