@@ -1,21 +1,56 @@
 //! Bodies: read whole, up to a limit and within a time, and parsed so that an error names its field.
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::extract::{FromRequest, Request};
 use axum::http::HeaderMap;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use rossby_schemas::http::problem::ProblemType;
 use serde::de::DeserializeOwned;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::ApiError;
 use crate::state::Api;
 
-/// How many octets a body has at most: 300 messages of ordinary size, or a few of the largest.
+/// How many octets a body has at most, but for messages to a large group.
 pub(crate) const MAX_BODY: usize = 2 * 1024 * 1024;
+/// How many longer bodies a process holds at once: of 8 MiB at most, and as much again once they are parsed, so 256 MiB.
+const LARGE_BODIES: usize = 16;
 /// How many octets a body has at most where nobody is authenticated.
 pub(crate) const MAX_OPEN_BODY: usize = 16 * 1024;
+
+/// Places for bodies that are longer than others: there are but few, so that they can't fill the memory.
+#[derive(Debug)]
+pub(crate) struct LargeBodies(Arc<Semaphore>);
+
+/// A place for one long body, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct LargePlace {
+    _permit: OwnedSemaphorePermit,
+}
+
+impl LargeBodies {
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(Semaphore::new(LARGE_BODIES)))
+    }
+
+    /// A place, once one is free, for a body that says to be longer than others. One that doesn't say how long it is gets none,
+    /// and is cut off where others are.
+    pub(crate) async fn place_for(&self, api: &Api, headers: &HeaderMap) -> Result<Option<LargePlace>, ApiError> {
+        let stated = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+        if stated.is_none_or(|length| length <= MAX_BODY) {
+            return Ok(None);
+        }
+        let place = tokio::time::timeout(api.request_timeout, Arc::clone(&self.0).acquire_owned()).await;
+        match place {
+            Ok(Ok(permit)) => Ok(Some(LargePlace { _permit: permit })),
+            _ => Err(ApiError::new(ProblemType::Unavailable)),
+        }
+    }
+}
 
 /// Reads a body whole.
 pub(crate) async fn read(api: &Api, body: Body, limit: usize) -> Result<Bytes, ApiError> {

@@ -8,6 +8,7 @@ use rossby_commands::Service;
 use rossby_schemas::time::Clock;
 use tokio_util::sync::CancellationToken;
 
+use crate::body::LargeBodies;
 use crate::hawk::{Hawk, PublicUrl};
 use crate::limits::{ApiLimits, Limiters};
 use crate::operator::Readiness;
@@ -18,6 +19,7 @@ pub struct Api {
     pub(crate) service: Service,
     pub(crate) hawk: Arc<Hawk>,
     pub(crate) limiters: Arc<Limiters>,
+    pub(crate) large_bodies: Arc<LargeBodies>,
     pub(crate) readiness: Arc<dyn Readiness>,
     pub(crate) metrics: PrometheusHandle,
     /// How long a request may take to arrive.
@@ -43,6 +45,7 @@ impl Api {
             service,
             hawk: Arc::new(Hawk::new(urls, clock)),
             limiters: Arc::new(Limiters::new(limits)),
+            large_bodies: Arc::new(LargeBodies::new()),
             readiness,
             metrics,
             request_timeout: limits.request_timeout,

@@ -22,7 +22,7 @@ pub use account::{
 };
 pub use contacts::{Contact, ContactDevice, Peer};
 pub use error::ClientError;
-pub use messages::{Kind, MAX_TEXT_OCTETS, Message, MessageState, Received, Sent};
+pub use messages::{Conversation, Kind, MAX_TEXT_OCTETS, Message, MessageState, Received, Recipient, Sent};
 use rossby_schemas::time::{Clock, SystemClock, Timestamp};
 use sqlx::SqliteConnection;
 pub use vault::{Unlock, UnlockError};

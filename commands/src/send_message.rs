@@ -22,6 +22,10 @@ use crate::service::Service;
 use crate::standing::{Standing, standing};
 use crate::token::Caller;
 
+/// How many of a request's messages are dealt with at once. Each asks the database a few times: a group's 250 leave most of
+/// its connections to others, while enough appends go together to share the log's commits.
+const AT_ONCE: usize = 16;
+
 /// Refuses what no answer for each recipient could say: the whole request changes nothing.
 fn check_request(request: &SendRequest, now: Timestamp, skew: Duration) -> Result<Vec<MessageValue>, Refusal> {
     if request.messages.is_empty() || request.messages.len() > MAX_SENT {
@@ -46,24 +50,25 @@ fn check_request(request: &SendRequest, now: Timestamp, skew: Duration) -> Resul
     Ok(values)
 }
 
-/// Runs futures side by side, and gives what they came to in their order; none for one that panicked.
+/// Runs futures side by side, a few at once, and gives what they came to in their order; none for one that panicked.
 async fn all<T: Send + 'static>(
     futures: impl ExactSizeIterator<Item = impl Future<Output = T> + Send + 'static>,
 ) -> Vec<Option<T>> {
     let mut results: Vec<Option<T>> = Vec::new();
     results.resize_with(futures.len(), || None);
+    let mut futures = futures.enumerate();
     let mut running = JoinSet::new();
-    for (index, future) in futures.enumerate() {
-        running.spawn(async move { (index, future.await) });
-    }
-    while let Some(ended) = running.join_next().await {
+    loop {
+        for (index, future) in futures.by_ref().take(AT_ONCE - running.len()) {
+            running.spawn(async move { (index, future.await) });
+        }
+        let Some(ended) = running.join_next().await else { return results };
         if let Ok((index, result)) = ended
             && let Some(slot) = results.get_mut(index)
         {
             *slot = Some(result);
         }
     }
-    results
 }
 
 /// The answer for a recipient whose message could not be accepted.

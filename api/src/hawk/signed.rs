@@ -4,9 +4,10 @@ use axum::extract::{FromRequest, Request};
 use axum::http::HeaderMap;
 use bytes::Bytes;
 use rossby_commands::Caller;
+use rossby_schemas::http::messages::{MAX_SEND_OCTETS, SendRequest};
 use serde::de::DeserializeOwned;
 
-use crate::body::{self, MAX_BODY};
+use crate::body::{self, LargePlace, MAX_BODY};
 use crate::error::ApiError;
 use crate::state::Api;
 
@@ -16,7 +17,20 @@ pub(crate) struct Signed(pub(crate) Caller);
 /// A request with a JSON body, and who signed it.
 pub(crate) struct SignedJson<T>(pub(crate) Caller, pub(crate) T);
 
+/// Messages to send, and who signed them: a whole group's, which is more than other bodies may have. The place is held while
+/// they are dealt with.
+pub(crate) struct SignedMessages(pub(crate) Caller, pub(crate) SendRequest, pub(crate) Option<LargePlace>);
+
 async fn authenticate(request: Request, api: &Api) -> Result<(Caller, HeaderMap, Bytes), ApiError> {
+    let (caller, headers, body, _) = authenticate_up_to(request, api, MAX_BODY).await?;
+    Ok((caller, headers, body))
+}
+
+async fn authenticate_up_to(
+    request: Request,
+    api: &Api,
+    limit: usize,
+) -> Result<(Caller, HeaderMap, Bytes, Option<LargePlace>), ApiError> {
     let (parts, body) = request.into_parts();
     // Who fails to authenticate spends the address's share.
     let strangers = |error| api.limiters.check_address(&parts.extensions).err().unwrap_or(error);
@@ -24,9 +38,11 @@ async fn authenticate(request: Request, api: &Api) -> Result<(Caller, HeaderMap,
     let head = api.hawk.check_head(&api.service, &parts).await.map_err(strangers)?;
     let caller = head.caller();
     api.limiters.check_device(caller.device_id)?;
-    let body = body::read(api, body, MAX_BODY).await?;
+    let place = if limit > MAX_BODY { api.large_bodies.place_for(api, &parts.headers).await? } else { None };
+    let limit = if place.is_some() { limit } else { MAX_BODY };
+    let body = body::read(api, body, limit).await?;
     head.check_body(&parts.headers, &body).map_err(strangers)?;
-    Ok((caller, parts.headers, body))
+    Ok((caller, parts.headers, body, place))
 }
 
 impl FromRequest<Api> for Signed {
@@ -43,5 +59,14 @@ impl<T: DeserializeOwned> FromRequest<Api> for SignedJson<T> {
     async fn from_request(request: Request, api: &Api) -> Result<Self, ApiError> {
         let (caller, headers, body) = authenticate(request, api).await?;
         Ok(Self(caller, body::parse(&headers, &body)?))
+    }
+}
+
+impl FromRequest<Api> for SignedMessages {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, api: &Api) -> Result<Self, ApiError> {
+        let (caller, headers, body, place) = authenticate_up_to(request, api, MAX_SEND_OCTETS).await?;
+        Ok(Self(caller, body::parse(&headers, &body)?, place))
     }
 }

@@ -11,7 +11,7 @@ use utoipa::IntoParams;
 
 use super::invalid;
 use crate::error::{ApiError, to_its_end};
-use crate::hawk::{Signed, SignedJson};
+use crate::hawk::{Signed, SignedJson, SignedMessages};
 use crate::state::Api;
 
 /// Send messages
@@ -32,9 +32,13 @@ use crate::state::Api;
 )]
 pub(crate) async fn send(
     State(api): State<Api>,
-    SignedJson(caller, request): SignedJson<SendRequest>,
+    SignedMessages(caller, request, place): SignedMessages,
 ) -> Result<Json<SendResponse>, ApiError> {
-    to_its_end(async move { api.service.send_message(caller, &request).await }).await.map(Json)
+    let sending = async move {
+        let _place = place;
+        api.service.send_message(caller, &request).await
+    };
+    to_its_end(sending).await.map(Json)
 }
 
 /// What to fetch.

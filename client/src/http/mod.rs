@@ -70,7 +70,12 @@ impl Call {
         Self { method: Method::POST, path: path.into(), body: Some(body), timeout: REQUEST_TIMEOUT }
     }
 
-    /// For a request that the server lets wait so much longer.
+    /// How many octets its body has.
+    pub(crate) fn octets(&self) -> usize {
+        self.body.as_ref().map_or(0, |body| body.len())
+    }
+
+    /// For a request that may take so much longer: the server lets it wait, or it is long.
     pub(crate) fn waiting(mut self, wait: Duration) -> Self {
         self.timeout += wait;
         self

@@ -1,10 +1,14 @@
 //! Messages: sent through an outbox, received once, kept in order.
 
+mod conversation;
+mod keep;
 mod outbox;
 mod own_devices;
 mod receive;
 mod send;
+mod verify;
 
+pub use conversation::Conversation;
 pub use receive::Received;
 use rossby_crypto::message::MAX_BODY_OCTETS;
 use rossby_schemas::ids::{BoxId, MessageId};
@@ -15,6 +19,7 @@ use crate::Client;
 use crate::error::ClientError;
 use crate::store::contacts;
 use crate::store::messages::{State, StoredMessage};
+use crate::store::outbox::{self as rows, RecipientRow};
 
 /// How many octets a text has at most, in UTF-8. Half of what a body can have: the copy for the sender's other devices is
 /// longer.
@@ -81,9 +86,11 @@ pub struct Message {
     pub id: i64,
     /// Its id, the same for sender and recipient.
     pub message_id: MessageId,
-    /// The other side's box.
-    pub peer: BoxId,
-    /// The identifier under which this device found the other side, if it did.
+    /// What it belongs to.
+    pub conversation: Conversation,
+    /// The box that wrote it.
+    pub author: BoxId,
+    /// The identifier under which this device found the other side of a direct conversation, if it did.
     pub peer_identifier: Option<String>,
     /// Whether it was sent from here.
     pub is_outgoing: bool,
@@ -95,8 +102,30 @@ pub struct Message {
     pub kind: Kind,
     /// The text; none if the kind is unknown or it is no UTF-8.
     pub text: Option<String>,
-    /// What became of it.
+    /// What became of it: for one that was sent from here, it waits while it does for any recipient, and failed if it did for all.
     pub state: MessageState,
+    /// To whom it was sent, and what became of it for each; none for one that came.
+    pub recipients: Vec<Recipient>,
+}
+
+/// A box to which a message was sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recipient {
+    /// The box.
+    pub box_id: BoxId,
+    /// What became of the message for it.
+    pub state: MessageState,
+    /// When the server accepted it.
+    pub accepted_at: Option<Timestamp>,
+    /// Why it will not be sent to it, if it won't.
+    pub reason: Option<String>,
+}
+
+impl From<RecipientRow> for Recipient {
+    fn from(row: RecipientRow) -> Self {
+        let RecipientRow { box_id, state, accepted_at, reason } = row;
+        Self { box_id, state: state.into(), accepted_at, reason }
+    }
 }
 
 impl Client {
@@ -121,8 +150,12 @@ impl Client {
         let mut connection = self.store.read().await?;
         let mut messages = Vec::with_capacity(stored.len());
         for message in stored {
-            let identifiers = contacts::identifiers_of(&mut connection, message.peer).await?;
-            messages.push(show(message, device.box_id, identifiers.into_iter().next()));
+            let identifiers = match message.thread {
+                Conversation::Direct(peer) => contacts::identifiers_of(&mut connection, peer).await?,
+                Conversation::Group(_) => Vec::new(),
+            };
+            let recipients = rows::recipients(&mut connection, message.id).await?;
+            messages.push(show(message, device.box_id, identifiers.into_iter().next(), recipients));
         }
         Ok(messages)
     }
@@ -137,7 +170,7 @@ impl Client {
     }
 }
 
-fn show(stored: StoredMessage, own: BoxId, peer_identifier: Option<String>) -> Message {
+fn show(stored: StoredMessage, own: BoxId, peer_identifier: Option<String>, recipients: Vec<RecipientRow>) -> Message {
     let kind = Kind::of(stored.kind);
     let text = match kind {
         Kind::Text => String::from_utf8(stored.body.0.to_vec()).ok(),
@@ -146,7 +179,8 @@ fn show(stored: StoredMessage, own: BoxId, peer_identifier: Option<String>) -> M
     Message {
         id: stored.id,
         message_id: stored.message_id,
-        peer: stored.peer,
+        conversation: stored.thread,
+        author: stored.sender,
         peer_identifier,
         is_outgoing: stored.sender == own,
         time: stored.time,
@@ -154,6 +188,7 @@ fn show(stored: StoredMessage, own: BoxId, peer_identifier: Option<String>) -> M
         kind,
         text,
         state: stored.state.into(),
+        recipients: recipients.into_iter().filter(|recipient| recipient.box_id != own).map(Recipient::from).collect(),
     }
 }
 

@@ -1,26 +1,34 @@
 //! The outbox: what was signed and sealed is handed to the server until it says what became of it.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use rossby_schemas::encoding::Octets;
-use rossby_schemas::http::messages::{OutgoingMessage, SendOutcome, SendRequest, SendResponse};
+use rossby_schemas::http::messages::{
+    MAX_SEND_OCTETS, MAX_SENT, OutgoingMessage, SendOutcome, SendRequest, SendResponse,
+};
 use rossby_schemas::ids::BoxId;
+use rossby_schemas::time::Timestamp;
+use tokio::time::Instant;
 
 use crate::Client;
 use crate::contacts::{Known, Peer};
 use crate::error::ClientError;
 use crate::http::Call;
 use crate::store::device::Device;
-use crate::store::messages::{self, Outgoing, State, StoredMessage};
+use crate::store::messages::State;
+use crate::store::outbox::{self, Outgoing, RecipientRow, Sealed};
 use crate::warning::Warning;
 
-/// How many messages are in memory at once.
-const PAGE: u32 = 50;
 /// How often a message is sealed anew, or handed over again, before it stays in the outbox.
 const TRIES: u32 = 5;
 /// How often the server may say that it hasn't yet seen the record that a message is sealed to.
 const TRIES_BEFORE_OLDER: u32 = 3;
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
+/// What stands around a message's value in a request: names, two ids, punctuation.
+const AROUND_A_VALUE: usize = 160;
+/// A request gets a second more for so many octets: a slow line is no reason to begin anew.
+const OCTETS_A_SECOND: usize = 64 * 1024;
 
 /// Why the outbox was not emptied.
 #[derive(Debug)]
@@ -52,81 +60,217 @@ fn is_about_recipient(error: &ClientError) -> bool {
     }
 }
 
+/// How far one emptying of the outbox has come.
+struct Flush {
+    stopped: Vec<Stopped>,
+    tries: HashMap<BoxId, Tries>,
+    /// How many messages a request may carry: fewer after one that was refused as a whole, until the message is alone that it
+    /// was refused for.
+    fit: usize,
+}
+
+/// How often a recipient's first message was handed over.
+struct Tries {
+    message: i64,
+    count: u32,
+    pause: Duration,
+    not_before: Instant,
+}
+
+impl Flush {
+    fn new() -> Self {
+        Self { stopped: Vec::new(), tries: HashMap::new(), fit: MAX_SENT }
+    }
+
+    fn stop(&mut self, recipient: BoxId, error: ClientError) {
+        let peer = is_about_recipient(&error).then_some(recipient);
+        self.stopped.push(Stopped { peer, error });
+    }
+
+    fn is_stopped(&self, recipient: BoxId) -> bool {
+        self.stopped.iter().any(|stopped| stopped.concerns(recipient))
+    }
+
+    /// When a message may be handed over; none for one that need not wait.
+    fn not_before(&self, message: i64, recipient: BoxId) -> Option<Instant> {
+        self.tries.get(&recipient).filter(|tries| tries.message == message).map(|tries| tries.not_before)
+    }
+
+    /// Counts that a message was handed over.
+    fn count(&mut self, outgoing: &Outgoing) -> &mut Tries {
+        let new = || Tries { message: outgoing.message, count: 0, pause: FIRST_PAUSE, not_before: Instant::now() };
+        let tries = self.tries.entry(outgoing.recipient).or_insert_with(new);
+        if tries.message != outgoing.message {
+            *tries = new();
+        }
+        tries.count += 1;
+        tries
+    }
+}
+
 impl Client {
-    /// Hands over what is in the outbox, the oldest first. Gives what stopped it: for one recipient, whose later messages wait
-    /// then, or for all.
+    /// Hands over what is in the outbox: of each recipient the oldest message, as many as fit into a request, until nothing is
+    /// left. Gives what stopped it: for one recipient, whose later messages wait then, or for all.
+    ///
+    /// A request carries one message for each recipient at most: the server takes a request's messages side by side, and each
+    /// recipient's must come in their order.
     pub(crate) async fn flush(&self) -> Result<Vec<Stopped>, ClientError> {
-        let mut stopped: Vec<Stopped> = Vec::new();
-        let mut after = 0;
+        let mut flush = Flush::new();
         loop {
             // What goes out can bring more: the box's other devices are told of it.
-            let waiting = self.store.outbox(after, PAGE).await?;
-            if waiting.is_empty() || stopped.iter().any(|stopped| stopped.peer.is_none()) {
-                return Ok(stopped);
+            let mut heads = self.store.outbox_heads().await?;
+            heads.retain(|(_, recipient)| !flush.is_stopped(*recipient));
+            let not_before = |(message, recipient): &(i64, BoxId)| flush.not_before(*message, *recipient);
+            let Some(first) = heads.iter().map(not_before).min() else { return Ok(flush.stopped) };
+            if let Some(first) = first {
+                tokio::time::sleep_until(first).await;
             }
+            let now = Instant::now();
+            heads.retain(|head| not_before(head).is_none_or(|at| at <= now));
             let device = self.device().await?;
-            for outgoing in waiting {
-                after = outgoing.message;
-                let stored = self.store.message(&self.vault, outgoing.message).await?;
-                // Each recipient's messages go out in their order.
-                if stopped.iter().any(|stopped| stopped.concerns(stored.peer)) {
-                    continue;
+            let batch = self.batch(&device, &mut flush, &heads).await?;
+            if batch.is_empty() {
+                continue;
+            }
+            match self.hand_over(&device, &batch).await {
+                Ok(outcomes) => {
+                    flush.fit = MAX_SENT.min(flush.fit * 2);
+                    for ((outgoing, _), outcome) in batch.iter().zip(outcomes) {
+                        if let Err(error) = self.heed_outcome(&device, &mut flush, outgoing, outcome).await {
+                            flush.stop(outgoing.recipient, error);
+                        }
+                    }
                 }
-                if let Err(error) = self.deliver(&device, &stored, outgoing).await {
-                    let peer = is_about_recipient(&error).then_some(stored.peer);
-                    stopped.push(Stopped { peer, error });
-                }
+                // It was refused as a whole, for one of them.
+                Err(error) if is_about_recipient(&error) && batch.len() > 1 => flush.fit = batch.len() / 2,
+                Err(error) => flush.stop(batch[0].0.recipient, error),
             }
         }
     }
 
-    /// Hands one message over until it is known what became of it, within reason.
-    async fn deliver(
+    /// Of these messages, those that one request carries. What has expired or can't be sealed leaves the way meanwhile.
+    async fn batch(
         &self,
         device: &Device,
-        stored: &StoredMessage,
-        mut outgoing: Outgoing,
-    ) -> Result<(), ClientError> {
-        let mut pause = FIRST_PAUSE;
-        for attempt in 1..=TRIES {
+        flush: &mut Flush,
+        heads: &[(i64, BoxId)],
+    ) -> Result<Vec<(Outgoing, Sealed)>, ClientError> {
+        let (mut batch, mut octets) = (Vec::new(), 0);
+        for (message, recipient) in heads {
+            // Another process may have handed it over.
+            let Some(outgoing) = self.store.outgoing(*message, *recipient).await? else { continue };
             if outgoing.expires_at <= self.http.server_now() {
-                return self.not_sent(stored, "it expired in the outbox").await;
+                self.not_sent(&outgoing, "it expired in the outbox").await?;
+                continue;
             }
-            match self.hand_over(device, stored.peer, &outgoing).await? {
-                SendOutcome::Accepted { accepted_at, .. } => {
-                    let mut transaction = self.store.begin().await?;
-                    if messages::settle(&mut transaction, stored.id, State::Sent, Some(accepted_at)).await? {
-                        self.tell_sent(&mut transaction, device, stored, accepted_at).await?;
+            let sealed = match outgoing.sealed.clone() {
+                Some(sealed) => sealed,
+                None => match self.seal_at_last(device, &outgoing).await {
+                    Ok(sealed) => sealed,
+                    Err(error) => {
+                        flush.stop(*recipient, error);
+                        continue;
                     }
-                    return Ok(transaction.commit().await?);
-                }
-                SendOutcome::NoSuchRecipient => {
-                    return self.not_sent(stored, "there is no such user, or none who takes messages from you").await;
-                }
-                SendOutcome::Stale { statements, sealing_statements, .. } => {
-                    let recipient = self.newer(stored.peer, &statements, &sealing_statements).await?;
-                    outgoing = self.seal_anew(device, &recipient, stored, outgoing).await?;
-                }
-                // It may wait for a statement that it is never given: one that came with a message alone.
-                SendOutcome::Unavailable if attempt == TRIES_BEFORE_OLDER => {
-                    if let Some(recipient) = self.as_served(stored.peer).await? {
-                        outgoing = self.seal_anew(device, &recipient, stored, outgoing).await?;
-                    }
-                }
-                SendOutcome::OutcomeUnknown | SendOutcome::Unavailable => {
-                    tokio::time::sleep(pause).await;
-                    pause *= 2;
-                }
+                },
+            };
+            // Base64 writes three octets as four.
+            octets += sealed.value.as_slice().len().div_ceil(3) * 4 + AROUND_A_VALUE;
+            if !batch.is_empty() && (octets > MAX_SEND_OCTETS || batch.len() >= flush.fit) {
+                break;
             }
+            batch.push((outgoing, sealed));
         }
-        Err(ClientError::NotTaken(stored.peer))
+        Ok(batch)
     }
 
-    /// A message will not be sent: that is told, once.
-    async fn not_sent(&self, stored: &StoredMessage, reason: &str) -> Result<(), ClientError> {
+    /// Seals a message for a recipient for whom there was no key before.
+    async fn seal_at_last(&self, device: &Device, outgoing: &Outgoing) -> Result<Sealed, ClientError> {
+        let recipient = self.recipient(&Peer::Box(outgoing.recipient)).await?;
+        self.seal_anew(device, &recipient, outgoing).await
+    }
+
+    async fn hand_over(&self, device: &Device, batch: &[(Outgoing, Sealed)]) -> Result<Vec<SendOutcome>, ClientError> {
+        let messages: Vec<_> = batch
+            .iter()
+            .map(|(outgoing, sealed)| OutgoingMessage {
+                recipient: outgoing.recipient,
+                outer_id: sealed.outer_id,
+                value: sealed.value.clone(),
+            })
+            .collect();
+        let call = Call::post("/v1/messages", &SendRequest { messages });
+        let seconds = u64::try_from(call.octets() / OCTETS_A_SECOND).unwrap_or(u64::MAX);
+        let answer: SendResponse = self.ask(device, &call.waiting(Duration::from_secs(seconds))).await?;
+        let is_about = answer.results.len() == batch.len()
+            && batch.iter().zip(&answer.results).all(|((outgoing, sealed), result)| {
+                (result.recipient, result.outer_id) == (outgoing.recipient, sealed.outer_id)
+            });
+        if !is_about {
+            return Err(ClientError::bad_answer("it is about other messages"));
+        }
+        Ok(answer.results.into_iter().map(|result| result.outcome).collect())
+    }
+
+    /// Does what the server's answer for one recipient asks for.
+    async fn heed_outcome(
+        &self,
+        device: &Device,
+        flush: &mut Flush,
+        outgoing: &Outgoing,
+        outcome: SendOutcome,
+    ) -> Result<(), ClientError> {
+        let tries = flush.count(outgoing);
+        match outcome {
+            SendOutcome::Accepted { accepted_at, .. } => return self.sent(device, outgoing, accepted_at).await,
+            SendOutcome::NoSuchRecipient => {
+                return self.not_sent(outgoing, "there is no such user, or none who takes messages from you").await;
+            }
+            SendOutcome::Stale { statements, sealing_statements, .. } => {
+                let recipient = self.newer(outgoing.recipient, &statements, &sealing_statements).await?;
+                self.seal_anew(device, &recipient, outgoing).await?;
+            }
+            // It may wait for a statement that it is never given: one that came with a message alone.
+            SendOutcome::Unavailable if tries.count == TRIES_BEFORE_OLDER => {
+                if let Some(recipient) = self.as_served(outgoing.recipient).await? {
+                    self.seal_anew(device, &recipient, outgoing).await?;
+                }
+            }
+            SendOutcome::OutcomeUnknown | SendOutcome::Unavailable => {
+                tries.not_before = Instant::now() + tries.pause;
+                tries.pause *= 2;
+            }
+        }
+        if tries.count < TRIES { Ok(()) } else { Err(ClientError::NotTaken(outgoing.recipient)) }
+    }
+
+    /// The server has a message for a recipient: the own devices are told, once.
+    async fn sent(&self, device: &Device, outgoing: &Outgoing, accepted_at: Timestamp) -> Result<(), ClientError> {
+        let stored = self.store.message(&self.vault, outgoing.message).await?;
+        let recipient = RecipientRow {
+            box_id: outgoing.recipient,
+            state: State::Sent,
+            accepted_at: Some(accepted_at),
+            reason: None,
+        };
         let mut transaction = self.store.begin().await?;
-        if messages::settle(&mut transaction, stored.id, State::Failed, None).await? && stored.is_shown {
-            let warning = Warning::NotSent { recipient: stored.peer, reason: reason.to_owned() };
+        if outbox::settle(&mut transaction, outgoing.message, &recipient).await? {
+            self.tell_sent(&mut transaction, device, &stored, accepted_at).await?;
+        }
+        Ok(transaction.commit().await?)
+    }
+
+    /// A message will not be sent to a recipient: that is told, once.
+    async fn not_sent(&self, outgoing: &Outgoing, reason: &str) -> Result<(), ClientError> {
+        let stored = self.store.message(&self.vault, outgoing.message).await?;
+        let recipient = RecipientRow {
+            box_id: outgoing.recipient,
+            state: State::Failed,
+            accepted_at: None,
+            reason: Some(reason.to_owned()),
+        };
+        let mut transaction = self.store.begin().await?;
+        if outbox::settle(&mut transaction, outgoing.message, &recipient).await? && stored.is_shown {
+            let warning = Warning::NotSent { recipient: outgoing.recipient, reason: reason.to_owned() };
             self.warn(&mut transaction, &warning).await?;
         }
         Ok(transaction.commit().await?)
@@ -136,21 +280,6 @@ impl Client {
     async fn as_served(&self, box_id: BoxId) -> Result<Option<Known>, ClientError> {
         let known = self.look_up(&Peer::Box(box_id)).await?;
         if known.is_forked { Err(ClientError::Forked(box_id)) } else { Ok(known.served()) }
-    }
-
-    async fn hand_over(
-        &self,
-        device: &Device,
-        recipient: BoxId,
-        outgoing: &Outgoing,
-    ) -> Result<SendOutcome, ClientError> {
-        let message = OutgoingMessage { recipient, outer_id: outgoing.outer_id, value: outgoing.value.clone() };
-        let call = Call::post("/v1/messages", &SendRequest { messages: vec![message] });
-        let answer: SendResponse = self.ask(device, &call).await?;
-        match answer.results.into_iter().next() {
-            Some(result) if (result.recipient, result.outer_id) == (recipient, outgoing.outer_id) => Ok(result.outcome),
-            _ => Err(ClientError::bad_answer("it is about another message")),
-        }
     }
 
     /// The recipient's record with what the server says has changed. What doesn't fit is looked up as a whole.

@@ -7,6 +7,7 @@ use rossby_schemas::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use sqlx::SqliteConnection;
 
+use super::Conversation;
 use super::send::Written;
 use crate::Client;
 use crate::account::device_name;
@@ -118,11 +119,13 @@ impl Client {
             return Ok(());
         }
         let (kind, body) = message.write();
-        self.compose(connection, device, &own, Written { kind, body, is_shown: false }).await?;
+        let written = Written { conversation: Conversation::Direct(device.box_id), kind, body, is_shown: false };
+        self.compose(connection, device, &[device.box_id], written).await?;
         Ok(())
     }
 
-    /// Tells the box's other devices of a message that went out.
+    /// Tells the box's other devices of a message that went out. Those of a group need no telling: the own box is one of the
+    /// members to whom they go.
     pub(super) async fn tell_sent(
         &self,
         connection: &mut SqliteConnection,
@@ -130,11 +133,11 @@ impl Client {
         stored: &StoredMessage,
         accepted_at: Timestamp,
     ) -> Result<(), ClientError> {
-        if !stored.is_shown || stored.peer == device.box_id {
+        let Some(peer) = stored.thread.peer().filter(|peer| stored.is_shown && *peer != device.box_id) else {
             return Ok(());
-        }
+        };
         let copy = SentCopy {
-            peer: stored.peer,
+            peer,
             message_id: stored.message_id,
             time: stored.time,
             accepted_at: Some(accepted_at),

@@ -4,36 +4,26 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use rossby_crypto::conversation::direct_conversation;
-use rossby_crypto::key_record::{HeadRelation, KeyRecord, KeyRecordError};
-use rossby_crypto::message::{ContentError, MessageContent, SealedMessage, SignedContent, open};
-use rossby_crypto::statements::MembershipStatement;
+use rossby_crypto::key_record::HeadRelation;
+use rossby_crypto::message::{SealedMessage, SignedContent, open};
 use rossby_schemas::encoding::FixedOctets;
 use rossby_schemas::http::messages::{
     ConfirmRequest, ConfirmResponse, FetchResponse, FetchedMessage, MAX_CONFIRMED, MAX_WAIT_SECONDS,
 };
 use rossby_schemas::http::problem::ProblemType;
 use rossby_schemas::ids::BoxId;
-use rossby_schemas::time::Timestamp;
-use sqlx::SqliteConnection;
 
-use super::own_devices::{FIRST_OWN_KIND, OwnMessage};
+use super::verify::Refusal;
 use crate::Client;
 use crate::account::Own;
-use crate::contacts::{Peer, contradicting};
 use crate::error::ClientError;
 use crate::http::Call;
-use crate::store::contacts;
 use crate::store::device::lost_more;
-use crate::store::messages::{self, At, Chain, State, StoredMessage};
-use crate::store::records;
+use crate::store::messages;
 use crate::warning::Warning;
 
 /// How many messages are fetched at once: they are all in memory.
 const BATCH: u32 = 50;
-
-/// No device writes so many messages, and every number up to it can be stored, and held in JSON.
-const MAX_SEQUENCE: u64 = (1 << 53) - 1;
 
 /// How many batches one call fetches: more than a device has waiting, unless somebody floods it.
 const MAX_BATCHES: usize = 20;
@@ -66,7 +56,7 @@ pub(super) enum Taken {
 pub(super) struct Session {
     pub(super) own: Own,
     /// Senders of whom the server knows nothing: it isn't asked again for each of their messages.
-    unknown: HashSet<BoxId>,
+    pub(super) unknown: HashSet<BoxId>,
 }
 
 impl Session {
@@ -199,231 +189,5 @@ impl Client {
             wrapped_key: &fetched.wrapped_key,
         };
         Ok(open(&sealed, &key).map_err(|error| error.to_string()))
-    }
-
-    /// The sender's record, once it has shown that the sender wrote the message. The inner error says why not.
-    async fn verified(
-        &self,
-        session: &mut Session,
-        signed: &SignedContent,
-        fetched: &FetchedMessage,
-    ) -> Result<Result<KeyRecord, Refusal>, ClientError> {
-        let content = signed.content();
-        let mut connection = self.store.read().await?;
-        let known = records::key_record(&mut connection, content.sender).await?;
-        drop(connection);
-        let mut record = match (signed.sender_record(known.as_ref()), &known) {
-            (Ok(record), _) => record,
-            (Err(error @ KeyRecordError::Fork { .. }), Some(known)) => {
-                return match contradicting(known, &content.statements) {
-                    Some(other) if signed.verify(&other).is_ok() => self.fork(signed).await.map(Err),
-                    _ => Ok(Err(Refusal::of(&error))),
-                };
-            }
-            // It brings too little of the record, or none: the server may have the rest.
-            (Err(error), _) => match self.record_of(session, content.sender).await? {
-                Some(record) => record,
-                None => return Ok(Err(Refusal::of(&error))),
-            },
-        };
-        if record.relation(content.sender_head) == HeadRelation::Ahead
-            && let Some(newer) = self.record_of(session, content.sender).await?
-        {
-            record = newer;
-        }
-        match signed.verify(&record) {
-            Ok(()) => {}
-            Err(ContentError::Fork) => return self.fork(signed).await.map(Err),
-            Err(error) => return Ok(Err(Refusal::of(&error))),
-        }
-        if let Some(removed_at) = removal(&record, content)
-            && fetched.accepted_at > removed_at
-        {
-            let reason = "its device had been removed from the sender's box before it was accepted";
-            return Ok(Err(Refusal::of(&reason)));
-        }
-        Ok(Ok(record))
-    }
-
-    /// What the server shows of a sender, if it shows anything that can be taken.
-    async fn record_of(&self, session: &mut Session, sender: BoxId) -> Result<Option<KeyRecord>, ClientError> {
-        if session.unknown.contains(&sender) {
-            return Ok(None);
-        }
-        match self.look_up(&Peer::Box(sender)).await {
-            Ok(known) => Ok(Some(known.record)),
-            Err(error) if is_final(&error) => {
-                session.unknown.insert(sender);
-                Ok(None)
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Keeps a message that shows another record of its sender's than the known one.
-    async fn fork(&self, signed: &SignedContent) -> Result<Refusal, ClientError> {
-        let sender = signed.content().sender;
-        let mut transaction = self.store.begin().await?;
-        self.keep_fork(&mut transaction, sender, signed).await?;
-        transaction.commit().await?;
-        Ok(Refusal::Told(Warning::Fork(sender)))
-    }
-
-    /// Keeps a signed message as evidence against a box's record.
-    async fn keep_fork(
-        &self,
-        connection: &mut SqliteConnection,
-        box_id: BoxId,
-        signed: &SignedContent,
-    ) -> Result<(), ClientError> {
-        records::keep_fork(connection, &self.vault, box_id, &[signed.octets().as_slice()], self.now()).await
-    }
-
-    /// Stores a verified message, if its place in its sender's chain is free. The inner error says why not.
-    async fn keep(
-        &self,
-        connection: &mut SqliteConnection,
-        own: &Own,
-        fetched: &FetchedMessage,
-        signed: &SignedContent,
-        sender: &KeyRecord,
-    ) -> Result<Result<Taken, Refusal>, ClientError> {
-        let content = signed.content();
-        let (device, conversation) = (content.sender_device, content.conversation);
-        // A device writes itself nothing, and a conversation has the two who are in it: else anybody could take places in it.
-        if (content.sender, device) == (own.device.box_id, own.device.device_id) {
-            return Ok(Err(Refusal::of(&"it says to be written by this very device")));
-        }
-        if conversation != direct_conversation(content.sender, own.device.box_id) {
-            return Ok(Err(Refusal::of(&"its conversation is not that of its sender with this box")));
-        }
-        let is_ours = content.sender == own.device.box_id;
-        if content.kind >= FIRST_OWN_KIND && !is_ours {
-            return Ok(Err(Refusal::of(&"it is of a kind that only one's own devices may send")));
-        }
-        let told = match OwnMessage::read(content.kind, &content.body) {
-            Ok(told) => told,
-            Err(reason) => return Ok(Err(Refusal::Because(reason))),
-        };
-        if content.sequence > MAX_SEQUENCE {
-            return Ok(Err(Refusal::Because(format!("its number is over {MAX_SEQUENCE}"))));
-        }
-        // Another process may have learned of another record since this one was verified.
-        if !records::keep_record(connection, sender).await? {
-            self.keep_fork(connection, content.sender, signed).await?;
-            return Ok(Err(Refusal::Told(Warning::Fork(content.sender))));
-        }
-        match own.record.relation(content.recipient_head) {
-            HeadRelation::Same | HeadRelation::Older => {
-                contacts::set_knows_version(connection, content.sender, content.recipient_head.version).await?;
-            }
-            // The sender was shown another record of ours.
-            HeadRelation::Ahead | HeadRelation::Fork => {
-                self.keep_fork(connection, own.device.box_id, signed).await?;
-                self.warn(connection, &Warning::Fork(own.device.box_id)).await?;
-            }
-        }
-        let chain = Chain { sender: content.sender, device, conversation };
-        let link_hash = signed.link_hash();
-        let held = messages::link(connection, &self.vault, chain, At::Exactly(content.sequence)).await?;
-        if let Some(held) = held {
-            return Ok(if held.hash == link_hash {
-                Ok(Taken::Duplicate)
-            } else {
-                Err(Refusal::Told(Warning::TwoBodies { sender: content.sender }))
-            });
-        }
-        self.check_chain(connection, chain, signed).await?;
-        let mut stored = StoredMessage {
-            id: 0,
-            peer: content.sender,
-            conversation,
-            sender: content.sender,
-            sender_device: device,
-            sequence: content.sequence,
-            previous: content.previous,
-            link_hash,
-            message_id: content.message_id,
-            time: content.time,
-            accepted_at: Some(fetched.accepted_at),
-            kind: content.kind,
-            body: content.body.clone(),
-            state: State::New,
-            is_shown: content.kind < FIRST_OWN_KIND,
-        };
-        match told {
-            Some(OwnMessage::Sent(sent)) => {
-                (stored.peer, stored.message_id, stored.time) = (sent.peer, sent.message_id, sent.time);
-                (stored.kind, stored.body, stored.accepted_at) = (sent.kind, sent.body, sent.accepted_at);
-                (stored.state, stored.is_shown) = (State::Sent, true);
-            }
-            Some(told) => self.heed(connection, &own.device, &told).await?,
-            None => {}
-        }
-        messages::insert(connection, &self.vault, &stored).await?;
-        Ok(Ok(Taken::New))
-    }
-
-    /// Warns of what is missing before a message, and of what doesn't fit around it.
-    async fn check_chain(
-        &self,
-        connection: &mut SqliteConnection,
-        chain: Chain,
-        signed: &SignedContent,
-    ) -> Result<(), ClientError> {
-        let content = signed.content();
-        let sender = chain.sender;
-        let before = messages::link(connection, &self.vault, chain, At::Before(content.sequence)).await?;
-        match before {
-            Some(before) if before.sequence + 1 == content.sequence => {
-                if content.previous != Some(before.hash) {
-                    self.warn(connection, &Warning::BrokenChain { sender }).await?;
-                }
-            }
-            before => {
-                let missing = content.sequence - 1 - before.map_or(0, |before| before.sequence);
-                if missing > 0 {
-                    self.warn(connection, &Warning::Gap { sender, missing }).await?;
-                }
-            }
-        }
-        let next = At::Exactly(content.sequence + 1);
-        if let Some(after) = messages::link(connection, &self.vault, chain, next).await?
-            && after.previous != Some(signed.link_hash())
-        {
-            self.warn(connection, &Warning::BrokenChain { sender }).await?;
-        }
-        Ok(())
-    }
-}
-
-/// Why a message is refused.
-#[derive(Debug)]
-enum Refusal {
-    /// What the warning says.
-    Told(Warning),
-    /// For this reason.
-    Because(String),
-}
-
-impl Refusal {
-    fn of(reason: &dyn std::fmt::Display) -> Self {
-        Self::Because(reason.to_string())
-    }
-}
-
-/// Whether asking for a sender's record again would come to the same. What isn't final leaves the message in the queue.
-fn is_final(error: &ClientError) -> bool {
-    matches!(error, ClientError::BadRecord { .. } | ClientError::Forked(_))
-        || error.problem() == Some(ProblemType::NoSuchRecipient)
-}
-
-/// When the sending device was removed, by the remover's clock, if it was.
-fn removal(record: &KeyRecord, content: &MessageContent) -> Option<Timestamp> {
-    let version = record.device(content.sender_device)?.removed_version?;
-    let index = usize::try_from(version).ok()?.checked_sub(1)?;
-    match MembershipStatement::parse(record.statements().get(index)?) {
-        Ok(MembershipStatement::Removed(removed)) => Some(removed.content().time),
-        _ => None,
     }
 }

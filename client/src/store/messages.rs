@@ -1,13 +1,14 @@
-//! Messages, what waits to be sent, and what waits to be confirmed.
+//! Messages, and what waits to be confirmed.
 
 use rossby_schemas::encoding::{Octets, Sha256Digest};
-use rossby_schemas::ids::{BoxId, DeviceId, MessageId, OuterId};
+use rossby_schemas::ids::{BoxId, DeviceId, MessageId};
 use rossby_schemas::time::Timestamp;
-use sqlx::{FromRow, SqliteConnection};
+use sqlx::{AssertSqlSafe, FromRow, SqliteConnection};
 use uuid::Uuid;
 
-use super::{Store, digest, fixed, number, octets, signed, time};
+use super::{Store, conversations, digest, fixed, number, octets, signed, time};
 use crate::error::ClientError;
+use crate::messages::Conversation;
 use crate::vault::Vault;
 
 /// A message as the store keeps it.
@@ -15,7 +16,9 @@ use crate::vault::Vault;
 pub(crate) struct StoredMessage {
     /// 0 for one that is not stored yet.
     pub(crate) id: i64,
-    pub(crate) peer: BoxId,
+    /// Where it is shown.
+    pub(crate) thread: Conversation,
+    /// In whose chain it stands: that of the own devices for a copy of what another of them has sent.
     pub(crate) conversation: Uuid,
     pub(crate) sender: BoxId,
     pub(crate) sender_device: DeviceId,
@@ -43,7 +46,7 @@ pub(crate) enum State {
 }
 
 impl State {
-    const fn name(self) -> &'static str {
+    pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Pending => "pending",
             Self::Sent => "sent",
@@ -53,16 +56,21 @@ impl State {
         }
     }
 
-    fn of(name: &str) -> Result<Self, ClientError> {
+    pub(super) fn of(name: &str) -> Result<Self, ClientError> {
         let all = [Self::Pending, Self::Sent, Self::Failed, Self::New, Self::Read];
         all.into_iter().find(|state| state.name() == name).ok_or(super::DAMAGED)
     }
 }
 
+/// Every message, with its thread.
+const ALL: &str = "select messages.*, conversations.peer, conversations.group_id
+    from messages join conversations on conversations.key = messages.thread";
+
 #[derive(FromRow)]
 struct Row {
     id: i64,
-    peer: Vec<u8>,
+    peer: Option<Vec<u8>>,
+    group_id: Option<Vec<u8>>,
     conversation: Vec<u8>,
     sender: Vec<u8>,
     sender_device: Vec<u8>,
@@ -89,7 +97,7 @@ impl Row {
         let link = Link::open(vault, chain, sequence, &self.link)?;
         Ok(StoredMessage {
             id: self.id,
-            peer: BoxId::from_bytes(fixed(&self.peer)?),
+            thread: conversations::read(self.peer, self.group_id)?,
             conversation: chain.conversation,
             sender: chain.sender,
             sender_device: chain.device,
@@ -115,12 +123,13 @@ pub(crate) async fn insert(
 ) -> Result<i64, ClientError> {
     let chain = Chain { sender: message.sender, device: message.sender_device, conversation: message.conversation };
     let link = Link { sequence: message.sequence, previous: message.previous, hash: message.link_hash };
+    let thread = conversations::key(connection, message.thread).await?;
     let inserted = sqlx::query(
-        "insert into messages (peer, conversation, sender, sender_device, sequence, link, message_id, time,
+        "insert into messages (thread, conversation, sender, sender_device, sequence, link, message_id, time,
              accepted_at, kind, body, state, shown)
          values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
-    .bind(message.peer.as_bytes().as_slice())
+    .bind(thread)
     .bind(message.conversation.as_bytes().as_slice())
     .bind(message.sender.as_bytes().as_slice())
     .bind(message.sender_device.as_bytes().as_slice())
@@ -214,30 +223,6 @@ pub(crate) async fn link(
     row.map(|(sequence, sealed)| Link::open(vault, chain, number(sequence)?, &sealed)).transpose()
 }
 
-/// A message that waits to be sent, as it was sealed last.
-#[derive(Debug, Clone)]
-pub(crate) struct Outgoing {
-    pub(crate) message: i64,
-    pub(crate) outer_id: OuterId,
-    pub(crate) expires_at: Timestamp,
-    pub(crate) value: Octets,
-}
-
-/// Puts a sealed message into the outbox, or another sealing of it in its place.
-pub(crate) async fn keep_outgoing(connection: &mut SqliteConnection, outgoing: &Outgoing) -> Result<(), ClientError> {
-    sqlx::query(
-        "insert into outbox (message, outer_id, expires_at, value) values (?, ?, ?, ?)
-         on conflict (message) do update set outer_id = excluded.outer_id, value = excluded.value",
-    )
-    .bind(outgoing.message)
-    .bind(outgoing.outer_id.as_bytes().as_slice())
-    .bind(outgoing.expires_at.signed_millis())
-    .bind(outgoing.value.as_slice())
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
 pub(crate) async fn keep_confirmation(connection: &mut SqliteConnection, handle: &Octets) -> Result<(), ClientError> {
     sqlx::query("insert into confirmations (handle) values (?) on conflict do nothing")
         .bind(handle.as_slice())
@@ -246,66 +231,24 @@ pub(crate) async fn keep_confirmation(connection: &mut SqliteConnection, handle:
     Ok(())
 }
 
-/// What became of a message that was sent: it leaves the outbox. False if that was known already.
-pub(crate) async fn settle(
-    connection: &mut SqliteConnection,
-    id: i64,
-    state: State,
-    accepted_at: Option<Timestamp>,
-) -> Result<bool, ClientError> {
-    let left = sqlx::query("delete from outbox where message = ?").bind(id).execute(&mut *connection).await?;
-    if left.rows_affected() == 0 {
-        return Ok(false);
-    }
-    sqlx::query("update messages set state = ?, accepted_at = ? where id = ?")
-        .bind(state.name())
-        .bind(accepted_at.map(Timestamp::signed_millis))
-        .bind(id)
-        .execute(connection)
-        .await?;
-    Ok(true)
-}
-
 impl Store {
-    /// What waits to be sent and was written after the message with this number, the oldest first.
-    pub(crate) async fn outbox(&self, after: i64, limit: u32) -> Result<Vec<Outgoing>, ClientError> {
-        let rows: Vec<(i64, Vec<u8>, i64, Vec<u8>)> = sqlx::query_as(
-            "select message, outer_id, expires_at, value from outbox where message > ? order by message limit ?",
-        )
-        .bind(after)
-        .bind(limit)
-        .fetch_all(&self.pool)
-        .await?;
-        let read = |(message, outer_id, expires_at, value): (_, Vec<u8>, _, _)| {
-            let outer_id = OuterId::from_bytes(fixed(&outer_id)?);
-            Ok(Outgoing { message, outer_id, expires_at: time(expires_at)?, value: octets(value) })
-        };
-        rows.into_iter().map(read).collect()
-    }
-
     pub(crate) async fn message(&self, vault: &Vault, id: i64) -> Result<StoredMessage, ClientError> {
-        let row: Row = sqlx::query_as("select * from messages where id = ?").bind(id).fetch_one(&self.pool).await?;
+        let query = format!("{ALL} where id = ?");
+        let row: Row = sqlx::query_as(AssertSqlSafe(query)).bind(id).fetch_one(&self.pool).await?;
         row.read(vault)
     }
 
     /// The first `limit` messages that weren't read yet.
     pub(crate) async fn unread(&self, vault: &Vault, limit: u32) -> Result<Vec<StoredMessage>, ClientError> {
-        let rows: Vec<Row> =
-            sqlx::query_as("select * from messages where state = 'new' and shown = 1 order by id limit ?")
-                .bind(limit)
-                .fetch_all(&self.pool)
-                .await?;
+        let query = format!("{ALL} where state = 'new' and shown = 1 order by id limit ?");
+        let rows: Vec<Row> = sqlx::query_as(AssertSqlSafe(query)).bind(limit).fetch_all(&self.pool).await?;
         rows.into_iter().map(|row| row.read(vault)).collect()
     }
 
     /// The last `limit` messages, in their order here.
     pub(crate) async fn latest(&self, vault: &Vault, limit: u32) -> Result<Vec<StoredMessage>, ClientError> {
-        let rows: Vec<Row> = sqlx::query_as(
-            "select * from (select * from messages where shown = 1 order by id desc limit ?) order by id",
-        )
-        .bind(limit)
-        .fetch_all(&self.pool)
-        .await?;
+        let query = format!("select * from ({ALL} where shown = 1 order by id desc limit ?) order by id");
+        let rows: Vec<Row> = sqlx::query_as(AssertSqlSafe(query)).bind(limit).fetch_all(&self.pool).await?;
         rows.into_iter().map(|row| row.read(vault)).collect()
     }
 

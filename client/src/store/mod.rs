@@ -1,9 +1,11 @@
 //! The local store: a SQLite database in the person's home, private to its owner.
 
 pub(crate) mod contacts;
+pub(crate) mod conversations;
 pub(crate) mod device;
 pub(crate) mod linking;
 pub(crate) mod messages;
+pub(crate) mod outbox;
 pub(crate) mod own_devices;
 pub(crate) mod records;
 pub(crate) mod warnings;
@@ -26,7 +28,11 @@ use crate::vault::{Costs, Lock};
 const FILE: &str = "rossby.sqlite";
 /// The schema, step by step; `pragma user_version` counts the steps that a store has taken. A step that was released never
 /// changes.
-const SCHEMA: [&str; 2] = [include_str!("schema/1_first.sql"), include_str!("schema/2_devices.sql")];
+const SCHEMA: [&str; 3] = [
+    include_str!("schema/1_first.sql"),
+    include_str!("schema/2_devices.sql"),
+    include_str!("schema/3_conversations.sql"),
+];
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A person's store on this device.
@@ -196,4 +202,45 @@ fn number(number: i64) -> Result<u64, ClientError> {
 /// Every count here is far below 2^63.
 fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_store_of_before_is_brought_up_to_date_with_what_it_holds() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = options(&folder.path().join(FILE)).create_if_missing(true);
+        let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await.unwrap();
+        for step in &SCHEMA[..2] {
+            sqlx::raw_sql(*step).execute(&pool).await.unwrap();
+        }
+        // One that waits for Ben, one that came from him, and one that the own devices told each other.
+        sqlx::raw_sql(
+            "insert into messages (id, peer, conversation, sender, sender_device, sequence, link, message_id, time,
+                 accepted_at, kind, body, state)
+             values (1, x'0b', x'cc', x'0a', x'01', 1, x'', x'11', 5, null, 1, x'', 'pending'),
+                 (2, x'0b', x'cc', x'0b', x'02', 1, x'', x'12', 6, 7, 1, x'', 'new'),
+                 (3, x'0a', x'aa', x'0a', x'01', 1, x'', x'13', 8, 9, 1001, x'', 'sent');
+             insert into outbox (message, outer_id, expires_at, value) values (1, x'77', 1000, x'88');
+             pragma user_version = 2",
+        )
+        .execute(&pool)
+        .await
+        .unwrap();
+
+        bring_up_to_date(&pool).await.unwrap();
+        let text =
+            async |query: &'static str| -> Vec<String> { sqlx::query_scalar(query).fetch_all(&pool).await.unwrap() };
+        let threads = "select m.id || ' ' || hex(c.peer) from messages m join conversations c on c.key = m.thread";
+        assert_eq!(text(threads).await, ["1 0B", "2 0B", "3 0A"]);
+        let recipients = "select message || ' ' || hex(box_id) || ' ' || state || ' ' || coalesce(accepted_at, '-')
+            from recipients order by message";
+        assert_eq!(text(recipients).await, ["1 0B pending -", "3 0A sent 9"]);
+        let outbox =
+            "select hex(box_id) || ' ' || message || ' ' || expires_at || ' ' || hex(outer_id) || ' ' || hex(value)
+            from outbox";
+        assert_eq!(text(outbox).await, ["0B 1 1000 77 88"]);
+    }
 }

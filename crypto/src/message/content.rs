@@ -137,7 +137,7 @@ impl SignedContent {
     /// for every recipient.
     #[must_use]
     pub fn link_hash(&self) -> Sha256Digest {
-        link_hash(&self.content)
+        self.content.link_hash()
     }
 
     /// The sender's key record, with the statements that the message brings: what [`SignedContent::verify`] needs. `known` is
@@ -217,6 +217,15 @@ impl SignedContent {
 }
 
 impl MessageContent {
+    /// What [`SignedContent::link_hash`] gives once it is signed.
+    #[must_use]
+    pub fn link_hash(&self) -> Sha256Digest {
+        let mut writer = Writer::new();
+        writer.fixed(self.sender.as_bytes()).fixed(self.sender_device.as_bytes());
+        self.write_linked(&mut writer);
+        FixedOctets(Sha256::digest(Zeroizing::new(writer.finish())).into())
+    }
+
     /// Signs with the sending device's key.
     ///
     /// # Errors
@@ -297,11 +306,4 @@ impl MessageContent {
             Ok(())
         }
     }
-}
-
-fn link_hash(content: &MessageContent) -> Sha256Digest {
-    let mut writer = Writer::new();
-    writer.fixed(content.sender.as_bytes()).fixed(content.sender_device.as_bytes());
-    content.write_linked(&mut writer);
-    FixedOctets(Sha256::digest(Zeroizing::new(writer.finish())).into())
 }

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use rossby_client::{Client, ClientError, Contact, Kind, MAX_TEXT_OCTETS, Message, MessageState, Peer, Received};
+use rossby_client::{
+    Client, ClientError, Contact, Conversation, Kind, MAX_TEXT_OCTETS, Message, MessageState, Peer, Received,
+};
 use rossby_schemas::http::messages::MAX_WAIT_SECONDS;
 use serde_json::json;
 
@@ -210,13 +212,21 @@ fn pause_after(error: &ClientError) -> Option<Duration> {
     }
 }
 
+/// What a conversation is called that has no name here.
+fn unnamed(conversation: Conversation) -> String {
+    match conversation {
+        Conversation::Direct(peer) => format!("box {peer}"),
+        Conversation::Group(id) => format!("group {id}"),
+    }
+}
+
 fn shown(messages: &[Message]) -> String {
     let mut text = String::new();
     for message in messages {
         let name = message
             .peer_identifier
             .as_deref()
-            .map_or_else(|| format!("box {}", message.peer), |identifier| address(identifier).to_owned());
+            .map_or_else(|| unnamed(message.conversation), |identifier| address(identifier).to_owned());
         let name = if message.is_outgoing { format!("to {name}") } else { name };
         let state = match message.state {
             MessageState::Pending => " (in the outbox)",

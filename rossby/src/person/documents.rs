@@ -79,7 +79,8 @@ pub(super) fn message(message: &Message) -> Value {
     };
     json!({
         "message_id": message.message_id,
-        "peer": message.peer,
+        "peer": message.conversation.peer(),
+        "author": message.author,
         "peer_identifier": message.peer_identifier,
         "outgoing": message.is_outgoing,
         "time": message.time,

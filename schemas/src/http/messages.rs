@@ -9,6 +9,10 @@ use crate::time::Timestamp;
 
 /// How many messages one request may send.
 pub const MAX_SENT: usize = 300;
+/// How many octets a request to send may have: one message to a group of 250 members with ten devices each goes out in one
+/// request. For ten devices a value has 12 KiB beside its content, so that a content of 8 KiB, the padded size of a text of
+/// a page or two, makes 20 KiB of it, 27 KiB in base64, and 6.7 MiB for 250.
+pub const MAX_SEND_OCTETS: usize = 8 * 1024 * 1024;
 /// How many messages one request may confirm.
 pub const MAX_CONFIRMED: usize = 1000;
 /// How many messages one fetch gives at most.

@@ -1,168 +1,19 @@
-//! What a device takes, and what it refuses: messages by a sender whose keys the test has.
-
-use std::sync::Arc;
+//! What a device takes, and what it refuses.
 
 use rossby_crypto::conversation::direct_conversation;
-use rossby_crypto::key_record::{KeyRecord, VerifiedSealingStatement};
-use rossby_crypto::keyed_hash::MasterSecret;
-use rossby_crypto::message::{MessageContent, MessageValue, RecipientDevice, SignedContent, content_hash, seal};
+use rossby_crypto::key_record::KeyRecord;
 use rossby_crypto::signing::SigningKey;
-use rossby_crypto::statements::{Remover, found, link, remove, request_link};
-use rossby_crypto::token::DeviceToken;
-use rossby_schemas::encoding::{Octets, Sha256Digest};
-use rossby_schemas::http::messages::FetchedMessage;
-use rossby_schemas::ids::{DeviceId, Head, MessageId, OuterId, RegionNumber};
-use rossby_schemas::time::{ManualClock, Timestamp};
+use rossby_crypto::statements::{Remover, found, remove};
+use rossby_schemas::encoding::Octets;
+use rossby_schemas::ids::{Head, OuterId, RegionNumber};
 use uuid::Uuid;
 
-use super::receive::{Session, Taken};
-use crate::account::Own;
+use super::{Receiver, Sender, at, fetched, refused_with};
 use crate::contacts::Known;
+use crate::messages::receive::Taken;
 use crate::random::rng;
 use crate::store::records;
-use crate::{Client, ClientConfig, RegisterOptions, Unlock, Warning};
-
-fn at(seconds: u64) -> Timestamp {
-    Timestamp::from_millis(1_795_512_600_000 + seconds * 1000).unwrap()
-}
-
-/// The device under test, as it is after it was authorized, with no server to ask.
-struct Receiver {
-    client: Client,
-    session: Session,
-    sealing: VerifiedSealingStatement,
-    _folder: tempfile::TempDir,
-}
-
-impl Receiver {
-    async fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let home = folder.path().join("home");
-        let mut config = ClientConfig::new(home, Unlock::KeyFile(folder.path().join("key")));
-        config.server = Some("http://127.0.0.1:9".to_owned());
-        config.clock = Arc::new(ManualClock::new(at(0)));
-        let client = Client::create(config).await.unwrap();
-        let options = RegisterOptions { region: RegionNumber(1), recovery_key: false, start_over: false };
-        let (device, _) = client.new_device(&"ann@example.org".parse().unwrap(), options).await.unwrap();
-        let secret = MasterSecret::new(1, &[7; 32]);
-        let token = DeviceToken::derive(&secret, secret.token_id(device.box_id, device.device_id, 0));
-        client.store.authorized(&client.vault, &token).await.unwrap();
-        let device = client.device().await.unwrap();
-        let mut connection = client.store.read().await.unwrap();
-        let record = records::key_record(&mut connection, device.box_id).await.unwrap().unwrap();
-        drop(connection);
-        let sealing = client.store.sealing_keys().await.unwrap().remove(0);
-        let sealing = record.verify_sealing(&sealing.statement, None).unwrap();
-        Self { client, session: Session::new(Own { device, record }), sealing, _folder: folder }
-    }
-
-    async fn take(&mut self, fetched: &FetchedMessage) -> Taken {
-        self.client.take(&mut self.session, fetched).await.unwrap()
-    }
-
-    /// What was not shown yet.
-    async fn warned(&self) -> Vec<Warning> {
-        let notices = self.client.warnings().await.unwrap();
-        self.client.warnings_shown(&notices).await.unwrap();
-        notices.into_iter().map(|notice| notice.warning).collect()
-    }
-
-    async fn texts(&self) -> Vec<String> {
-        let messages = self.client.unread(100).await.unwrap();
-        messages.into_iter().filter_map(|message| message.text).collect()
-    }
-
-    async fn is_forked(&self, record: &KeyRecord) -> bool {
-        let mut connection = self.client.store.read().await.unwrap();
-        records::is_forked(&mut connection, record.box_id()).await.unwrap()
-    }
-}
-
-/// A device that writes.
-struct Sender {
-    key: SigningKey,
-    device_id: DeviceId,
-    record: KeyRecord,
-}
-
-impl Sender {
-    fn new() -> Self {
-        let (key, device_id) = (SigningKey::generate(&mut rng()), DeviceId(Uuid::new_v4()));
-        let founded = found(&key, device_id, RegionNumber(1), [7; 32], None, at(0));
-        let record = KeyRecord::verify(std::slice::from_ref(founded.octets())).unwrap();
-        Self { key, device_id, record }
-    }
-
-    /// The record after it has linked a new device, and that device.
-    fn linked(&self) -> Self {
-        let (key, device_id) = (SigningKey::generate(&mut rng()), DeviceId(Uuid::new_v4()));
-        let (box_id, head) = (self.record.box_id(), self.record.head());
-        let request = request_link(&key, device_id, box_id, head);
-        let statement = link(&self.key, self.device_id, box_id, head, &request, at(1));
-        let mut record = self.record.clone();
-        record.append(statement.octets()).unwrap();
-        Self { key, device_id, record }
-    }
-
-    fn signed(&self, to: &Receiver, sequence: u64, previous: Option<Sha256Digest>, text: &str) -> SignedContent {
-        self.signed_to(to, to.session.own.record.head(), sequence, previous, text)
-    }
-
-    fn signed_to(
-        &self,
-        to: &Receiver,
-        recipient_head: Head,
-        sequence: u64,
-        previous: Option<Sha256Digest>,
-        text: &str,
-    ) -> SignedContent {
-        let recipient = to.session.own.device.box_id;
-        let content = MessageContent {
-            sender: self.record.box_id(),
-            sender_device: self.device_id,
-            sender_head: self.record.head(),
-            recipient,
-            recipient_head,
-            conversation: direct_conversation(self.record.box_id(), recipient),
-            message_id: MessageId(Uuid::new_v4()),
-            sequence,
-            previous,
-            time: at(2),
-            kind: 1,
-            body: text.as_bytes().into(),
-            statements: self.record.statements().to_vec(),
-        };
-        content.sign(&self.key).unwrap()
-    }
-}
-
-/// A message as the server gives it to the receiver's device.
-fn fetched(to: &Receiver, signed: &SignedContent, accepted_at: Timestamp) -> FetchedMessage {
-    let outer_id = OuterId(Uuid::new_v4());
-    let device = RecipientDevice::from(&to.sealing);
-    let octets = seal(&mut rng(), signed, outer_id, at(1000), &[device]).unwrap();
-    let value = MessageValue::parse(&octets).unwrap();
-    let wrap = &value.wraps[0];
-    FetchedMessage {
-        outer_id,
-        content_hash: content_hash(&octets),
-        accepted_at,
-        expires_at: value.expires_at,
-        recipient_head: value.recipient_head,
-        content: value.content.clone(),
-        sealing_counter: wrap.sealing_counter,
-        enc: wrap.enc.as_slice().into(),
-        wrapped_key: wrap.wrapped_key.as_slice().into(),
-        handle: outer_id.as_bytes().as_slice().into(),
-    }
-}
-
-fn refused_with(taken: &Taken) -> &str {
-    match taken {
-        Taken::Refused(Warning::RefusedMessage { reason, .. }) => reason,
-        other => panic!("{other:?}"),
-    }
-}
+use crate::{Kind, Warning};
 
 #[tokio::test]
 async fn a_message_is_taken_once_however_often_and_however_sealed_it_comes() {
@@ -328,7 +179,7 @@ async fn kinds_that_are_not_known_are_kept() {
     let message = fetched(&ann, &content.sign(&ben.key).unwrap(), at(3));
     assert_eq!(ann.take(&message).await, Taken::New);
     let shown = ann.client.unread(10).await.unwrap().remove(0);
-    assert_eq!((shown.kind, shown.text), (super::Kind::Unknown(77), None));
+    assert_eq!((shown.kind, shown.text), (Kind::Unknown(77), None));
 }
 
 #[tokio::test]

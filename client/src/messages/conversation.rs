@@ -1,0 +1,33 @@
+//! Conversations: with one box, or in a group.
+
+use rossby_crypto::conversation::direct_conversation;
+use rossby_schemas::ids::BoxId;
+use uuid::Uuid;
+
+/// What a message belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Conversation {
+    /// With this box. With the own one it is what a person's devices say to each other.
+    Direct(BoxId),
+    /// In the group with this id.
+    Group(Uuid),
+}
+
+impl Conversation {
+    /// The id that stands in its messages, as this box names it.
+    pub(crate) fn id(self, own: BoxId) -> Uuid {
+        match self {
+            Self::Direct(peer) => direct_conversation(own, peer),
+            Self::Group(id) => id,
+        }
+    }
+
+    /// The other box, if there is but one.
+    #[must_use]
+    pub const fn peer(self) -> Option<BoxId> {
+        match self {
+            Self::Direct(peer) => Some(peer),
+            Self::Group(_) => None,
+        }
+    }
+}

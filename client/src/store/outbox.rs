@@ -1,0 +1,166 @@
+//! The outbox: what was written and is not known to be accepted, for each recipient, and what became of it there.
+
+use rossby_schemas::encoding::Octets;
+use rossby_schemas::ids::{BoxId, OuterId};
+use rossby_schemas::time::Timestamp;
+use sqlx::SqliteConnection;
+
+use super::messages::State;
+use super::{Store, fixed, octets, time};
+use crate::error::ClientError;
+
+/// A message on its way to one recipient.
+#[derive(Debug, Clone)]
+pub(crate) struct Outgoing {
+    pub(crate) message: i64,
+    pub(crate) recipient: BoxId,
+    pub(crate) expires_at: Timestamp,
+    /// As it was sealed last; none while there is no key to seal to.
+    pub(crate) sealed: Option<Sealed>,
+}
+
+/// A message as it was sealed for one recipient.
+#[derive(Debug, Clone)]
+pub(crate) struct Sealed {
+    pub(crate) outer_id: OuterId,
+    pub(crate) value: Octets,
+}
+
+/// What became of a message for one of its recipients.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RecipientRow {
+    pub(crate) box_id: BoxId,
+    pub(crate) state: State,
+    pub(crate) accepted_at: Option<Timestamp>,
+    pub(crate) reason: Option<String>,
+}
+
+/// Adds a recipient to a message.
+pub(crate) async fn add_recipient(
+    connection: &mut SqliteConnection,
+    message: i64,
+    recipient: &RecipientRow,
+) -> Result<(), ClientError> {
+    sqlx::query("insert into recipients (message, box_id, state, accepted_at, reason) values (?, ?, ?, ?, ?)")
+        .bind(message)
+        .bind(recipient.box_id.as_bytes().as_slice())
+        .bind(recipient.state.name())
+        .bind(recipient.accepted_at.map(Timestamp::signed_millis))
+        .bind(&recipient.reason)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// A message's recipients, in the order of their boxes.
+pub(crate) async fn recipients(
+    connection: &mut SqliteConnection,
+    message: i64,
+) -> Result<Vec<RecipientRow>, ClientError> {
+    type Row = (Vec<u8>, String, Option<i64>, Option<String>);
+    let rows: Vec<Row> =
+        sqlx::query_as("select box_id, state, accepted_at, reason from recipients where message = ? order by box_id")
+            .bind(message)
+            .fetch_all(connection)
+            .await?;
+    let read = |(box_id, state, accepted_at, reason): (Vec<u8>, String, Option<i64>, _)| {
+        let (box_id, state) = (BoxId::from_bytes(fixed(&box_id)?), State::of(&state)?);
+        Ok(RecipientRow { box_id, state, accepted_at: accepted_at.map(time).transpose()?, reason })
+    };
+    rows.into_iter().map(read).collect()
+}
+
+/// Puts a message into the outbox, or another sealing of it in its place.
+pub(crate) async fn keep_outgoing(connection: &mut SqliteConnection, outgoing: &Outgoing) -> Result<(), ClientError> {
+    let sealed = outgoing.sealed.as_ref();
+    sqlx::query(
+        "insert into outbox (box_id, message, expires_at, outer_id, value) values (?, ?, ?, ?, ?)
+         on conflict (box_id, message) do update set outer_id = excluded.outer_id, value = excluded.value",
+    )
+    .bind(outgoing.recipient.as_bytes().as_slice())
+    .bind(outgoing.message)
+    .bind(outgoing.expires_at.signed_millis())
+    .bind(sealed.map(|sealed| sealed.outer_id.as_bytes().as_slice()))
+    .bind(sealed.map(|sealed| sealed.value.as_slice()))
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// What became of a message for a recipient: it leaves the outbox, and the message's own state follows from all of its
+/// recipients. False if that was known already.
+pub(crate) async fn settle(
+    connection: &mut SqliteConnection,
+    message: i64,
+    recipient: &RecipientRow,
+) -> Result<bool, ClientError> {
+    let left = sqlx::query("delete from outbox where message = ? and box_id = ?")
+        .bind(message)
+        .bind(recipient.box_id.as_bytes().as_slice())
+        .execute(&mut *connection)
+        .await?;
+    if left.rows_affected() == 0 {
+        return Ok(false);
+    }
+    sqlx::query("update recipients set state = ?, accepted_at = ?, reason = ? where message = ? and box_id = ?")
+        .bind(recipient.state.name())
+        .bind(recipient.accepted_at.map(Timestamp::signed_millis))
+        .bind(&recipient.reason)
+        .bind(message)
+        .bind(recipient.box_id.as_bytes().as_slice())
+        .execute(&mut *connection)
+        .await?;
+    // The own devices get a copy; for the person it counts only in what is for them alone.
+    sqlx::query(
+        "with counted as (
+             select r.state, r.accepted_at from recipients r join messages m on m.id = r.message
+             where m.id = ?1 and (r.box_id <> m.sender or not exists (
+                 select 1 from recipients other where other.message = m.id and other.box_id <> m.sender
+             ))
+         )
+         update messages set
+             state = case
+                 when exists (select 1 from counted where state = 'pending') then 'pending'
+                 when exists (select 1 from counted where state = 'sent') then 'sent'
+                 else 'failed'
+             end,
+             accepted_at = (select min(accepted_at) from counted)
+         where id = ?1",
+    )
+    .bind(message)
+    .execute(connection)
+    .await?;
+    Ok(true)
+}
+
+impl Store {
+    /// The first message that waits for each recipient, the oldest first.
+    pub(crate) async fn outbox_heads(&self) -> Result<Vec<(i64, BoxId)>, ClientError> {
+        let rows: Vec<(i64, Vec<u8>)> =
+            sqlx::query_as("select min(message), box_id from outbox group by box_id order by 1, 2")
+                .fetch_all(&self.pool)
+                .await?;
+        rows.into_iter().map(|(message, box_id)| Ok((message, BoxId::from_bytes(fixed(&box_id)?)))).collect()
+    }
+
+    /// A message that waits for a recipient, if it still does.
+    pub(crate) async fn outgoing(&self, message: i64, recipient: BoxId) -> Result<Option<Outgoing>, ClientError> {
+        type Row = (i64, Option<Vec<u8>>, Option<Vec<u8>>);
+        let row: Option<Row> =
+            sqlx::query_as("select expires_at, outer_id, value from outbox where box_id = ? and message = ?")
+                .bind(recipient.as_bytes().as_slice())
+                .bind(message)
+                .fetch_optional(&self.pool)
+                .await?;
+        row.map(|(expires_at, outer_id, value)| {
+            let sealed = match (outer_id, value) {
+                (Some(outer_id), Some(value)) => {
+                    Some(Sealed { outer_id: OuterId::from_bytes(fixed(&outer_id)?), value: octets(value) })
+                }
+                _ => None,
+            };
+            Ok(Outgoing { message, recipient, expires_at: time(expires_at)?, sealed })
+        })
+        .transpose()
+    }
+}
