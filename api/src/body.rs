@@ -1,6 +1,7 @@
 //! Bodies: read whole, up to a limit and within a time, and parsed so that an error names its field.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{FromRequest, Request};
@@ -39,12 +40,16 @@ impl LargeBodies {
 
     /// A place, once one is free, for a body that says to be longer than others. One that doesn't say how long it is gets none,
     /// and is cut off where others are.
-    pub(crate) async fn place_for(&self, api: &Api, headers: &HeaderMap) -> Result<Option<LargePlace>, ApiError> {
+    pub(crate) async fn place_for(
+        &self,
+        headers: &HeaderMap,
+        patience: Duration,
+    ) -> Result<Option<LargePlace>, ApiError> {
         let stated = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
         if stated.is_none_or(|length| length <= MAX_BODY) {
             return Ok(None);
         }
-        let place = tokio::time::timeout(api.request_timeout, Arc::clone(&self.0).acquire_owned()).await;
+        let place = tokio::time::timeout(patience, Arc::clone(&self.0).acquire_owned()).await;
         match place {
             Ok(Ok(permit)) => Ok(Some(LargePlace { _permit: permit })),
             _ => Err(ApiError::new(ProblemType::Unavailable)),
@@ -131,5 +136,31 @@ impl<T: DeserializeOwned> FromRequest<Api> for OpenJson<T> {
         let (parts, body) = request.into_parts();
         let body = read(api, body, MAX_OPEN_BODY).await?;
         parse(&parts.headers, &body).map(Self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn there_are_few_places_for_long_bodies_and_short_ones_need_none() {
+        let bodies = LargeBodies::new();
+        let headers = |length: Option<usize>| {
+            let mut headers = HeaderMap::new();
+            headers.extend(length.map(|length| (CONTENT_LENGTH, length.into())));
+            headers
+        };
+        let (long, patience) = (headers(Some(MAX_BODY + 1)), Duration::from_millis(1));
+        let mut places = Vec::new();
+        for _ in 0..LARGE_BODIES {
+            places.push(bodies.place_for(&long, patience).await.unwrap().unwrap());
+        }
+        assert!(bodies.place_for(&long, patience).await.is_err());
+        for short in [None, Some(0), Some(MAX_BODY)] {
+            assert!(bodies.place_for(&headers(short), patience).await.unwrap().is_none());
+        }
+        places.pop();
+        assert!(bodies.place_for(&long, patience).await.unwrap().is_some());
     }
 }

@@ -38,7 +38,8 @@ async fn authenticate_up_to(
     let head = api.hawk.check_head(&api.service, &parts).await.map_err(strangers)?;
     let caller = head.caller();
     api.limiters.check_device(caller.device_id)?;
-    let place = if limit > MAX_BODY { api.large_bodies.place_for(api, &parts.headers).await? } else { None };
+    let place =
+        if limit > MAX_BODY { api.large_bodies.place_for(&parts.headers, api.request_timeout).await? } else { None };
     let limit = if place.is_some() { limit } else { MAX_BODY };
     let body = body::read(api, body, limit).await?;
     head.check_body(&parts.headers, &body).map_err(strangers)?;

@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 
 use reqwest::Method;
 use rossby_schemas::http::command::{CommandState, CommandStatus};
+use rossby_schemas::http::messages::{MAX_SEND_OCTETS, SendOutcome, SendRequest, SendResponse};
 use rossby_schemas::http::problem::ProblemType;
 use rossby_testing::Person;
 use serde_json::json;
@@ -127,4 +128,29 @@ async fn too_many_requests_are_told_when_to_come_again() {
         answers.push(response.status().as_u16());
     }
     assert!(answers.contains(&429) && answers[0] == 400, "{answers:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_to_send_may_be_longer_than_others_and_has_a_limit_too() {
+    let site = Site::new().await;
+    let (ann, device) = site.person("ann@example.org").await;
+    let (ben, _) = site.person("ben@example.org").await;
+    let page = "x".repeat(100_000);
+    let messages = |count: usize| {
+        let messages = (0..count).map(|_| ann.message(&ben, &page, 1, site.world.now())).collect();
+        SendRequest { messages }
+    };
+    // 256 KiB once padded, a third more in base64.
+    let long = messages(20);
+    assert!(serde_json::to_vec(&long).unwrap().len() > 3 * 1024 * 1024);
+    let sent: SendResponse = read(site.signed_json(&device, "/v1/messages", &long).await, 200).await;
+    assert!(sent.results.iter().all(|result| matches!(result.outcome, SendOutcome::Accepted { .. })), "{sent:?}");
+    let refused = site.signed_json(&device, "/v1/messages/confirm", &long).await;
+    problem(refused, ProblemType::TooLarge).await;
+    let too_long = messages(60);
+    assert!(serde_json::to_vec(&too_long).unwrap().len() > MAX_SEND_OCTETS);
+    let refused = site.signed_json(&device, "/v1/messages", &too_long).await;
+    problem(refused, ProblemType::TooLarge).await;
+    let outer_id = too_long.messages[0].outer_id;
+    assert_eq!(site.world.models.accepted(ben.box_id(), outer_id).await.unwrap(), []);
 }

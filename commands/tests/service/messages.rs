@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures::future::join_all;
 use rossby_commands::{CommandError, Fetch, Refusal, Timeouts};
 use rossby_crypto::account::AccountChange;
 use rossby_crypto::keyed_hash::MasterSecret;
@@ -323,4 +324,26 @@ async fn many_messages_come_in_parts_and_each_once() {
         let refused = refusal(world.service.confirm_messages(ben.caller(), &ConfirmRequest { handles }).await);
         assert!(matches!(refused, Refusal::Invalid { field, .. } if field == "/handles"));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_request_reaches_a_whole_group() {
+    let world = World::new().await;
+    let ann = world.person(ANN).await;
+    let addresses: Vec<String> = (0..250).map(|n| format!("member{n}@example.org")).collect();
+    let members = join_all(addresses.iter().map(|address| world.person(address))).await;
+    // A page of text each.
+    let text = "x".repeat(6000);
+    let messages: Vec<_> = members.iter().map(|member| ann.message(member, &text, 1, world.now())).collect();
+    let request = SendRequest { messages };
+    let response = world.service.send_message(ann.caller(), &request).await.unwrap();
+    assert_eq!(response.results.len(), 250);
+    for ((member, sent), result) in members.iter().zip(&request.messages).zip(&response.results) {
+        assert_eq!((result.recipient, result.outer_id), (member.box_id(), sent.outer_id), "in the request's order");
+        let fetched = world.service.fetch_messages(member.caller(), seen(&result.outcome)).await.unwrap();
+        assert_eq!(fetched.messages.len(), 1);
+    }
+    // Once more: the same answers, and nothing new.
+    let again = world.service.send_message(ann.caller(), &request).await.unwrap();
+    assert_eq!(again, response);
 }
