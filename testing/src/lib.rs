@@ -1,9 +1,12 @@
-//! What the servers' tests share: people with keys, mailboxes for codes, a log that fails when it is told to.
+//! What the servers' tests share: people with keys, mailboxes for codes, a log that fails when it is told to, a store that
+//! speaks S3.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::missing_panics_doc, missing_docs)]
 
 mod faulty_log;
 mod mailboxes;
 mod person;
+#[cfg(feature = "s3")]
+mod s3;
 
 use std::time::Duration;
 
@@ -12,6 +15,8 @@ pub use mailboxes::Mailboxes;
 pub use person::Person;
 use rossby_commands::{CommandError, Refusal};
 use rossby_schemas::ids::{CommandId, RegionNumber};
+#[cfg(feature = "s3")]
+pub use s3::S3;
 use uuid::Uuid;
 
 pub const HOME: RegionNumber = RegionNumber(1);
@@ -28,9 +33,14 @@ pub fn command() -> CommandId {
 
 /// Looks until it is so; fails after a minute.
 pub async fn until(what: &str, look: impl AsyncFn() -> bool) {
+    until_some(what, async || look().await.then_some(())).await;
+}
+
+/// Looks until there is something; fails after a minute.
+pub async fn until_some<T>(what: &str, look: impl AsyncFn() -> Option<T>) -> T {
     for _ in 0..6000 {
-        if look().await {
-            return;
+        if let Some(found) = look().await {
+            return found;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }

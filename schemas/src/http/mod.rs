@@ -4,6 +4,7 @@
 //! clients pass over those they do not know.
 
 pub mod account;
+pub mod blobs;
 pub mod command;
 pub mod lookup;
 pub mod messages;

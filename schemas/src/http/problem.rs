@@ -70,6 +70,8 @@ problems! {
     NoSuchRegistration = "no-such-registration", 404, "There is no such registration";
     /// Nothing is known of the command.
     NoSuchCommand = "no-such-command", 404, "Nothing is known of the command";
+    /// There is no such blob: it is unknown, not complete, expired or deleted. The same answer for all.
+    NoSuchBlob = "no-such-blob", 404, "There is no such blob";
     /// There is no such path.
     NoSuchResource = "no-such-resource", 404, "There is nothing at this path";
     /// The path does not take this method.
@@ -80,6 +82,8 @@ problems! {
     TooManyDevices = "too-many-devices", 409, "The box has as many devices as it may";
     /// The stream has moved on since the command was signed: load the current version and sign anew.
     VersionConflict = "version-conflict", 409, "The stream has moved on";
+    /// Chunks of the blob are missing: `next_chunk` says the first.
+    BlobIncomplete = "blob-incomplete", 409, "Chunks of the blob are missing";
     /// The body is too large.
     TooLarge = "too-large", 413, "The body is too large";
     /// The body is not of a media type that the path takes.
@@ -90,6 +94,8 @@ problems! {
     RateLimited = "rate-limited", 429, "Too many requests";
     /// The identifier's codes or guesses of the day are used up.
     CodesExhausted = "codes-exhausted", 429, "The identifier's codes or guesses of the day are used up";
+    /// The box has uploaded as much as it may today. `Retry-After` says when to try again.
+    UploadsExhausted = "uploads-exhausted", 429, "As much was uploaded as may be in a day";
     /// A defect of the server's.
     Internal = "internal", 500, "The server has failed";
     /// A part of the service cannot be reached. Nothing was changed.
@@ -97,6 +103,8 @@ problems! {
     /// Whether the command took effect is not known yet; `GET /v1/commands/{id}` settles it, and repeating it with the
     /// same id is safe.
     OutcomeUnknown = "outcome-unknown", 503, "Whether the command took effect is not known yet";
+    /// The service has no room for it. Nothing was changed.
+    StorageFull = "storage-full", 507, "The service has no room left, and nothing was changed";
     /// The request took too long to arrive.
     RequestTimeout = "request-timeout", 408, "The request took too long to arrive";
 }
@@ -148,7 +156,10 @@ pub struct Problem {
     /// For `outcome-unknown`: the path at which the outcome can be asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status_path: Option<String>,
-    /// For `rate-limited` and `codes-exhausted`: the seconds after which to try again.
+    /// For `blob-incomplete`: the first chunk that is missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_chunk: Option<u32>,
+    /// For `rate-limited`, `codes-exhausted` and `uploads-exhausted`: the seconds after which to try again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<u64>,
     /// The request's id, which the server's logs carry too.
