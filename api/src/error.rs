@@ -44,6 +44,7 @@ impl From<CommandError> for ApiError {
         match &error {
             CommandError::Refused(_) | CommandError::NoSuchCommand => {}
             CommandError::Unavailable(reason) => tracing::warn!(reason, "a command was not possible"),
+            CommandError::StorageFull(reason) => tracing::error!(reason, "there is no room left"),
             CommandError::OutcomeUnknown { reason, .. } => tracing::warn!(reason, "a command's outcome is not known"),
             CommandError::Internal(reason) => tracing::error!(reason, "a command met a defect"),
         }

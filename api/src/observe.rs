@@ -23,6 +23,10 @@ pub fn describe_metrics() {
     describe_counter!("rossby_projection_records_total", "Records met by projections, by what became of them");
     describe_gauge!("rossby_projection_lag_records", "Records that a projection has not applied yet");
     describe_gauge!("rossby_projection_stopped_partitions", "Partitions on which a projection has stopped");
+    describe_counter!("rossby_blob_stored_octets_total", Unit::Bytes, "Octets of blobs that were stored");
+    describe_counter!("rossby_blob_read_octets_total", Unit::Bytes, "Octets of blobs that were read");
+    describe_counter!("rossby_blobs_completed_total", "Blobs that were uploaded whole");
+    describe_counter!("rossby_blob_store_failures_total", "Failures of the blob store");
     describe_gauge!("rossby_queue_depth_messages", "Messages that wait for some device");
 }
 

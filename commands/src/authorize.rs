@@ -154,6 +154,9 @@ mod tests {
         profile_blob: 0,
         devices: 0,
         rendezvous_lifetime: std::time::Duration::ZERO,
+        blob_octets: 0,
+        uploaded_per_day: 0,
+        upload_lifetime: std::time::Duration::ZERO,
         list_entries: 0,
     };
 

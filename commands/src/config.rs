@@ -47,6 +47,12 @@ pub struct Limits {
     pub devices: usize,
     /// How long two devices have to be linked.
     pub rendezvous_lifetime: Duration,
+    /// Octets of one blob.
+    pub blob_octets: u64,
+    /// Octets of the blobs that one box uploads in a day (UTC), each counted in whole chunks.
+    pub uploaded_per_day: u64,
+    /// How long an upload may take.
+    pub upload_lifetime: Duration,
     /// Boxes that one box may block, and contacts that it may have.
     pub list_entries: usize,
 }
@@ -62,6 +68,9 @@ impl Default for Limits {
             profile_blob: 64 * 1024,
             devices: 10,
             rendezvous_lifetime: Duration::from_secs(10 * 60),
+            blob_octets: 100 * 1024 * 1024,
+            uploaded_per_day: 2 * 1024 * 1024 * 1024,
+            upload_lifetime: Duration::from_secs(24 * 3600),
             list_entries: 5000,
         }
     }

@@ -59,6 +59,18 @@ pub enum Refusal {
         /// The version that it has.
         current: u64,
     },
+    /// No such blob: unknown, not complete, expired or deleted.
+    NoSuchBlob,
+    /// Chunks of the blob are missing.
+    BlobIncomplete {
+        /// The first that is missing.
+        next_chunk: u32,
+    },
+    /// The box has uploaded as much as it may in a day.
+    UploadsExhausted {
+        /// Seconds until the next day.
+        retry_after: u64,
+    },
     /// The device that asks is no longer in its box's key record.
     NotADevice,
     /// The box has as many devices as it may.
@@ -90,6 +102,9 @@ pub enum CommandError {
     /// A part of the service can't be reached. Nothing was changed. The text is for the server's own log.
     #[error("unavailable: {0}")]
     Unavailable(String),
+    /// There is no room left. Nothing was changed. The text is for the server's own log.
+    #[error("no room left: {0}")]
+    StorageFull(String),
     /// Whether it took effect is not known yet.
     #[error("the outcome is not known: {reason}")]
     OutcomeUnknown {
@@ -124,6 +139,7 @@ impl CommandError {
             Self::Refused(refusal) => refusal.problem(),
             Self::NoSuchCommand => Problem::new(ProblemType::NoSuchCommand),
             Self::Unavailable(_) => Problem::new(ProblemType::Unavailable),
+            Self::StorageFull(_) => Problem::new(ProblemType::StorageFull),
             Self::OutcomeUnknown { status, reason: _ } => Problem {
                 detail: Some(match status {
                     Some(_) => "Ask at status_path, or send the same command again.".to_owned(),
@@ -186,6 +202,16 @@ impl Refusal {
             Self::TooManyDevices { limit } => Problem {
                 detail: Some(format!("A box has at most {limit} devices: remove one first.")),
                 ..Problem::new(ProblemType::TooManyDevices)
+            },
+            // No detail at all: unknown, not complete, expired and deleted are one answer.
+            Self::NoSuchBlob => Problem::new(ProblemType::NoSuchBlob),
+            Self::BlobIncomplete { next_chunk } => {
+                Problem { next_chunk: Some(*next_chunk), ..Problem::new(ProblemType::BlobIncomplete) }
+            }
+            Self::UploadsExhausted { retry_after } => Problem {
+                detail: Some("The box has uploaded as much as it may today (UTC)".to_owned()),
+                retry_after: Some(*retry_after),
+                ..Problem::new(ProblemType::UploadsExhausted)
             },
             Self::NotADevice => Problem {
                 detail: Some("The device is no longer in the box's key record.".to_owned()),

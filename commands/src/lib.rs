@@ -8,6 +8,7 @@ mod account;
 mod account_command;
 mod append;
 mod authorize;
+mod blobs;
 mod codes;
 mod command_status;
 mod config;
@@ -30,6 +31,7 @@ mod statement;
 mod status_token;
 mod token;
 
+pub use blobs::OpenBlob;
 pub use codes::{CodeSender, SendCodeError};
 pub use config::{IdentifierSlots, Limits, ServiceConfig, Timeouts};
 pub use error::{CommandError, Refusal};

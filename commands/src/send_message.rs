@@ -76,7 +76,7 @@ fn failed(error: &CommandError) -> SendOutcome {
     match error {
         CommandError::Refused(_) | CommandError::NoSuchCommand => SendOutcome::NoSuchRecipient,
         CommandError::OutcomeUnknown { .. } => SendOutcome::OutcomeUnknown,
-        CommandError::Unavailable(_) | CommandError::Internal(_) => {
+        CommandError::Unavailable(_) | CommandError::StorageFull(_) | CommandError::Internal(_) => {
             tracing::warn!(%error, "a message could not be accepted");
             SendOutcome::Unavailable
         }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use rossby_blobs::BlobStore;
 use rossby_crypto::keyed_hash::{MasterSecret, MasterSecrets};
 use rossby_log::Log;
 use rossby_projections::ReadModels;
@@ -22,6 +23,7 @@ use crate::status_token::StatusTokens;
 pub struct Service {
     pub(crate) config: Arc<ServiceConfig>,
     pub(crate) models: ReadModels,
+    pub(crate) blobs: BlobStore,
     pub(crate) appender: Appender,
     pub(crate) executor: Executor,
     pub(crate) secrets: Arc<MasterSecrets>,
@@ -34,12 +36,13 @@ pub struct Service {
 }
 
 impl Service {
-    /// A service on this log and these read models.
+    /// A service on this log, these read models and these blobs.
     #[must_use]
     pub fn new(
         config: ServiceConfig,
         models: ReadModels,
         log: Arc<dyn Log>,
+        blobs: BlobStore,
         secrets: MasterSecrets,
         clock: Arc<dyn Clock>,
         sender: Arc<dyn CodeSender>,
@@ -52,6 +55,7 @@ impl Service {
             sent: SentCodes::new(config.limits.code_lifetime),
             config: Arc::new(config),
             models,
+            blobs,
             appender,
             executor,
             secrets: Arc::new(secrets),

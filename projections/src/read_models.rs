@@ -136,15 +136,46 @@ impl ReadModels {
         }
     }
 
+    /// Counts octets as uploaded by a box, unless it has uploaded more than `limit` in the day (UTC) of `now` then. Gives whether
+    /// they were counted. Goes on to its end when it is dropped.
+    ///
+    /// # Errors
+    /// [`StoreError`]: the database can't be reached.
+    pub async fn take_upload(
+        &self,
+        box_id: BoxId,
+        now: Timestamp,
+        octets: u64,
+        limit: u64,
+    ) -> Result<bool, StoreError> {
+        let store = self.store.clone();
+        to_its_end(async move { store.take_upload(box_id, now, octets, limit).await }).await
+    }
+
+    /// Takes back what [`Self::take_upload`] counted at `counted_at`. Goes on to its end when it is dropped.
+    ///
+    /// # Errors
+    /// [`StoreError`]: the database can't be reached.
+    pub async fn give_upload_back(&self, box_id: BoxId, counted_at: Timestamp, octets: u64) -> Result<(), StoreError> {
+        let store = self.store.clone();
+        to_its_end(async move { store.give_upload_back(box_id, counted_at, octets).await }).await
+    }
+
     /// Blanks bodies that nobody waits for, and deletes what has expired at `now`. Goes on to its end when it is dropped.
     ///
     /// # Errors
     /// [`StoreError`]: the database can't be reached.
     pub async fn sweep(&self, now: Timestamp) -> Result<Swept, StoreError> {
         let store = self.store.clone();
-        let swept = tokio::spawn(async move { store.sweep(now).await }).await;
-        swept.unwrap_or_else(|error| Err(StoreError::Failed(error.to_string())))
+        to_its_end(async move { store.sweep(now).await }).await
     }
+}
+
+/// Runs a write in a task of its own, which is not cancelled.
+async fn to_its_end<T: Send + 'static>(
+    write: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+) -> Result<T, StoreError> {
+    tokio::spawn(write).await.unwrap_or_else(|error| Err(StoreError::Failed(error.to_string())))
 }
 
 /// Queries that only pass on to the store.

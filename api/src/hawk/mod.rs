@@ -19,7 +19,7 @@ use rossby_schemas::time::Clock;
 use sha2::Sha256;
 
 use self::nonces::Nonces;
-pub(crate) use self::signed::{Signed, SignedJson, SignedMessages};
+pub(crate) use self::signed::{Signed, SignedJson, SignedMessages, SignedOctets};
 pub use self::url::PublicUrl;
 use crate::body;
 use crate::error::ApiError;

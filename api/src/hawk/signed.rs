@@ -5,11 +5,15 @@ use axum::http::HeaderMap;
 use bytes::Bytes;
 use rossby_commands::Caller;
 use rossby_schemas::http::messages::{MAX_SEND_OCTETS, SendRequest};
+use rossby_schemas::http::problem::ProblemType;
 use serde::de::DeserializeOwned;
 
 use crate::body::{self, LargePlace, MAX_BODY};
 use crate::error::ApiError;
 use crate::state::Api;
+
+/// The media type of a body that is plain octets.
+const OCTETS: &str = "application/octet-stream";
 
 /// A request without a body that matters, and who signed it.
 pub(crate) struct Signed(pub(crate) Caller);
@@ -20,6 +24,9 @@ pub(crate) struct SignedJson<T>(pub(crate) Caller, pub(crate) T);
 /// Messages to send, and who signed them: a whole group's, which is more than other bodies may have. The place is held while
 /// they are dealt with.
 pub(crate) struct SignedMessages(pub(crate) Caller, pub(crate) SendRequest, pub(crate) Option<LargePlace>);
+
+/// A request whose body is plain octets, signed by a device of which nothing is to be known but that there is one.
+pub(crate) struct SignedOctets(pub(crate) Bytes);
 
 async fn authenticate(request: Request, api: &Api) -> Result<(Caller, HeaderMap, Bytes), ApiError> {
     let (caller, headers, body, _) = authenticate_up_to(request, api, MAX_BODY).await?;
@@ -69,5 +76,18 @@ impl FromRequest<Api> for SignedMessages {
     async fn from_request(request: Request, api: &Api) -> Result<Self, ApiError> {
         let (caller, headers, body, place) = authenticate_up_to(request, api, MAX_SEND_OCTETS).await?;
         Ok(Self(caller, body::parse(&headers, &body)?, place))
+    }
+}
+
+impl FromRequest<Api> for SignedOctets {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, api: &Api) -> Result<Self, ApiError> {
+        let (_, headers, body) = authenticate(request, api).await?;
+        if body::media_type(&headers) != OCTETS {
+            let reason = format!("must be {OCTETS}");
+            return Err(ApiError::field(ProblemType::UnsupportedMediaType, "content-type", reason));
+        }
+        Ok(Self(body))
     }
 }

@@ -6,6 +6,7 @@ use rossby_schemas::http::account::{
     AccountCommandRequest, AccountResponse, CommandResponse, DeviceStatus, LinkDeviceRequest, ProfileDocument,
     StatementRequest,
 };
+use rossby_schemas::http::blobs::{CHUNK_OCTETS, UploadKey, UploadRequest, UploadResponse};
 use rossby_schemas::http::command::{CommandState, CommandStatus};
 use rossby_schemas::http::lookup::{KeyRecordDocument, LookupRequest, LookupResponse};
 use rossby_schemas::http::messages::{
@@ -29,7 +30,7 @@ use utoipa::openapi::{Content, OpenApi, Ref, RefOr, ResponseBuilder, Schema};
 /// Adds to a description what the annotations on the handlers leave out.
 pub(super) fn complete(openapi: &mut OpenApi) {
     for (path, item) in &mut openapi.paths.paths {
-        for operation in [&mut item.get, &mut item.post].into_iter().flatten() {
+        for operation in [&mut item.get, &mut item.post, &mut item.put, &mut item.delete].into_iter().flatten() {
             if path.starts_with("/v1/") {
                 add_shared_errors(operation);
             }
@@ -191,6 +192,21 @@ fn of_schema(schema: &RefOr<Schema>) -> Option<Value> {
         "CommandStatus" => {
             json(&CommandStatus { command_id: command_id(), state: CommandState::Done, version: Some(2) })
         }
+        "UploadRequest" => json(&UploadRequest {
+            upload_key: UploadKey(FixedOctets([0x7c; 32])),
+            octets: 1_500_000,
+            expires_at: LATER,
+        }),
+        "UploadResponse" => json(&UploadResponse {
+            blob_id: FixedOctets([0x51; 34]),
+            octets: 1_500_000,
+            chunk_octets: CHUNK_OCTETS,
+            chunks: 2,
+            next_chunk: 1,
+            complete: false,
+            expires_at: LATER,
+            upload_until: LATER,
+        }),
         "ReadyResponse" => serde_json::json!({
             "ready": false,
             "not_ready": [{ "part": "log", "reason": "can't be reached" }],
@@ -275,6 +291,8 @@ fn problem(kind: ProblemType) -> Problem {
             Problem { status_path: Some(format!("/v1/commands/{}?token={}", command_id(), octets(11))), ..plain }
         }
         ProblemType::RateLimited => Problem { retry_after: Some(1), ..plain },
+        ProblemType::BlobIncomplete => Problem { next_chunk: Some(1), ..plain },
+        ProblemType::UploadsExhausted => Problem { retry_after: Some(3600), ..plain },
         ProblemType::CodesExhausted => Problem { retry_after: Some(3600), ..plain },
         ProblemType::Unauthenticated
         | ProblemType::StaleTimestamp
@@ -282,11 +300,14 @@ fn problem(kind: ProblemType) -> Problem {
         | ProblemType::NoSuchRecipient
         | ProblemType::NoSuchRegistration
         | ProblemType::NoSuchCommand
+        | ProblemType::NoSuchBlob
+        | ProblemType::NoSuchRange
         | ProblemType::NoSuchResource
         | ProblemType::MethodNotAllowed
         | ProblemType::IdentifierTaken
         | ProblemType::TooManyDevices
         | ProblemType::Internal
+        | ProblemType::StorageFull
         | ProblemType::Unavailable
         | ProblemType::RequestTimeout => plain,
     }

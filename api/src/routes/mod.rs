@@ -1,6 +1,7 @@
 //! The routes, by resource, and the document that describes them.
 
 mod account;
+mod blobs;
 mod commands;
 mod devices;
 mod examples;
@@ -65,6 +66,11 @@ fn routes() -> (Router<Api>, utoipa::openapi::OpenApi) {
         .routes(routes!(devices::link))
         .routes(routes!(devices::token))
         .routes(routes!(rendezvous::post, rendezvous::read))
+        .routes(routes!(blobs::begin_upload))
+        .routes(routes!(blobs::upload))
+        .routes(routes!(blobs::put_chunk))
+        .routes(routes!(blobs::complete_upload))
+        .routes(routes!(blobs::download, blobs::delete_blob))
         .routes(routes!(commands::command_status))
         .routes(routes!(operator::healthz))
         .routes(routes!(operator::readyz))

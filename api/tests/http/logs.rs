@@ -4,6 +4,7 @@ use std::io::Write;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use reqwest::Method;
+use rossby_schemas::http::blobs::UploadResponse;
 use rossby_schemas::http::lookup::LookupRequest;
 use rossby_schemas::http::messages::{SendRequest, SendResponse};
 use tracing_subscriber::filter::LevelFilter;
@@ -62,6 +63,12 @@ async fn no_log_line_holds_an_identifier_a_secret_a_body_or_a_query() {
     forged.authorization = forged.authorization.replace("mac=\"", "mac=\"loggedmac");
     let authorization = forged.authorization.clone();
     assert_eq!(site.send(forged).await.status(), 401);
+    let upload = serde_json::json!({
+        "upload_key": "bG9nZ2VkLXVwbG9hZC1rZXktb2YtMzItb2N0ZXRzLiE", "octets": 5, "expires_at": site.world.now().plus(rossby_testing::DAY),
+    });
+    let upload: UploadResponse = read(site.signed_json(&device, "/v1/blobs", &upload).await, 200).await;
+    let blob = format!("/v1/blobs/{}", upload.blob_id);
+    assert_eq!(site.signed(&device, Method::GET, &blob, b"").await.status(), 404);
     let last = site.client.get(site.url("/v1/commands/logged-path?token=logged-token")).send().await.unwrap();
     assert_eq!(last.status(), 400);
 
@@ -81,6 +88,8 @@ async fn no_log_line_holds_an_identifier_a_secret_a_body_or_a_query() {
         ("a token's id", device.token.id.to_string()),
         ("a token's key", hex::encode(key)),
         ("a token's key", format!("{key:?}")),
+        ("a blob", upload.blob_id.to_string()),
+        ("an upload's key", "bG9nZ2VkLXVwbG9hZC1rZXkt".to_owned()),
         ("a code", site.world.mailboxes.codes("logged-ann@example.org")[0].clone()),
         ("a message", message.value.to_string()[..40].to_owned()),
     ] {

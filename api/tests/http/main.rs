@@ -3,6 +3,7 @@
 
 mod authentication;
 mod bad_input;
+mod blobs;
 mod connections;
 mod disconnects;
 mod logs;

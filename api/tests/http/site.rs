@@ -137,6 +137,9 @@ impl Site {
 
     pub(crate) async fn send(&self, request: SignedRequest) -> Response {
         let mut builder = self.client.request(request.method, self.url(&request.path)).body(request.body);
+        for (name, value) in request.headers {
+            builder = builder.header(name, value);
+        }
         if !request.media_type.is_empty() {
             builder = builder.header("content-type", request.media_type);
         }
@@ -171,6 +174,8 @@ pub(crate) struct SignedRequest {
     pub(crate) method: Method,
     pub(crate) path: String,
     pub(crate) media_type: &'static str,
+    /// What is not signed.
+    pub(crate) headers: Vec<(&'static str, String)>,
     pub(crate) body: Vec<u8>,
     pub(crate) authorization: String,
 }
@@ -208,6 +213,18 @@ impl Device {
         signing: &Signing,
     ) -> SignedRequest {
         let media_type = if body.is_empty() { "" } else { "application/json" };
+        self.request_of(site, method, path, (media_type, body), signing)
+    }
+
+    /// A request with a body of another media type.
+    pub(crate) fn request_of(
+        &self,
+        site: &Site,
+        method: Method,
+        path: &str,
+        (media_type, body): (&'static str, &[u8]),
+        signing: &Signing,
+    ) -> SignedRequest {
         let hash = PayloadHasher::hash(media_type, DigestAlgorithm::Sha256, body).unwrap();
         let mut request = RequestBuilder::new(method.as_str(), &signing.host, site.port, path);
         if signing.with_hash {
@@ -223,6 +240,7 @@ impl Device {
             method,
             path: path.to_owned(),
             media_type,
+            headers: Vec::new(),
             body: body.to_vec(),
             authorization: format!("Hawk {header}"),
         }

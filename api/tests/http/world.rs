@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use rossby_blobs::BlobStore;
 use rossby_commands::{Service, ServiceConfig};
 use rossby_crypto::keyed_hash::{MasterSecret, MasterSecrets};
 use rossby_log::TopicAdmin as _;
@@ -14,7 +15,7 @@ use rossby_testing::{FaultyLog, HOME, Mailboxes};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) struct World {
-    _folder: tempfile::TempDir,
+    pub(crate) folder: tempfile::TempDir,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) log: Arc<FaultyLog>,
     pub(crate) models: ReadModels,
@@ -43,8 +44,9 @@ impl World {
         let projector = Projector::new(models.clone(), log.clone(), clock.clone(), config);
         tokio::spawn(projector.run(stop.clone()));
         let mailboxes = Arc::new(Mailboxes::default());
-        let service = service(&models, &log, &clock, &mailboxes);
-        Self { _folder: folder, clock, log, models, mailboxes, service, stop }
+        let blobs = BlobStore::folder(folder.path()).unwrap();
+        let service = service(&models, &log, &blobs, &clock, &mailboxes);
+        Self { folder, clock, log, models, mailboxes, service, stop }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -57,9 +59,15 @@ impl World {
     }
 }
 
-fn service(models: &ReadModels, log: &Arc<FaultyLog>, clock: &Arc<ManualClock>, mailboxes: &Arc<Mailboxes>) -> Service {
+fn service(
+    models: &ReadModels,
+    log: &Arc<FaultyLog>,
+    blobs: &BlobStore,
+    clock: &Arc<ManualClock>,
+    mailboxes: &Arc<Mailboxes>,
+) -> Service {
     let secrets = MasterSecrets::new(vec![MasterSecret::new(1, &[7; 32])]).unwrap();
     let mut config = ServiceConfig::single_region(HOME);
     config.timeouts.newer_head = Duration::from_millis(50);
-    Service::new(config, models.clone(), log.clone(), secrets, clock.clone(), mailboxes.clone())
+    Service::new(config, models.clone(), log.clone(), blobs.clone(), secrets, clock.clone(), mailboxes.clone())
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use rossby_blobs::BlobStore;
 use rossby_commands::{Service, ServiceConfig, Timeouts};
 use rossby_crypto::keyed_hash::{MasterSecret, MasterSecrets};
 use rossby_log::Log as _;
@@ -20,6 +21,7 @@ pub(crate) struct World {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) log: Arc<FaultyLog>,
     pub(crate) models: ReadModels,
+    pub(crate) blobs: BlobStore,
     pub(crate) mailboxes: Arc<Mailboxes>,
     pub(crate) service: Service,
     stop: CancellationToken,
@@ -41,8 +43,9 @@ impl World {
         let (log, models) = open(&folder, &setting, &clock).await;
         let (stop, projector) = project(&models, &log, &clock);
         let timeouts = Timeouts { newer_head: Duration::from_millis(50), ..Timeouts::default() };
-        let service = service(&models, &log, &clock, &mailboxes, timeouts);
-        Self { folder, setting, clock, log, models, mailboxes, service, stop, projector }
+        let blobs = BlobStore::folder(folder.path()).unwrap();
+        let service = service(&models, &log, &blobs, &clock, &mailboxes, timeouts);
+        Self { folder, setting, clock, log, models, blobs, mailboxes, service, stop, projector }
     }
 
     /// Another process: it knows what the log and the tables hold, and nothing else.
@@ -52,7 +55,7 @@ impl World {
 
     /// Another process that waits otherwise.
     pub(crate) fn process(&self, timeouts: Timeouts) -> Service {
-        service(&self.models, &self.log, &self.clock, &self.mailboxes, timeouts)
+        service(&self.models, &self.log, &self.blobs, &self.clock, &self.mailboxes, timeouts)
     }
 
     /// The projector stands still until the restart.
@@ -72,6 +75,15 @@ impl World {
         (self.log, self.models) = open(&self.folder, &self.setting, &self.clock).await;
         (self.stop, self.projector) = project(&self.models, &self.log, &self.clock);
         self.service = self.other_process();
+    }
+
+    /// The blob store fails: a file stands where it would make a folder.
+    pub(crate) fn break_blobs(&self) {
+        std::fs::write(self.folder.path().join("uploads"), "").unwrap();
+    }
+
+    pub(crate) fn mend_blobs(&self) {
+        std::fs::remove_file(self.folder.path().join("uploads")).unwrap();
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -113,11 +125,12 @@ fn project(
 fn service(
     models: &ReadModels,
     log: &Arc<FaultyLog>,
+    blobs: &BlobStore,
     clock: &Arc<ManualClock>,
     mailboxes: &Arc<Mailboxes>,
     timeouts: Timeouts,
 ) -> Service {
     let secrets = MasterSecrets::new(vec![MasterSecret::new(1, &[7; 32])]).unwrap();
     let config = ServiceConfig { timeouts, ..ServiceConfig::single_region(HOME) };
-    Service::new(config, models.clone(), log.clone(), secrets, clock.clone(), mailboxes.clone())
+    Service::new(config, models.clone(), log.clone(), blobs.clone(), secrets, clock.clone(), mailboxes.clone())
 }

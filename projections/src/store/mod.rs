@@ -13,6 +13,7 @@ mod row;
 mod snapshot;
 mod streams;
 mod sweep;
+mod uploads;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -110,6 +110,7 @@ impl Store {
         ] {
             *count = sqlx::query(query).bind(first_day(now)).execute(&mut *tx.inner).await?.rows_affected();
         }
+        sqlx::query("delete from uploaded where day < $1").bind(now.utc_day()).execute(&mut *tx.inner).await?;
         for query in [
             "delete from profiles where box_id in (select box_id from profile_boxes where state = 'closed')",
             "delete from profile_tags where box_id in (select box_id from profile_boxes where state = 'closed')",

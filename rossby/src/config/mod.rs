@@ -7,7 +7,7 @@ mod secrets;
 mod settings;
 
 pub(crate) use secrets::load_or_create as load_secrets;
-pub(crate) use settings::{EmailVia, LogFormat, LogProvider, Settings, SmsVia};
+pub(crate) use settings::{BlobsIn, EmailVia, LogFormat, LogProvider, Settings, SmsVia};
 
 use std::path::{Path, PathBuf};
 
@@ -118,6 +118,10 @@ mod tests {
             ("[codes]\nemail_via = \"smtp\"\n", "codes.smtp_url"),
             ("[codes]\nsms_via = \"webhook\"\n", "codes.webhook_url"),
             ("[read_models]\nurl = \"mysql://x\"\n", "read_models.url"),
+            ("[blobs]\nin = \"s3\"\n", "blobs.s3_endpoint"),
+            ("[blobs]\nin = \"s3\"\ns3_endpoint = \"https://s3.example.org\"\n", "blobs.s3_bucket"),
+            ("[blobs]\nmax_octets = 0\n", "blobs.max_octets"),
+            ("[blobs]\nupload_hours = 0\n", "blobs.upload_hours"),
         ] {
             let message = load_text(text).unwrap_err().to_string();
             assert!(message.contains(names), "{message}");
@@ -132,7 +136,7 @@ mod tests {
     fn passwords_are_hidden() {
         let text = "[log]\nprovider = \"kafka\"\nkafka_brokers = \"b:1\"\n\
                     kafka_settings = { \"sasl.password\" = \"s3cret\" }\n\
-                    [read_models]\nurl = \"postgres://u:s3cret@h/d\"\n";
+                    [read_models]\nurl = \"postgres://u:s3cret@h/d\"\n[blobs]\ns3_secret_access_key = \"s3cret\"\n";
         let settings = load_text(text).unwrap();
         assert!(!format!("{settings:?}").contains("s3cret"));
         assert!(!settings.to_toml().unwrap().contains("s3cret"));

@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{ConfigError, default_data_dir};
 
+/// A blob has at most so many octets, whatever is set: its chunks are counted in memory.
+const MAX_BLOB_OCTETS: u64 = 1024 * 1024 * 1024 * 1024;
+
 /// All settings.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -19,6 +22,7 @@ pub(crate) struct Settings {
     pub(crate) read_models: ReadModelsSettings,
     pub(crate) secrets: SecretsSettings,
     pub(crate) codes: CodesSettings,
+    pub(crate) blobs: BlobsSettings,
     pub(crate) limits: LimitsSettings,
     pub(crate) logging: LoggingSettings,
 }
@@ -184,6 +188,55 @@ impl Default for CodesSettings {
     }
 }
 
+/// Where blobs are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum BlobsIn {
+    /// A folder.
+    Folder,
+    /// A store that speaks S3.
+    S3,
+}
+
+/// Encrypted attachments.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct BlobsSettings {
+    #[serde(rename = "in")]
+    pub(crate) kept_in: BlobsIn,
+    /// The folder; empty for `blobs` in the data folder.
+    pub(crate) folder: PathBuf,
+    /// The S3-compatible store's URL, its bucket, the region that requests are signed for, and the access key.
+    pub(crate) s3_endpoint: String,
+    pub(crate) s3_bucket: String,
+    pub(crate) s3_region: String,
+    pub(crate) s3_access_key_id: String,
+    pub(crate) s3_secret_access_key: Hidden,
+    /// Octets of one blob.
+    pub(crate) max_octets: u64,
+    /// Octets that one account uploads in a day.
+    pub(crate) octets_per_day: u64,
+    /// How long an upload may take.
+    pub(crate) upload_hours: u64,
+}
+
+impl Default for BlobsSettings {
+    fn default() -> Self {
+        Self {
+            kept_in: BlobsIn::Folder,
+            folder: PathBuf::new(),
+            s3_endpoint: String::new(),
+            s3_bucket: String::new(),
+            s3_region: "us-east-1".into(),
+            s3_access_key_id: String::new(),
+            s3_secret_access_key: Hidden::default(),
+            max_octets: 100 * 1024 * 1024,
+            octets_per_day: 2 * 1024 * 1024 * 1024,
+            upload_hours: 24,
+        }
+    }
+}
+
 /// Limits that keep one client from taking the others' share.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -272,6 +325,7 @@ impl Settings {
         hide(&mut shown.read_models.url);
         hide(&mut shown.codes.smtp_url);
         hide(&mut shown.codes.webhook_secret);
+        hide(&mut shown.blobs.s3_secret_access_key);
         shown.log.kafka_settings.values_mut().for_each(hide);
         toml::to_string(&shown)
     }
@@ -314,6 +368,25 @@ impl Settings {
         }
         if !(1..=MAX_RECIPIENT_DEVICES).contains(&self.limits.devices) {
             return refuse("limits.devices", "must be between 1 and 64, which is how many a message can be sealed to");
+        }
+        let blobs = &self.blobs;
+        if blobs.kept_in == BlobsIn::S3 {
+            if !blobs.s3_endpoint.starts_with("http://") && !blobs.s3_endpoint.starts_with("https://") {
+                return refuse("blobs.s3_endpoint", "must begin with https:// or http:// with blobs.in = \"s3\"");
+            }
+            let [bucket, region, key] = [&blobs.s3_bucket, &blobs.s3_region, &blobs.s3_access_key_id];
+            if [bucket, region, key, &blobs.s3_secret_access_key.0].iter().any(|setting| setting.is_empty()) {
+                return refuse(
+                    "blobs.s3_bucket",
+                    "and blobs.s3_region, blobs.s3_access_key_id, blobs.s3_secret_access_key must be set with blobs.in = \"s3\"",
+                );
+            }
+        }
+        if !(1..=MAX_BLOB_OCTETS).contains(&blobs.max_octets) {
+            return refuse("blobs.max_octets", "must be between 1 and 1099511627776, which is a tebioctet");
+        }
+        if blobs.upload_hours == 0 {
+            return refuse("blobs.upload_hours", "is 0; no upload could be completed");
         }
         let webhook_set = !self.codes.webhook_url.is_empty() && self.codes.webhook_secret.0.len() >= 16;
         if self.codes.sms_via == SmsVia::Webhook && !webhook_set {

@@ -1,4 +1,4 @@
-//! What a server does now and then by itself: finish half-done registrations, sweep tables and the embedded log.
+//! What a server does now and then by itself: finish half-done registrations, sweep tables, blobs and the embedded log.
 
 use std::fmt::Display;
 use std::future::Future;
@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 const RECONCILE: Duration = Duration::from_secs(5);
 const MEASURE: Duration = Duration::from_secs(15);
 const SWEEP_TABLES: Duration = Duration::from_secs(60);
+const SWEEP_BLOBS: Duration = Duration::from_secs(10 * 60);
 const SWEEP_LOG: Duration = Duration::from_secs(10 * 60);
 
 /// The tasks that go on until the server stops.
@@ -42,6 +43,14 @@ impl Background {
         self.every("sweep the read models", SWEEP_TABLES, move || {
             let (models, now) = (models.clone(), clock.now());
             async move { models.sweep(now).await.map(|swept| tracing::debug!(?swept, "swept the read models")) }
+        });
+    }
+
+    /// Deletes blobs that have expired.
+    pub(super) fn sweep_blobs(&mut self, service: Service) {
+        self.every("sweep the blobs", SWEEP_BLOBS, move || {
+            let service = service.clone();
+            async move { service.sweep_blobs().await.map(|swept| tracing::debug!(?swept, "swept the blobs")) }
         });
     }
 

@@ -93,6 +93,7 @@ impl Running {
         let log = storage::open_log(settings, Arc::clone(&clock)).await?;
         storage::ensure_topics(&log, settings).await?;
         let models = storage::open_read_models(settings).await?;
+        let blobs = storage::open_blobs(settings)?;
         let secrets = storage::open_secrets(settings)?;
 
         let config = ProjectorConfig::single_region(region);
@@ -102,10 +103,15 @@ impl Running {
 
         let mut config = ServiceConfig::single_region(region);
         config.limits.devices = settings.limits.devices;
-        let service = Service::new(config, models.clone(), Arc::clone(&log.log), secrets, Arc::clone(&clock), sender);
+        config.limits.blob_octets = settings.blobs.max_octets;
+        config.limits.uploaded_per_day = settings.blobs.octets_per_day;
+        config.limits.upload_lifetime = Duration::from_secs(settings.blobs.upload_hours.saturating_mul(3600));
+        let service =
+            Service::new(config, models.clone(), Arc::clone(&log.log), blobs, secrets, Arc::clone(&clock), sender);
         let mut background = Background::new();
         background.reconcile(service.clone());
         background.sweep_tables(models.clone(), Arc::clone(&clock));
+        background.sweep_blobs(service.clone());
         background.measure_queue(models.clone(), Arc::clone(&clock));
         if let Some(log) = &log.embedded {
             background.sweep_log(Arc::clone(log));

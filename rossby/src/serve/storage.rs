@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use rossby_blobs::{BlobStore, S3Config};
 use rossby_crypto::keyed_hash::{MasterSecret, MasterSecrets};
 use rossby_log::providers::kafka::{KafkaConfig, KafkaLog};
 use rossby_log::providers::sqlite::{SqliteConfig, SqliteLog};
@@ -14,7 +15,7 @@ use rossby_projections::ReadModels;
 use rossby_schemas::time::Clock;
 
 use super::data_dir;
-use crate::config::{LogProvider, Settings, load_secrets};
+use crate::config::{BlobsIn, LogProvider, Settings, load_secrets};
 
 /// The log, by what each of its users needs of it.
 pub(crate) struct OpenLog {
@@ -94,6 +95,30 @@ pub(crate) async fn open_read_models(settings: &Settings) -> anyhow::Result<Read
         url => url.to_owned(),
     };
     ReadModels::open(&url, settings.read_models.max_connections).await.context("the read models can't be opened")
+}
+
+/// Opens the store of blobs that the settings name. A folder is made if it is not there; a store that speaks S3 is not asked yet.
+///
+/// # Errors
+/// The folder can't be made, or others may enter it; the settings name no store.
+pub(super) fn open_blobs(settings: &Settings) -> anyhow::Result<BlobStore> {
+    let blobs = &settings.blobs;
+    let opened = match blobs.kept_in {
+        BlobsIn::Folder => {
+            let named = !blobs.folder.as_os_str().is_empty();
+            let folder = if named { blobs.folder.clone() } else { settings.server.data_dir.join("blobs") };
+            data_dir::prepare(&folder)?;
+            BlobStore::folder(&folder)
+        }
+        BlobsIn::S3 => BlobStore::s3(&S3Config {
+            endpoint: blobs.s3_endpoint.clone(),
+            bucket: blobs.s3_bucket.clone(),
+            region: blobs.s3_region.clone(),
+            access_key_id: blobs.s3_access_key_id.clone(),
+            secret_access_key: blobs.s3_secret_access_key.0.clone(),
+        }),
+    };
+    opened.context("blobs can't be kept")
 }
 
 /// Reads the master secrets. The embedded set-up makes its own at its first start.

@@ -86,6 +86,8 @@ problems! {
     BlobIncomplete = "blob-incomplete", 409, "Chunks of the blob are missing";
     /// The body is too large.
     TooLarge = "too-large", 413, "The body is too large";
+    /// The blob has no such range. `Content-Range` says how many octets it has.
+    NoSuchRange = "no-such-range", 416, "The blob has no such range";
     /// The body is not of a media type that the path takes.
     UnsupportedMediaType = "unsupported-media-type", 415, "The body is not of a media type that is taken here";
     /// An id was used before, with another body.
