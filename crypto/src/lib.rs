@@ -4,6 +4,7 @@ pub mod account;
 pub mod authorize;
 pub mod box_id;
 pub mod conversation;
+pub mod group;
 pub mod key_record;
 pub mod keyed_hash;
 pub mod layout;

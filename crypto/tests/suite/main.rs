@@ -4,6 +4,7 @@
 mod account;
 mod chain;
 mod chain_properties;
+mod groups;
 mod linking;
 mod messages;
 mod published;

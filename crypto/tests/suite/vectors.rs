@@ -6,6 +6,7 @@
 
 mod account;
 mod conversations;
+mod groups;
 mod keyed_hashes;
 mod linking;
 mod messages;
