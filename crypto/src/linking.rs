@@ -190,6 +190,8 @@ pub enum LinkMessage {
     Completion(Completion),
     /// 5, from the old one: it will not link the device. The reason's number (1 octet).
     Refusal(LinkRefusal),
+    /// 6, from the new one: it has stopped, because what it was told does not fit. No body.
+    Withdrawal,
 }
 
 /// A new device asks to be linked. Body: device id, signing key (32), name (text), time.
@@ -278,7 +280,7 @@ impl LinkMessage {
     #[must_use]
     pub const fn side(&self) -> LinkSide {
         match self {
-            Self::Offer(_) | Self::Acceptance(_) => LinkSide::New,
+            Self::Offer(_) | Self::Acceptance(_) | Self::Withdrawal => LinkSide::New,
             Self::Invitation(_) | Self::Completion(_) | Self::Refusal(_) => LinkSide::Old,
         }
     }
@@ -326,6 +328,9 @@ impl LinkMessage {
             Self::Refusal(refusal) => {
                 writer.u8(5).u8(refusal.number());
             }
+            Self::Withdrawal => {
+                writer.u8(6);
+            }
         }
         Ok(Zeroizing::new(writer.finish()))
     }
@@ -365,6 +370,7 @@ impl LinkMessage {
                 let refusal = LinkRefusal::ALL.into_iter().find(|refusal| refusal.number() == number);
                 Self::Refusal(refusal.ok_or(LayoutError::Field("refusal"))?)
             }
+            6 => Self::Withdrawal,
             _ => return Err(LayoutError::OtherKind),
         };
         reader.finish()?;

@@ -36,6 +36,7 @@ fn messages() -> Vec<LinkMessage> {
             identifiers: vec!["mailto:ann@example.org".to_owned(), "tel:+15551234567".to_owned()],
         }),
         LinkMessage::Refusal(LinkRefusal::Seen),
+        LinkMessage::Withdrawal,
     ]
 }
 

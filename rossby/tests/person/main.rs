@@ -5,6 +5,7 @@
 mod demo;
 mod hostile;
 mod human;
+mod linking;
 mod mistakes;
 mod relay;
 mod rotation;

@@ -95,6 +95,11 @@ impl Client {
     pub async fn await_link(&self) -> Result<Account, ClientError> {
         let linking = self.store.linking(&self.vault).await?.ok_or(ClientError::NoLink)?;
         let linked = self.follow_link(&linking).await;
+        if let Err(ClientError::LinkTampered(_)) = linked
+            && let Err(error) = self.say(&linking.secret, &LinkMessage::Withdrawal).await
+        {
+            tracing::debug!(%error, "the other device could not be told");
+        }
         if let Err(ClientError::LinkExpired | ClientError::LinkRefused(_) | ClientError::LinkTampered(_)) = linked {
             let mut transaction = self.store.begin().await?;
             forget_linking(&mut transaction).await?;

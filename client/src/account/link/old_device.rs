@@ -19,6 +19,7 @@ use crate::http::Call;
 
 /// How long it waits for the new device's next word: it is at its screen.
 const PATIENCE: Duration = Duration::from_secs(60);
+const WITHDRAWN: &str = "the new device has stopped, because what it was told does not fit";
 /// How often another statement may come before the linking one.
 const TRIES: u32 = 3;
 
@@ -41,10 +42,14 @@ impl Client {
     pub async fn link_offer(&self, secret: &LinkSecret) -> Result<LinkOffer, ClientError> {
         let own = self.audit().await?;
         let heard = self.hear(secret, LinkSide::New, 0, Duration::from_secs(5)).await?;
+        let has_withdrawn = heard.messages.contains(&LinkMessage::Withdrawal);
         let mut offers = heard.messages.into_iter().filter_map(|message| match message {
             LinkMessage::Offer(offer) => Some(offer),
             _ => None,
         });
+        if has_withdrawn {
+            return Err(ClientError::LinkTampered(WITHDRAWN));
+        }
         let Some(offer) = offers.next() else {
             return Err(if heard.has_foreign {
                 ClientError::LinkTampered("what is there was not made by the new device")
@@ -55,6 +60,16 @@ impl Client {
         if offers.any(|other| other != offer) {
             self.refuse_link(secret, LinkRefusal::Seen).await?;
             return Err(ClientError::LinkRefused(LinkRefusal::Seen));
+        }
+        for message in heard.others {
+            match message {
+                LinkMessage::Refusal(reason) => return Err(ClientError::LinkRefused(reason)),
+                // Another box has taken the device in: the code was seen, or typed at somebody else's device before.
+                LinkMessage::Completion(completion) if completion.box_id != own.record.box_id() => {
+                    return Err(ClientError::LinkUsed);
+                }
+                _ => {}
+            }
         }
         let now = self.now().max(self.http.server_now());
         if now.since(offer.time) > LIFETIME + MAX_CLOCK_DIFFERENCE {
@@ -148,6 +163,9 @@ impl Client {
         loop {
             let heard = self.hear(secret, LinkSide::New, seen, Duration::from_secs(10)).await?;
             seen = heard.count;
+            if heard.messages.contains(&LinkMessage::Withdrawal) {
+                return Err(ClientError::LinkTampered(WITHDRAWN));
+            }
             let accepted = heard.messages.into_iter().find_map(|message| match message {
                 LinkMessage::Acceptance(acceptance) if acceptance.head == head => Some(acceptance),
                 _ => None,

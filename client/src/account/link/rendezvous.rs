@@ -13,9 +13,12 @@ use crate::error::ClientError;
 use crate::http::Call;
 use crate::random::rng;
 
-/// What was left at a rendezvous by one side.
+/// What was left at a rendezvous.
 pub(super) struct Heard {
+    /// By the side that was listened to.
     pub(super) messages: Vec<LinkMessage>,
+    /// By the other side: this device's own, or those of others who have the secret too.
+    pub(super) others: Vec<LinkMessage>,
     /// How many there are in all.
     pub(super) count: usize,
     /// Whether something was there that neither side made.
@@ -41,16 +44,18 @@ impl Client {
         let seconds = wait.as_secs().min(u64::from(MAX_WAIT_SECONDS));
         let path = format!("/v1/rendezvous/{}?seen={seen}&wait={seconds}", secret.rendezvous());
         let answer: RendezvousResponse = self.http.call(&Call::get(path).waiting(wait), None).await?;
-        let mut heard = Heard { messages: Vec::new(), count: answer.messages.len(), has_foreign: false };
+        let count = answer.messages.len();
+        let mut heard = Heard { messages: Vec::new(), others: Vec::new(), count, has_foreign: false };
+        let other_side = if side == LinkSide::New { LinkSide::Old } else { LinkSide::New };
         let distinct: HashSet<&Octets> = answer.messages.iter().take(MAX_RENDEZVOUS_MESSAGES).collect();
         for sealed in distinct {
             match secret.open(side, sealed) {
                 Ok(message) => heard.messages.push(message),
                 Err(LinkMessageError::Malformed(_)) => heard.has_foreign = true,
-                Err(LinkMessageError::DoesNotOpen) => {
-                    let other = if side == LinkSide::New { LinkSide::Old } else { LinkSide::New };
-                    heard.has_foreign |= secret.open(other, sealed).is_err();
-                }
+                Err(LinkMessageError::DoesNotOpen) => match secret.open(other_side, sealed) {
+                    Ok(message) => heard.others.push(message),
+                    Err(_) => heard.has_foreign = true,
+                },
             }
         }
         Ok(heard)

@@ -36,6 +36,7 @@ fn linking() {
             identifiers: vec!["mailto:ann@example.org".to_owned()],
         }),
         LinkMessage::Refusal(LinkRefusal::Declined),
+        LinkMessage::Withdrawal,
     ];
     let secret = LinkSecret::from_bytes(&[7; 16]);
     let messages: Vec<_> = messages
@@ -48,8 +49,8 @@ fn linking() {
         .collect();
     check(
         "linking.json",
-        "A link secret, and the five messages of linking: device 2's offer, device 1's invitation to the box that it founded, \
-         acceptance, completion, and a refusal, sealed with nonces of 24 times 0x24.",
+        "A link secret, and the six messages of linking: device 2's offer, device 1's invitation to the box that it founded, \
+         acceptance, completion, a refusal, and a withdrawal, sealed with nonces of 24 times 0x24.",
         &json!([{
             "secret": hex([7; 16]), "text": secret.text().as_str(), "rendezvous": hex(secret.rendezvous().as_bytes()),
             "messages": messages,
