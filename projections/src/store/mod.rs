@@ -5,6 +5,7 @@
 
 mod account;
 mod identifiers;
+mod lost;
 mod positions;
 mod queue;
 mod registrations;
@@ -13,6 +14,7 @@ mod row;
 mod snapshot;
 mod streams;
 mod sweep;
+mod sweep_hints;
 mod uploads;
 
 use std::path::Path;

@@ -260,6 +260,7 @@ impl Tx {
         .bind(event.value.as_slice().to_vec())
         .execute(&mut *self.inner)
         .await?;
+        self.hint_message(event.box_id, event.outer_id.as_bytes(), &hash).await?;
         for device_id in value.devices() {
             sqlx::query(
                 "insert into owed (box_id, device_id, outer_id, content_hash, expires_at) \
@@ -294,6 +295,7 @@ impl Tx {
             .bind(message.expires_at.signed_millis())
             .execute(&mut *self.inner)
             .await?;
+            self.hint_message(event.box_id, message.outer_id.as_bytes(), message.content_hash.as_slice()).await?;
         }
         sqlx::query(
             "insert into device_figures (box_id, device_id, last_confirmed_at) values ($1, $2, $3) \
@@ -317,7 +319,7 @@ impl Tx {
             BoxFact::Closed => sqlx::query("insert into closed (box_id) values ($1) on conflict do nothing"),
         };
         query.bind(box_id.as_bytes().to_vec()).execute(&mut *self.inner).await?;
-        Ok(())
+        if fact == BoxFact::Closed { self.hint_box(box_id).await } else { Ok(()) }
     }
 
     pub(crate) async fn remove_share(&mut self, box_id: BoxId, device_id: DeviceId) -> Result<(), StoreError> {
@@ -326,7 +328,7 @@ impl Tx {
             .bind(device_id.as_bytes().to_vec())
             .execute(&mut *self.inner)
             .await?;
-        Ok(())
+        self.hint_box(box_id).await
     }
 }
 

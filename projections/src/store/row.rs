@@ -71,3 +71,12 @@ pub(super) fn unreadable(index: usize, error: impl std::fmt::Display) -> StoreEr
 pub(super) fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
+
+/// The SQL of so many rows of so many values each, numbered from `$1`.
+pub(super) fn value_rows(rows: usize, columns: usize) -> String {
+    let row = |row: usize| {
+        let values: Vec<String> = (1..=columns).map(|column| format!("${}", row * columns + column)).collect();
+        format!("({})", values.join(", "))
+    };
+    format!("values {}", (0..rows).map(row).collect::<Vec<_>>().join(", "))
+}

@@ -1,13 +1,14 @@
 //! The sweeper: blanks bodies that nobody waits for, and deletes what has expired. Never needed for a right answer, since
 //! queries leave out what has expired; it keeps the tables small.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use backon::{ConstantBuilder, Retryable as _};
 use rossby_schemas::time::Timestamp;
 use rossby_schemas::topic::{Retention, Topic};
+use sqlx::AssertSqlSafe;
 
-use super::queue::still_waits;
 use super::{Store, StoreError};
 
 /// A sweep and a projector may wait for each other's rows; PostgreSQL ends one of the two, which begins again.
@@ -35,90 +36,120 @@ pub(super) fn first_day(now: Timestamp) -> String {
     now.minus(Duration::from_secs(24 * 3600)).utc_day()
 }
 
+/// How many rows one transaction of a sweep touches at most: a projector that waits for it waits a moment.
+const BATCH: i64 = 1000;
+
+/// The tables whose rows expire, beside *owed*, and their whole keys, so that a batch of them can be named.
+const EXPIRING: [(&str, &str); 3] = [
+    ("enqueued", "box_id, outer_id, content_hash"),
+    ("acknowledged", "box_id, device_id, outer_id, content_hash"),
+    ("rendezvous", "rendezvous_id, content_hash"),
+];
+
+/// Runs a batch again and again until it finds no more. Others write in between.
+async fn in_batches<Fut>(batch: impl Fn() -> Fut) -> Result<u64, StoreError>
+where
+    Fut: Future<Output = Result<u64, StoreError>>,
+{
+    let retry = || ConstantBuilder::default().with_delay(AGAIN).with_max_times(TRIES);
+    let is_passing = |error: &StoreError| matches!(error, StoreError::Unavailable(_));
+    let mut all = 0;
+    loop {
+        match (&batch).retry(retry()).when(is_passing).await? {
+            0 => return Ok(all),
+            rows => all += rows,
+        }
+    }
+}
+
 impl Store {
     pub(crate) async fn sweep(&self, now: Timestamp) -> Result<Swept, StoreError> {
-        let retry = || ConstantBuilder::default().with_delay(AGAIN).with_max_times(TRIES);
-        let is_passing = |error: &StoreError| matches!(error, StoreError::Unavailable(_));
-        let bodies = (|| self.blank_bodies()).retry(retry()).when(is_passing).await?;
-        let (messages, acknowledgements) = (|| self.delete_expired(now)).retry(retry()).when(is_passing).await?;
-        let registrations = (|| self.delete_days_and_closed(now)).retry(retry()).when(is_passing).await?;
-        let quarantined = (|| self.delete_quarantined(now)).retry(retry()).when(is_passing).await?;
+        let bodies = self.blank_bodies().await?;
+        // What devices lose is counted while the messages are still there.
+        in_batches(|| self.delete_owed(now)).await?;
+        let mut deleted = [0; EXPIRING.len()];
+        for ((table, key), rows) in EXPIRING.iter().zip(&mut deleted) {
+            *rows = in_batches(|| self.delete_expired(table, key, now)).await?;
+        }
+        let [messages, acknowledgements, _] = deleted;
+        let registrations = in_batches(|| self.delete_days(now)).await?;
+        in_batches(|| self.delete_closed()).await?;
+        let quarantined = in_batches(|| self.delete_quarantined(now)).await?;
         Ok(Swept { bodies, messages, acknowledgements, registrations, quarantined })
     }
 
+    /// Blanks the bodies that nobody waits for, of those messages that the hints name.
     async fn blank_bodies(&self) -> Result<u64, StoreError> {
-        let mut tx = self.begin().await?;
-        let bodies = sqlx::query(concat!(
-            "update enqueued set value = null where value is not null and not exists (\
-             select 1 from owed o where o.box_id = enqueued.box_id and o.outer_id = enqueued.outer_id \
-             and o.content_hash = enqueued.content_hash and ",
-            still_waits!(),
-            ")",
-        ))
-        .execute(&mut *tx.inner)
-        .await?
-        .rows_affected();
-        tx.commit().await?;
-        Ok(bodies)
-    }
-
-    async fn delete_expired(&self, now: Timestamp) -> Result<(u64, u64), StoreError> {
-        let (mut messages, mut acknowledgements) = (0, 0);
-        let mut tx = self.begin().await?;
-        // What devices lose is counted in the transaction that deletes it, so that it is counted once.
-        sqlx::query(concat!(
-            "insert into device_figures (box_id, device_id, lost_messages, lost_from, lost_until) \
-             select o.box_id, o.device_id, count(*), min(e.accepted_at), max(e.accepted_at) \
-             from owed o join enqueued e \
-             on e.box_id = o.box_id and e.outer_id = o.outer_id and e.content_hash = o.content_hash \
-             where o.expires_at <= $1 and ",
-            still_waits!(),
-            " group by o.box_id, o.device_id \
-             on conflict (box_id, device_id) do update set \
-             lost_messages = device_figures.lost_messages + excluded.lost_messages, \
-             lost_from = case when device_figures.lost_from < excluded.lost_from then device_figures.lost_from \
-             else excluded.lost_from end, \
-             lost_until = case when device_figures.lost_until > excluded.lost_until then device_figures.lost_until \
-             else excluded.lost_until end",
-        ))
-        .bind(now.signed_millis())
-        .execute(&mut *tx.inner)
+        let blanked = AtomicU64::new(0);
+        in_batches(|| async {
+            let mut tx = self.begin().await?;
+            let hints = tx.take_sweep_hints(BATCH).await?;
+            let bodies = tx.blank(&hints).await?;
+            tx.commit().await?;
+            blanked.fetch_add(bodies, Ordering::Relaxed);
+            Ok(hints.count)
+        })
         .await?;
-        for (count, query) in [
-            (&mut messages, "delete from enqueued where expires_at <= $1"),
-            (&mut 0, "delete from owed where expires_at <= $1"),
-            (&mut 0, "delete from rendezvous where expires_at <= $1"),
-            (&mut acknowledgements, "delete from acknowledged where expires_at <= $1"),
-        ] {
-            *count = sqlx::query(query).bind(now.signed_millis()).execute(&mut *tx.inner).await?.rows_affected();
-        }
-        tx.commit().await?;
-        Ok((messages, acknowledgements))
+        Ok(blanked.into_inner())
     }
 
-    async fn delete_days_and_closed(&self, now: Timestamp) -> Result<u64, StoreError> {
-        let mut registrations = 0;
+    /// Deletes a batch of what was owed and has expired, and counts what devices lose by it, in one transaction.
+    async fn delete_owed(&self, now: Timestamp) -> Result<u64, StoreError> {
+        let mut tx = self.begin().await?;
+        let expired = tx.expired_owed(now, BATCH).await?;
+        tx.count_lost(&expired).await?;
+        tx.delete_owed(&expired).await?;
+        tx.commit().await?;
+        Ok(expired.len() as u64)
+    }
+
+    /// Deletes a batch of rows that have expired.
+    async fn delete_expired(&self, table: &str, key: &str, now: Timestamp) -> Result<u64, StoreError> {
+        let mut tx = self.begin().await?;
+        let delete =
+            format!("delete from {table} where ({key}) in (select {key} from {table} where expires_at <= $1 limit $2)");
+        let deleted =
+            sqlx::query(AssertSqlSafe(delete)).bind(now.signed_millis()).bind(BATCH).execute(&mut *tx.inner).await?;
+        tx.commit().await?;
+        Ok(deleted.rows_affected())
+    }
+
+    /// Deletes the registrations of days that are over. Few: a day's.
+    async fn delete_days(&self, now: Timestamp) -> Result<u64, StoreError> {
+        let mut deleted = 0;
         let mut tx = self.begin().await?;
         // A registrations stream is called HASH/DAY, the hash being 64 characters.
-        for (count, query) in [
-            (&mut registrations, "delete from registrations where substr(stream, 66) < $1"),
-            (&mut 0, "delete from codes where substr(stream, 66) < $1"),
-            (&mut 0, "delete from guesses where substr(stream, 66) < $1"),
-            (&mut 0, "delete from heads where topic = 'rossby.registrations' and substr(stream, 66) < $1"),
-            (&mut 0, "delete from outcomes where topic = 'rossby.registrations' and substr(stream, 66) < $1"),
-            (&mut 0, "delete from superseded where topic = 'rossby.registrations' and substr(stream, 66) < $1"),
+        for (table, of_topic) in [
+            ("registrations", ""),
+            ("codes", ""),
+            ("guesses", ""),
+            ("heads", "projection = 'inbox' and topic = 'rossby.registrations' and "),
+            ("outcomes", "projection = 'inbox' and topic = 'rossby.registrations' and "),
+            ("superseded", "projection = 'inbox' and topic = 'rossby.registrations' and "),
         ] {
-            *count = sqlx::query(query).bind(first_day(now)).execute(&mut *tx.inner).await?.rows_affected();
+            let delete = format!("delete from {table} where {of_topic}substr(stream, 66) < $1");
+            let rows = sqlx::query(AssertSqlSafe(delete)).bind(first_day(now)).execute(&mut *tx.inner).await?;
+            if table == "registrations" {
+                deleted = rows.rows_affected();
+            }
         }
         sqlx::query("delete from uploaded where day < $1").bind(now.utc_day()).execute(&mut *tx.inner).await?;
+        tx.commit().await?;
+        Ok(deleted)
+    }
+
+    /// Deletes profiles of boxes that were closed.
+    async fn delete_closed(&self) -> Result<u64, StoreError> {
+        let mut deleted = 0;
+        let mut tx = self.begin().await?;
         for query in [
             "delete from profiles where box_id in (select box_id from profile_boxes where state = 'closed')",
             "delete from profile_tags where box_id in (select box_id from profile_boxes where state = 'closed')",
         ] {
-            sqlx::query(query).execute(&mut *tx.inner).await?;
+            deleted += sqlx::query(query).execute(&mut *tx.inner).await?.rows_affected();
         }
         tx.commit().await?;
-        Ok(registrations)
+        Ok(deleted)
     }
 
     /// What the log lets go may not stay here: ciphertext above all.
