@@ -4,6 +4,7 @@ use std::fmt::Debug;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use rossby_crypto::attachment::AttachmentKey;
 use rossby_crypto::authorize::AuthorizeProof;
 use rossby_crypto::keyed_hash::{AclKey, Code, HawkKey, MasterSecret, MasterSecrets};
 use rossby_crypto::layout::{Reader, Writer};
@@ -56,6 +57,7 @@ fn the_check_would_see_a_secret() {
 #[test]
 fn keys_are_not_shown() {
     let secret = secret();
+    assert_hides(&AttachmentKey::from_bytes(secret), &[&secret]);
     assert_hides(&SigningKey::from_seed(&secret), &[&secret]);
     assert_hides(&SealingSecretKey::from_bytes(&secret).unwrap(), &[&secret]);
     assert_hides(&AclKey::from_bytes(&secret), &[&secret]);
