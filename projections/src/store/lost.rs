@@ -46,13 +46,13 @@ impl Tx {
 
     /// Adds what devices lose of these to their figures.
     pub(super) async fn count_lost(&mut self, expired: &[ExpiredOwed]) -> Result<(), StoreError> {
-        let mut devices: BTreeMap<(&[u8], &[u8]), (i64, i64, i64)> = BTreeMap::new();
+        let mut devices: BTreeMap<[&Vec<u8>; 2], Vec<i64>> = BTreeMap::new();
         for ExpiredOwed { key: [box_id, device_id, ..], accepted_at, .. } in expired.iter().filter(|owed| owed.is_lost)
         {
-            let (count, from, until) = devices.entry((box_id, device_id)).or_insert((0, i64::MAX, i64::MIN));
-            (*count, *from, *until) = (*count + 1, (*from).min(*accepted_at), (*until).max(*accepted_at));
+            devices.entry([box_id, device_id]).or_default().push(*accepted_at);
         }
-        for ((box_id, device_id), (count, from, until)) in devices {
+        for ([box_id, device_id], accepted) in devices {
+            let (from, until) = (accepted.iter().min().copied(), accepted.iter().max().copied());
             sqlx::query(
                 "insert into device_figures (box_id, device_id, lost_messages, lost_from, lost_until) \
                  values ($1, $2, $3, $4, $5) on conflict (box_id, device_id) do update set \
@@ -62,9 +62,9 @@ impl Tx {
                  lost_until = case when device_figures.lost_until > excluded.lost_until \
                  then device_figures.lost_until else excluded.lost_until end",
             )
-            .bind(box_id.to_vec())
-            .bind(device_id.to_vec())
-            .bind(count)
+            .bind(box_id.clone())
+            .bind(device_id.clone())
+            .bind(i64::try_from(accepted.len()).unwrap_or(i64::MAX))
             .bind(from)
             .bind(until)
             .execute(&mut *self.inner)
