@@ -9,7 +9,7 @@ use rossby_crypto::recovery::NotRecoveryWords;
 use rossby_schemas::http::problem::{Problem, ProblemType};
 use rossby_schemas::ids::{BoxId, DeviceId};
 
-use crate::vault::UnlockError;
+use crate::vault::{KeyringError, UnlockError};
 
 /// Why something can't be done.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +48,9 @@ pub enum ClientError {
     /// The private keys can't be opened.
     #[error(transparent)]
     Unlock(#[from] UnlockError),
+    /// The system's keyring is of no use.
+    #[error(transparent)]
+    Keyring(#[from] KeyringError),
     /// The server's URL is none.
     #[error("{0:?} is no server's URL, such as https://rossby.example.org or http://127.0.0.1:7700")]
     BadServer(String),
@@ -203,6 +206,7 @@ impl ClientError {
             Self::File { .. } | Self::ReadableByOthers(_) => "file",
             Self::Store(_) | Self::NewerStore { .. } | Self::DamagedStore(_) => "store",
             Self::Unlock(_) => "locked",
+            Self::Keyring(_) => "keyring",
             Self::BadServer(_) => "bad-server",
             Self::Unreachable { .. } => "unreachable",
             Self::Refused(problem) => problem.problem_type().map_or("refused", ProblemType::name),

@@ -18,14 +18,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use account::{
-    Account, DeviceRef, LinkCode, LinkOffer, OwnDevice, RegisterOptions, Registration, Setting, Settings,
+    Account, DeviceRef, LinkCode, LinkOffer, OwnDevice, RegisterOptions, Registration, SealingSchedule, Setting,
+    Settings,
 };
 pub use contacts::{Contact, ContactDevice, Peer};
 pub use error::ClientError;
 pub use messages::{Conversation, Kind, MAX_TEXT_OCTETS, Message, MessageState, Received, Recipient, Sent};
 use rossby_schemas::time::{Clock, SystemClock, Timestamp};
 use sqlx::SqliteConnection;
-pub use vault::{Unlock, UnlockError};
+pub use vault::{Keyring, KeyringError, LockKind, Unlock, UnlockError, erase_key_file};
 pub use warning::{Notice, Warning};
 
 use crate::http::Http;
@@ -45,13 +46,18 @@ pub struct ClientConfig {
     pub server: Option<String>,
     /// The clock.
     pub clock: Arc<dyn Clock>,
+    /// The system's keyring, asked only by a home that is locked with it.
+    pub keyring: Keyring,
+    /// When sealing keys are made anew and erased.
+    pub schedule: SealingSchedule,
 }
 
 impl ClientConfig {
-    /// A configuration with the system's clock and the server that the home knows.
+    /// A configuration with the system's clock and keyring, the usual schedule, and the server that the home knows.
     #[must_use]
     pub fn new(home: PathBuf, unlock: Unlock) -> Self {
-        Self { home, unlock, server: None, clock: Arc::new(SystemClock) }
+        let (clock, keyring) = (Arc::new(SystemClock), Keyring::of_system());
+        Self { home, unlock, server: None, clock, keyring, schedule: SealingSchedule::default() }
     }
 }
 
@@ -62,6 +68,7 @@ pub struct Client {
     vault: Vault,
     http: Http,
     clock: Arc<dyn Clock>,
+    schedule: SealingSchedule,
 }
 
 impl Client {
@@ -71,15 +78,15 @@ impl Client {
         Store::exists(home)
     }
 
-    /// How the store in this home is unlocked: whether with a passphrase (else with a key file).
+    /// By what the home is locked.
     ///
     /// # Errors
     /// [`ClientError::NoHome`] if there is none, [`ClientError::Store`] if it can't be read.
-    pub async fn needs_passphrase(home: &std::path::Path) -> Result<bool, ClientError> {
+    pub async fn lock_of(home: &std::path::Path) -> Result<LockKind, ClientError> {
         let store = Store::open(home).await?;
         let lock = store.home().await?.lock;
         store.close().await;
-        Ok(lock.is_passphrase())
+        Ok(lock.by.kind())
     }
 
     /// Makes a new home for a person on the server with the configuration's URL.
@@ -93,9 +100,16 @@ impl Client {
             return Err(ClientError::HomeExists(config.home));
         }
         store::make_folder(&config.home)?;
-        let (vault, lock) = Vault::create(config.unlock).await?;
-        let store = Store::create(&config.home, http.url(), &lock).await?;
-        Ok(Self { store, vault, http, clock: config.clock })
+        let now = config.clock.now();
+        let (vault, lock) = Vault::create(config.unlock, config.keyring).await?;
+        let store = match Store::create(&config.home, http.url(), &lock, now).await {
+            Ok(store) => store,
+            Err(error) => {
+                vault.forget(&lock).await;
+                return Err(error);
+            }
+        };
+        Ok(Self { store, vault, http, clock: config.clock, schedule: config.schedule })
     }
 
     /// Opens the home of a person.
@@ -106,8 +120,10 @@ impl Client {
         let store = Store::open(&config.home).await?;
         let home = store.home().await?;
         let http = Http::new(config.server.as_deref().unwrap_or(&home.server), Arc::clone(&config.clock))?;
-        let vault = Vault::unlock(config.unlock, home.lock).await?;
-        Ok(Self { store, vault, http, clock: config.clock })
+        let vault = Vault::unlock(config.unlock, home.lock, config.keyring).await?;
+        store.wrap_old_keys(&vault, config.clock.now()).await?;
+        store.scrub().await?;
+        Ok(Self { store, vault, http, clock: config.clock, schedule: config.schedule })
     }
 
     /// Ends all use of the store.

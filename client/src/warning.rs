@@ -100,6 +100,11 @@ pub enum Warning {
         /// Why.
         reason: String,
     },
+    /// The system's keyring didn't erase a key that is no longer needed.
+    NotErased {
+        /// Why.
+        reason: String,
+    },
     /// Messages expired before this device fetched them.
     Lost(Lost),
     /// Another of the box's devices has linked a new one.
@@ -135,6 +140,7 @@ impl Warning {
             Self::RefusedMessage { .. } => "refused-message",
             Self::StrangeSealingKey { .. } => "strange-sealing-key",
             Self::SealingKeyNotTaken { .. } => "sealing-key-not-taken",
+            Self::NotErased { .. } => "not-erased",
             Self::Lost(_) => "lost",
             Self::DeviceLinked { .. } => "device-linked",
             Self::DeviceRemoved { .. } => "device-removed",
@@ -183,6 +189,10 @@ impl fmt::Display for Warning {
             Self::SealingKeyNotTaken { reason } => {
                 write!(f, "the server did not take this device's new sealing key: {reason}")
             }
+            Self::NotErased { reason } => write!(
+                f,
+                "a key that is no longer needed is still in the system's keyring ({reason}); it is asked again to erase it"
+            ),
             Self::Lost(lost) => write!(
                 f,
                 "{} messages expired before this device fetched them; they were accepted from {} to {}",

@@ -2,7 +2,9 @@
 
 mod devices;
 mod link;
+mod lock;
 mod register;
+mod schedule;
 mod settings;
 mod sync;
 mod token;
@@ -13,6 +15,7 @@ pub use link::{LinkCode, LinkOffer};
 pub use register::{RegisterOptions, Registration};
 use rossby_schemas::ids::{BoxId, DeviceId, Head};
 use rossby_schemas::time::Timestamp;
+pub use schedule::SealingSchedule;
 pub use settings::{Setting, Settings};
 pub(crate) use sync::Own;
 

@@ -119,12 +119,14 @@ impl Client {
             token: None,
         };
         let secret = SealingSecretKey::generate(&mut rng());
-        let mut sealing = new_sealing_key((box_id, device_id, &device.signing_key), record.head(), &secret, 1, now);
+        let made_by = (box_id, device_id, &device.signing_key);
+        let mut sealing = new_sealing_key(made_by, record.head(), &secret, 1, (now, self.schedule.lifetime()));
         // It stands in the registration.
         sealing.is_stated = true;
+        let wrapping = self.store.new_wrapping_key(&self.vault, now).await?;
         let mut transaction = self.store.begin().await?;
         insert_device(&mut transaction, &self.vault, &device).await?;
-        insert_sealing_key(&mut transaction, &self.vault, &sealing, &secret).await?;
+        insert_sealing_key(&mut transaction, &self.vault, &wrapping, &sealing, &secret).await?;
         records::keep_record(&mut transaction, &record).await?;
         transaction.commit().await?;
         Ok((device, recovery.map(|key| key.words())))

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rossby_crypto::key_record::{KeyRecord, VerifiedSealingStatement};
 use rossby_crypto::sealing::SealingSecretKey;
 use rossby_crypto::signing::SigningKey;
-use rossby_crypto::statements::{MAX_CLOCK_DIFFERENCE, SEALING_KEY_LIFETIME, SealingKeyStated, state_sealing_key};
+use rossby_crypto::statements::{MAX_CLOCK_DIFFERENCE, SealingKeyStated, state_sealing_key};
 use rossby_schemas::http::account::{CommandResponse, StatementRequest};
 use rossby_schemas::ids::{BoxId, CommandId, DeviceId, Head};
 use rossby_schemas::time::Timestamp;
@@ -20,11 +20,6 @@ use crate::store::device::{Device, SealingKey, insert_sealing_key};
 use crate::store::own_devices;
 use crate::warning::Warning;
 
-/// How often a device makes a new sealing key.
-const ROTATION: Duration = Duration::from_secs(7 * 24 * 3600);
-/// How long a message lives at most after it was sealed, with two days for clocks and late mirrors.
-const ERASED_AFTER: Duration = Duration::from_secs(32 * 24 * 3600);
-
 /// This device and its box's record, audited.
 #[derive(Debug)]
 pub(crate) struct Own {
@@ -32,15 +27,15 @@ pub(crate) struct Own {
     pub(crate) record: KeyRecord,
 }
 
-/// A sealing key of a device, by its box, id and signing key, with its statement, valid from `now`.
+/// A sealing key of a device, by its box, id and signing key, with its statement, good for this time from then on.
 pub(super) fn new_sealing_key(
     (box_id, device_id, signing_key): (BoxId, DeviceId, &SigningKey),
     head: Head,
     secret: &SealingSecretKey,
     counter: u64,
-    now: Timestamp,
+    (now, lifetime): (Timestamp, Duration),
 ) -> SealingKey {
-    let expires = now.plus(SEALING_KEY_LIFETIME);
+    let expires = now.plus(lifetime);
     let key = secret.public_key();
     let content = SealingKeyStated { box_id, device_id, counter, key, created: now, expires, head };
     SealingKey {
@@ -51,6 +46,18 @@ pub(super) fn new_sealing_key(
         command_id: CommandId(Uuid::new_v4()),
         is_stated: false,
     }
+}
+
+/// What is to be done about this device's sealing key.
+enum Rotation {
+    /// Nothing but to state this one, if there is one.
+    Done(Option<SealingKey>),
+    /// A key with this counter is to be made.
+    Due {
+        counter: u64,
+        /// The counter of the strange key that the server shows in place of the newest.
+        strange: Option<u64>,
+    },
 }
 
 impl Client {
@@ -81,10 +88,8 @@ impl Client {
         if let Some(unstated) = self.rotate_sealing_key(&own, shown.as_ref()).await? {
             self.state_sealing_key(&own, unstated).await?;
         }
-        let erased = self.store.erase_sealing_keys(self.now().minus(ERASED_AFTER)).await?;
-        if erased > 0 {
-            self.store.scrub().await?;
-        }
+        self.store.drop_sealing_keys(self.now().minus(self.schedule.erase_after)).await?;
+        self.erase_what_is_due().await?;
         Ok(own)
     }
 
@@ -123,31 +128,52 @@ impl Client {
         shown: Option<&VerifiedSealingStatement>,
     ) -> Result<Option<SealingKey>, ClientError> {
         let now = self.now();
+        if let Rotation::Done(unstated) = self.rotation(self.store.sealing_keys().await?, shown)? {
+            return Ok(unstated);
+        }
+        // The keyring may have to keep it: that is done before anything else waits for the store.
+        let wrapping = self.store.new_wrapping_key(&self.vault, now).await?;
         let mut transaction = self.store.begin().await?;
-        let keys = self.store.sealing_keys().await?;
+        // Another process may have made one in between.
+        let (counter, strange) = match self.rotation(self.store.sealing_keys().await?, shown)? {
+            Rotation::Done(unstated) => return Ok(unstated),
+            Rotation::Due { counter, strange } => (counter, strange),
+        };
+        if let Some(counter) = strange {
+            self.warn(&mut transaction, &Warning::StrangeSealingKey { counter }).await?;
+        }
+        let secret = SealingSecretKey::generate(&mut rng());
+        let device = &own.device;
+        let made_by = (device.box_id, device.device_id, &device.signing_key);
+        let good = (now, self.schedule.lifetime());
+        let key = new_sealing_key(made_by, own.record.head(), &secret, counter, good);
+        insert_sealing_key(&mut transaction, &self.vault, &wrapping, &key, &secret).await?;
+        transaction.commit().await?;
+        Ok(Some(key))
+    }
+
+    /// Whether another sealing key is due, by those that there are, the newest first, and the one that the server shows.
+    fn rotation(
+        &self,
+        keys: Vec<SealingKey>,
+        shown: Option<&VerifiedSealingStatement>,
+    ) -> Result<Rotation, ClientError> {
+        let now = self.now();
         let is_own = |shown: &VerifiedSealingStatement| keys.iter().any(|key| key.statement == *shown.octets());
         let strange = shown.filter(|shown| !is_own(shown)).map(|shown| shown.content().counter);
         let newest = keys.first().ok_or(ClientError::DamagedStore("the sealing keys are missing"))?;
         // One that was made by a clock that was far ahead is used by nobody.
         let is_early = newest.created > now.plus(MAX_CLOCK_DIFFERENCE);
-        let is_due = is_early || now.since(newest.created) >= ROTATION;
-        let is_superseded = strange.is_some_and(|counter| counter >= newest.counter);
-        if let Some(counter) = strange.filter(|_| is_superseded) {
-            self.warn(&mut transaction, &Warning::StrangeSealingKey { counter }).await?;
-        } else if !newest.is_stated && newest.expires > now && !is_early {
-            transaction.rollback().await?;
-            return Ok(keys.into_iter().next());
-        } else if !is_due {
-            return Ok(None);
-        }
+        let is_due = is_early || now.since(newest.created) >= self.schedule.rotate_after;
         let counter = newest.counter.max(strange.unwrap_or_default()) + 1;
-        let secret = SealingSecretKey::generate(&mut rng());
-        let device = &own.device;
-        let made_by = (device.box_id, device.device_id, &device.signing_key);
-        let key = new_sealing_key(made_by, own.record.head(), &secret, counter, now);
-        insert_sealing_key(&mut transaction, &self.vault, &key, &secret).await?;
-        transaction.commit().await?;
-        Ok(Some(key))
+        let superseded_by = strange.filter(|counter| *counter >= newest.counter);
+        if superseded_by.is_some() {
+            return Ok(Rotation::Due { counter, strange: superseded_by });
+        }
+        if !newest.is_stated && newest.expires > now && !is_early {
+            return Ok(Rotation::Done(keys.into_iter().next()));
+        }
+        Ok(if is_due { Rotation::Due { counter, strange: None } } else { Rotation::Done(None) })
     }
 
     /// Tells the server of a sealing key. One that it does not take stops nothing else: it is stated again the next time.

@@ -9,6 +9,7 @@ use rossby_schemas::ids::{BoxId, CommandId, DeviceId, RegistrationId};
 use rossby_schemas::time::Timestamp;
 use sqlx::SqliteConnection;
 
+use super::wrapping_keys::WrappingKey;
 use super::{DAMAGED, Store, fixed, number, octets, signed, time};
 use crate::error::ClientError;
 use crate::http::Token;
@@ -48,7 +49,7 @@ pub(crate) struct SealingKey {
     pub(crate) is_stated: bool,
 }
 
-fn sealing_label(counter: u64) -> String {
+pub(super) fn sealing_label(counter: u64) -> String {
     format!("sealing key {counter}")
 }
 
@@ -168,18 +169,21 @@ impl Store {
         rows.into_iter().map(read).collect()
     }
 
-    /// The sealing key with this counter, if it has not been erased.
+    /// The sealing key with this counter, if neither it nor the key that wraps it has been erased.
     pub(crate) async fn sealing_secret(
         &self,
         vault: &Vault,
         counter: u64,
     ) -> Result<Option<SealingSecretKey>, ClientError> {
-        let sealed: Option<Vec<u8>> = sqlx::query_scalar("select secret_key from sealing_keys where counter = ?")
-            .bind(signed(counter))
-            .fetch_optional(&self.pool)
-            .await?;
-        let Some(sealed) = sealed else { return Ok(None) };
-        let key = vault.open(&sealing_label(counter), &sealed)?;
+        let row: Option<(Vec<u8>, Option<Vec<u8>>)> =
+            sqlx::query_as("select secret_key, wrapping_key from sealing_keys where counter = ?")
+                .bind(signed(counter))
+                .fetch_optional(&self.pool)
+                .await?;
+        let Some((sealed, wrapping)) = row else { return Ok(None) };
+        let wrapping = wrapping.ok_or(ClientError::DamagedStore("a private key without one that wraps it"))?;
+        let Some(wrapping) = self.wrapping_key(vault, &wrapping).await? else { return Ok(None) };
+        let key = wrapping.open(vault, &sealing_label(counter), &sealed)?;
         SealingSecretKey::from_bytes(&key).map(Some).map_err(|_| DAMAGED)
     }
 
@@ -191,15 +195,20 @@ impl Store {
         Ok(())
     }
 
-    /// Erases sealing keys that expired before this time, but for the newest. Gives how many.
-    pub(crate) async fn erase_sealing_keys(&self, expired_before: Timestamp) -> Result<u64, ClientError> {
-        let erased = sqlx::query(
+    /// Takes away the sealing keys that expired before this time, but for the newest. What wrapped them is to be erased then.
+    pub(crate) async fn drop_sealing_keys(&self, expired_before: Timestamp) -> Result<u64, ClientError> {
+        let mut transaction = self.begin().await?;
+        let dropped = sqlx::query(
             "delete from sealing_keys where expires < ? and counter < (select max(counter) from sealing_keys)",
         )
         .bind(expired_before.signed_millis())
-        .execute(&self.pool)
+        .execute(&mut *transaction)
         .await?;
-        Ok(erased.rows_affected())
+        if dropped.rows_affected() > 0 {
+            super::scrub_later(&mut transaction).await?;
+        }
+        transaction.commit().await?;
+        Ok(dropped.rows_affected())
     }
 }
 
@@ -241,7 +250,9 @@ pub(crate) async fn insert_device(
         return Err(ClientError::AlreadyRegistered(identifier));
     }
     for table in ["delete from device", "delete from sealing_keys"] {
-        sqlx::query(table).execute(&mut *connection).await?;
+        if sqlx::query(table).execute(&mut *connection).await?.rows_affected() > 0 {
+            super::scrub_later(connection).await?;
+        }
     }
     sqlx::query(
         "insert into device (one, identifier, box_id, device_id, signing_key, register_command) values (1, ?, ?, ?, ?, ?)",
@@ -256,18 +267,21 @@ pub(crate) async fn insert_device(
     Ok(())
 }
 
+/// Keeps a sealing key, wrapped by a key of its own.
 pub(crate) async fn insert_sealing_key(
     connection: &mut SqliteConnection,
     vault: &Vault,
+    wrapping: &WrappingKey,
     key: &SealingKey,
     secret: &SealingSecretKey,
 ) -> Result<(), ClientError> {
     sqlx::query(
-        "insert into sealing_keys (counter, secret_key, statement, created, expires, command_id, stated)
-         values (?, ?, ?, ?, ?, ?, ?)",
+        "insert into sealing_keys (counter, secret_key, wrapping_key, statement, created, expires, command_id, stated)
+         values (?, ?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(signed(key.counter))
-    .bind(vault.seal(&sealing_label(key.counter), secret.to_bytes().as_slice()))
+    .bind(wrapping.seal(vault, &sealing_label(key.counter), secret.to_bytes().as_slice()))
+    .bind(wrapping.id.as_bytes().as_slice())
     .bind(key.statement.as_slice())
     .bind(key.created.signed_millis())
     .bind(key.expires.signed_millis())
@@ -276,51 +290,4 @@ pub(crate) async fn insert_sealing_key(
     .execute(connection)
     .await?;
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use rossby_schemas::time::Timestamp;
-    use uuid::Uuid;
-
-    use super::*;
-    use crate::random::rng;
-    use crate::vault::Unlock;
-
-    #[tokio::test]
-    async fn sealing_keys_that_expired_are_erased_but_for_the_newest() {
-        let folder = tempfile::tempdir().unwrap();
-        let (vault, lock) = Vault::create(Unlock::KeyFile(folder.path().join("key"))).await.unwrap();
-        let store = Store::create(folder.path(), "http://127.0.0.1:9", &lock).await.unwrap();
-        let at = |millis| Timestamp::from_millis(millis).unwrap();
-        let mut transaction = store.begin().await.unwrap();
-        let mut secrets = Vec::new();
-        for counter in 1..=3 {
-            let secret = SealingSecretKey::generate(&mut rng());
-            let key = SealingKey {
-                counter,
-                statement: Octets::default(),
-                created: at(0),
-                expires: at(counter * 10),
-                command_id: CommandId(Uuid::new_v4()),
-                is_stated: true,
-            };
-            insert_sealing_key(&mut transaction, &vault, &key, &secret).await.unwrap();
-            secrets.push(secret);
-        }
-        transaction.commit().await.unwrap();
-        assert_eq!(store.erase_sealing_keys(at(10)).await.unwrap(), 0, "it expires at that very time");
-        let kept = store.sealing_secret(&vault, 1).await.unwrap().unwrap();
-        assert_eq!(kept.to_bytes(), secrets[0].to_bytes());
-        assert_eq!(store.erase_sealing_keys(at(11)).await.unwrap(), 1);
-        assert!(store.sealing_secret(&vault, 1).await.unwrap().is_none());
-        assert_eq!(store.erase_sealing_keys(at(1000)).await.unwrap(), 1, "the newest stays");
-        assert!(store.sealing_secret(&vault, 3).await.unwrap().is_some());
-
-        // No octet of an erased key is left, neither in the clear nor as it was sealed.
-        store.scrub().await.unwrap();
-        let file = std::fs::read(folder.path().join("rossby.sqlite")).unwrap();
-        let finds = |needle: &[u8]| file.windows(needle.len()).any(|window| window == needle);
-        assert!(!secrets.iter().any(|secret| finds(secret.to_bytes().as_slice())));
-    }
 }

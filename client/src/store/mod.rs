@@ -9,6 +9,7 @@ pub(crate) mod outbox;
 pub(crate) mod own_devices;
 pub(crate) mod records;
 pub(crate) mod warnings;
+pub(crate) mod wrapping_keys;
 
 use std::fs::{self, DirBuilder};
 use std::io;
@@ -20,18 +21,20 @@ use rossby_schemas::encoding::{FixedOctets, Octets};
 use rossby_schemas::time::Timestamp;
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{AssertSqlSafe, Sqlite, SqliteConnection, SqlitePool, Transaction};
+use sqlx::{AssertSqlSafe, Connection as _, Sqlite, SqliteConnection, SqlitePool, Transaction};
+use uuid::Uuid;
 
 use crate::error::ClientError;
-use crate::vault::{Costs, Lock};
+use crate::vault::{Costs, Lock, LockedBy};
 
 const FILE: &str = "rossby.sqlite";
 /// The schema, step by step; `pragma user_version` counts the steps that a store has taken. A step that was released never
 /// changes.
-const SCHEMA: [&str; 3] = [
+const SCHEMA: [&str; 4] = [
     include_str!("schema/1_first.sql"),
     include_str!("schema/2_devices.sql"),
     include_str!("schema/3_conversations.sql"),
+    include_str!("schema/4_wrapping_keys.sql"),
 ];
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -61,7 +64,7 @@ impl Store {
     }
 
     /// Makes the store. It gets its name only when it is whole, so that a start that dies here leaves none.
-    pub(crate) async fn create(home: &Path, server: &str, lock: &Lock) -> Result<Self, ClientError> {
+    pub(crate) async fn create(home: &Path, server: &str, lock: &Lock, now: Timestamp) -> Result<Self, ClientError> {
         let file = home.join(FILE);
         let failed = |source| ClientError::File { path: file.clone(), source };
         // For its owner alone, under a name of its own.
@@ -69,15 +72,16 @@ impl Store {
         let options = options(unfinished.path()).journal_mode(SqliteJournalMode::Delete);
         let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
         bring_up_to_date(&pool).await?;
-        let argon2 = lock.argon2.as_ref();
-        sqlx::query("insert into home (one, server, salt, memory_kib, passes, wrapped_key) values (1, ?, ?, ?, ?, ?)")
+        let mut transaction = pool.begin().await?;
+        if let LockedBy::Keyring(id) = lock.by {
+            wrapping_keys::insert(&mut transaction, id, None, now).await?;
+        }
+        sqlx::query("insert into home (one, server, wrapped_key) values (1, ?, x'')")
             .bind(server)
-            .bind(argon2.map(|costs| costs.salt.as_slice()))
-            .bind(argon2.map(|costs| i64::from(costs.memory_kib)))
-            .bind(argon2.map(|costs| i64::from(costs.passes)))
-            .bind(lock.wrapped.as_slice())
-            .execute(&pool)
+            .execute(&mut *transaction)
             .await?;
+        set_lock(&mut transaction, lock).await?;
+        transaction.commit().await?;
         pool.close().await;
         match unfinished.persist_noclobber(&file) {
             Ok(_) => {}
@@ -110,16 +114,17 @@ impl Store {
     }
 
     pub(crate) async fn home(&self) -> Result<Home, ClientError> {
-        type Row = (String, Option<Vec<u8>>, Option<u32>, Option<u32>, Vec<u8>);
-        let row: Row = sqlx::query_as("select server, salt, memory_kib, passes, wrapped_key from home")
+        type Row = (String, Option<Vec<u8>>, Option<u32>, Option<u32>, Option<Vec<u8>>, Vec<u8>);
+        let row: Row = sqlx::query_as("select server, salt, memory_kib, passes, keyring_key, wrapped_key from home")
             .fetch_one(&self.pool)
             .await?;
-        let (server, salt, memory_kib, passes, wrapped) = row;
-        let argon2 = match (salt, memory_kib, passes) {
-            (Some(salt), Some(memory_kib), Some(passes)) => Some(Costs { salt, memory_kib, passes }),
-            _ => None,
+        let (server, salt, memory_kib, passes, keyring_key, wrapped) = row;
+        let by = match (salt, memory_kib, passes, keyring_key) {
+            (Some(salt), Some(memory_kib), Some(passes), _) => LockedBy::Passphrase(Costs { salt, memory_kib, passes }),
+            (_, _, _, Some(id)) => LockedBy::Keyring(Uuid::from_bytes(fixed(&id)?)),
+            _ => LockedBy::KeyFile,
         };
-        Ok(Home { server, lock: Lock { argon2, wrapped } })
+        Ok(Home { server, lock: Lock { by, wrapped } })
     }
 
     /// The server that has this person's account.
@@ -138,11 +143,51 @@ impl Store {
         Ok(self.pool.acquire().await?)
     }
 
-    /// Overwrites what was erased, in the write-ahead log too.
+    /// Overwrites what was erased and is still in the files, the write-ahead log too. While another process reads, it is left for
+    /// the next time.
     pub(crate) async fn scrub(&self) -> Result<(), ClientError> {
-        sqlx::raw_sql("pragma wal_checkpoint(truncate)").execute(&self.pool).await?;
+        let is_due: bool = sqlx::query_scalar("select scrub_due from home").fetch_one(&self.pool).await?;
+        if !is_due {
+            return Ok(());
+        }
+        // A connection of its own, which waits for others less long.
+        let mut connection = self.pool.acquire().await?.detach();
+        sqlx::raw_sql("pragma busy_timeout = 200").execute(&mut connection).await?;
+        let (is_busy, _, _): (i64, i64, i64) =
+            sqlx::query_as("pragma wal_checkpoint(truncate)").fetch_one(&mut connection).await?;
+        connection.close().await?;
+        if is_busy == 0 {
+            sqlx::query("update home set scrub_due = 0").execute(&self.pool).await?;
+        }
         Ok(())
     }
+}
+
+/// What is erased in this transaction is to be overwritten in the files.
+pub(crate) async fn scrub_later(connection: &mut SqliteConnection) -> Result<(), ClientError> {
+    sqlx::query("update home set scrub_due = 1").execute(connection).await?;
+    Ok(())
+}
+
+/// Locks the home so. A keyring's key must have its row among the wrapping keys.
+pub(crate) async fn set_lock(connection: &mut SqliteConnection, lock: &Lock) -> Result<(), ClientError> {
+    let (costs, keyring_key) = match &lock.by {
+        LockedBy::Passphrase(costs) => (Some(costs), None),
+        LockedBy::KeyFile => (None, None),
+        LockedBy::Keyring(id) => (None, Some(*id)),
+    };
+    sqlx::query("update home set salt = ?, memory_kib = ?, passes = ?, keyring_key = ?, wrapped_key = ?")
+        .bind(costs.map(|costs| costs.salt.as_slice()))
+        .bind(costs.map(|costs| i64::from(costs.memory_kib)))
+        .bind(costs.map(|costs| i64::from(costs.passes)))
+        .bind(keyring_key.as_ref().map(|id| id.as_bytes().as_slice()))
+        .bind(lock.wrapped.as_slice())
+        .execute(&mut *connection)
+        .await?;
+    if let Some(id) = keyring_key {
+        wrapping_keys::used(connection, id).await?;
+    }
+    Ok(())
 }
 
 /// Takes the steps of the schema that a store has not taken yet, all or none.

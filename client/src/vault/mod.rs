@@ -1,34 +1,35 @@
 //! What is private at rest: each private key, token and message body is encrypted under the store's key, and that under a
-//! passphrase or a key file.
+//! passphrase, a key file or a key in the system's keyring.
 //!
 //! The store's key is 32 random octets. It is wrapped by XChaCha20-Poly1305 under Argon2id (RFC 9106) of the passphrase, or
-//! under the 32 octets of the key file; everything else by XChaCha20-Poly1305 under the store's key, with a random nonce
-//! before the ciphertext and a label as associated data, so that one ciphertext can't stand in another's place.
+//! under the 32 octets of the key file or of the keyring's entry; everything else by XChaCha20-Poly1305 under the store's key,
+//! with a random nonce before the ciphertext and a label as associated data, so that one ciphertext can't stand in another's
+//! place.
+//!
+//! Each sealing private key is sealed under a wrapping key of its own before that (`store/wrapping_keys.rs`): where that key is
+//! erased, no copy of the sealed private key opens any more.
 
+mod key;
 mod key_file;
+#[cfg_attr(not(feature = "keyring"), path = "no_keyring.rs")]
+pub(crate) mod keyring;
+mod passphrase;
 
 use std::fmt;
 use std::path::PathBuf;
 
-use argon2::{Algorithm, Argon2, Params, Version};
-use chacha20poly1305::aead::{Aead as _, KeyInit as _, Payload};
-use chacha20poly1305::{XChaCha20Poly1305, XNonce};
-use secrecy::{ExposeSecret as _, SecretString};
+pub(crate) use key::Key;
+pub use key_file::erase as erase_key_file;
+pub use keyring::Keyring;
+pub(crate) use passphrase::Costs;
+use secrecy::SecretString;
+use uuid::Uuid;
 use zeroize::Zeroizing;
 
+use self::passphrase::stretch;
 use crate::error::ClientError;
-use crate::random;
 
-const KEY_OCTETS: usize = 32;
-const SALT_OCTETS: usize = 16;
-const NONCE_OCTETS: usize = 24;
-/// The second of the two choices that RFC 9106, section 4, recommends: 64 MiB, three passes.
-const MEMORY_KIB: u32 = 64 * 1024;
-const PASSES: u32 = 3;
-const LANES: u32 = 1;
-/// A store that asks for more was made to use the memory up.
-const MAX_MEMORY_KIB: u32 = 1024 * 1024;
-const MAX_PASSES: u32 = 64;
+const STORE_KEY: &str = "store key";
 
 /// What opens the private keys.
 #[derive(Clone)]
@@ -37,6 +38,8 @@ pub enum Unlock {
     Passphrase(SecretString),
     /// A file with a key, made with the home if it is not there.
     KeyFile(PathBuf),
+    /// A key in the system's keyring.
+    Keyring,
 }
 
 impl fmt::Debug for Unlock {
@@ -44,8 +47,20 @@ impl fmt::Debug for Unlock {
         match self {
             Self::Passphrase(_) => f.write_str("Passphrase(secret)"),
             Self::KeyFile(path) => f.debug_tuple("KeyFile").field(path).finish(),
+            Self::Keyring => f.write_str("Keyring"),
         }
     }
+}
+
+/// By what a home is locked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LockKind {
+    /// A passphrase.
+    Passphrase,
+    /// A key file.
+    KeyFile,
+    /// A key in the system's keyring.
+    Keyring,
 }
 
 /// Why the private keys can't be opened.
@@ -57,12 +72,20 @@ pub enum UnlockError {
     /// The key file is another home's.
     #[error("the key file is not this home's")]
     WrongKeyFile,
+    /// The keyring's key is not there any more, or another.
+    #[error("the keyring does not have this home's key: it was erased there, or this is another person's keyring")]
+    NotInKeyring,
     /// The home needs a passphrase.
     #[error("this home is locked with a passphrase: give --passphrase, --passphrase-file or ROSSBY_PASSPHRASE")]
     NeedsPassphrase,
     /// The home needs its key file.
-    #[error("this home is locked with a key file, not with a passphrase: give --key-file if it was moved")]
+    #[error("this home is locked with a key file, not otherwise: give --key-file if it was moved")]
     NeedsKeyFile,
+    /// The home needs the keyring.
+    #[error(
+        "this home is locked with the system's keyring, not otherwise: leave the options out that say how it is locked"
+    )]
+    NeedsKeyring,
     /// A passphrase is empty.
     #[error("the passphrase is empty")]
     EmptyPassphrase,
@@ -74,31 +97,56 @@ pub enum UnlockError {
     Damaged,
 }
 
+/// Why the system's keyring is of no use.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum KeyringError {
+    /// There is none.
+    #[error(
+        "the system has no keyring that can be used here: {0}. A new home can be locked with --passphrase, or with a key file"
+    )]
+    None(String),
+    /// It didn't do as it was asked.
+    #[error("the system's keyring refuses: {0}")]
+    Refused(String),
+    /// An entry of ours holds something else.
+    #[error("what the system's keyring holds is no key of this program")]
+    NotAKey,
+}
+
 /// How the store's key is wrapped, as the store keeps it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Lock {
-    /// Argon2id's salt and costs, for a passphrase.
-    pub(crate) argon2: Option<Costs>,
+    pub(crate) by: LockedBy,
     /// The store's key, wrapped.
     pub(crate) wrapped: Vec<u8>,
 }
 
-/// Argon2id's salt and costs.
+/// What wraps the store's key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Costs {
-    pub(crate) salt: Vec<u8>,
-    pub(crate) memory_kib: u32,
-    pub(crate) passes: u32,
+pub(crate) enum LockedBy {
+    Passphrase(Costs),
+    KeyFile,
+    /// The keyring's entry of this id.
+    Keyring(Uuid),
 }
 
-impl Lock {
-    pub(crate) const fn is_passphrase(&self) -> bool {
-        self.argon2.is_some()
+impl LockedBy {
+    pub(crate) const fn kind(&self) -> LockKind {
+        match self {
+            Self::Passphrase(_) => LockKind::Passphrase,
+            Self::KeyFile => LockKind::KeyFile,
+            Self::Keyring(_) => LockKind::Keyring,
+        }
     }
 }
 
-/// The store's key.
-pub(crate) struct Vault(Zeroizing<[u8; KEY_OCTETS]>);
+/// The store's key, and the keyring beside it.
+pub(crate) struct Vault {
+    key: Key,
+    pub(crate) keyring: Keyring,
+    /// How the home was locked when it was opened.
+    pub(crate) kind: LockKind,
+}
 
 impl fmt::Debug for Vault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -108,73 +156,72 @@ impl fmt::Debug for Vault {
 
 impl Vault {
     /// A new key, and how it is wrapped. A key file is made if it is not there.
-    pub(crate) async fn create(unlock: Unlock) -> Result<(Self, Lock), ClientError> {
-        let vault = Self(Zeroizing::new(random::octets()));
-        let (outer, argon2) = match unlock {
-            Unlock::Passphrase(passphrase) => {
-                let costs =
-                    Costs { salt: random::octets::<SALT_OCTETS>().to_vec(), memory_kib: MEMORY_KIB, passes: PASSES };
-                (stretch(passphrase, costs.clone()).await?, Some(costs))
-            }
-            Unlock::KeyFile(path) => (Self(key_file::read_or_make(&path)?), None),
-        };
-        let wrapped = outer.seal("store key", vault.0.as_slice());
-        Ok((vault, Lock { argon2, wrapped }))
+    pub(crate) async fn create(unlock: Unlock, keyring: Keyring) -> Result<(Self, Lock), ClientError> {
+        let key = Key::generate();
+        let lock = lock(&key, unlock, &keyring, Uuid::new_v4()).await?;
+        Ok((Self { key, keyring, kind: lock.by.kind() }, lock))
     }
 
     /// The key of a store with this lock.
-    pub(crate) async fn unlock(unlock: Unlock, lock: Lock) -> Result<Self, ClientError> {
-        let (outer, wrong) = match (unlock, lock.argon2) {
-            (Unlock::Passphrase(passphrase), Some(costs)) => {
+    pub(crate) async fn unlock(unlock: Unlock, lock: Lock, keyring: Keyring) -> Result<Self, ClientError> {
+        let kind = lock.by.kind();
+        let (outer, wrong) = match (unlock, lock.by) {
+            (Unlock::Passphrase(passphrase), LockedBy::Passphrase(costs)) => {
                 (stretch(passphrase, costs).await?, UnlockError::WrongPassphrase)
             }
-            (Unlock::KeyFile(path), None) => (Self(key_file::read(&path)?), UnlockError::WrongKeyFile),
-            (Unlock::KeyFile(_), Some(_)) => return Err(UnlockError::NeedsPassphrase.into()),
-            (Unlock::Passphrase(_), None) => return Err(UnlockError::NeedsKeyFile.into()),
+            (Unlock::KeyFile(path), LockedBy::KeyFile) => (key_file::read(&path)?, UnlockError::WrongKeyFile),
+            (Unlock::Keyring, LockedBy::Keyring(id)) => {
+                let outer = keyring.get(id).await?.ok_or(UnlockError::NotInKeyring)?;
+                (outer, UnlockError::NotInKeyring)
+            }
+            (_, LockedBy::Passphrase(_)) => return Err(UnlockError::NeedsPassphrase.into()),
+            (_, LockedBy::KeyFile) => return Err(UnlockError::NeedsKeyFile.into()),
+            (_, LockedBy::Keyring(_)) => return Err(UnlockError::NeedsKeyring.into()),
         };
-        let key = outer.open("store key", &lock.wrapped).map_err(|_| wrong)?;
-        let key = key.as_slice().try_into().map_err(|_| UnlockError::Damaged)?;
-        Ok(Self(Zeroizing::new(key)))
+        let key = outer.open(STORE_KEY, &lock.wrapped).map_err(|_| wrong)?;
+        let key = Key::from_slice(&key).ok_or(UnlockError::Damaged)?;
+        Ok(Self { key, keyring, kind })
+    }
+
+    /// The lock is that of no store: the keyring needn't keep it.
+    pub(crate) async fn forget(&self, lock: &Lock) {
+        if let LockedBy::Keyring(id) = lock.by
+            && let Err(error) = self.keyring.erase(id).await
+        {
+            tracing::debug!(%error, "a key that locks nothing stays in the keyring");
+        }
+    }
+
+    /// Wraps the same key anew. A key in the keyring gets this id.
+    pub(crate) async fn lock_anew(&self, unlock: Unlock, id: Uuid) -> Result<Lock, ClientError> {
+        lock(&self.key, unlock, &self.keyring, id).await
     }
 
     /// Encrypts what stands under `label`.
     pub(crate) fn seal(&self, label: &str, text: &[u8]) -> Vec<u8> {
-        let nonce: [u8; NONCE_OCTETS] = random::octets();
-        let payload = Payload { msg: text, aad: label.as_bytes() };
-        // Only a text of more than 256 GiB can fail.
-        let sealed = self.cipher().encrypt(&XNonce::from(nonce), payload).unwrap_or_default();
-        [nonce.as_slice(), &sealed].concat()
+        self.key.seal(label, text)
     }
 
     /// Decrypts what was sealed under `label`.
     pub(crate) fn open(&self, label: &str, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, ClientError> {
-        let damaged = ClientError::DamagedStore("a secret does not open");
-        let Some((nonce, sealed)) = sealed.split_first_chunk::<NONCE_OCTETS>() else { return Err(damaged) };
-        let payload = Payload { msg: sealed, aad: label.as_bytes() };
-        self.cipher().decrypt(&XNonce::from(*nonce), payload).map(Zeroizing::new).map_err(|_| damaged)
-    }
-
-    fn cipher(&self) -> XChaCha20Poly1305 {
-        XChaCha20Poly1305::new((&*self.0).into())
+        self.key.open(label, sealed)
     }
 }
 
-/// The key that a passphrase gives. It takes a while, on a thread of its own.
-async fn stretch(passphrase: SecretString, costs: Costs) -> Result<Vault, ClientError> {
-    if passphrase.expose_secret().is_empty() {
-        return Err(UnlockError::EmptyPassphrase.into());
-    }
-    if costs.memory_kib > MAX_MEMORY_KIB || costs.passes > MAX_PASSES {
-        return Err(UnlockError::Damaged.into());
-    }
-    let stretched = tokio::task::spawn_blocking(move || {
-        let params = Params::new(costs.memory_kib, costs.passes, LANES, Some(KEY_OCTETS)).ok()?;
-        let mut key = Zeroizing::new([0; KEY_OCTETS]);
-        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-        argon2.hash_password_into(passphrase.expose_secret().as_bytes(), &costs.salt, key.as_mut_slice()).ok()?;
-        Some(Vault(key))
-    });
-    stretched.await.ok().flatten().ok_or_else(|| UnlockError::Damaged.into())
+async fn lock(key: &Key, unlock: Unlock, keyring: &Keyring, id: Uuid) -> Result<Lock, ClientError> {
+    let (outer, by) = match unlock {
+        Unlock::Passphrase(passphrase) => {
+            let costs = Costs::new();
+            (stretch(passphrase, costs.clone()).await?, LockedBy::Passphrase(costs))
+        }
+        Unlock::KeyFile(path) => (key_file::read_or_make(&path)?, LockedBy::KeyFile),
+        Unlock::Keyring => {
+            let outer = Key::generate();
+            keyring.put(id, &outer).await?;
+            (outer, LockedBy::Keyring(id))
+        }
+    };
+    Ok(Lock { by, wrapped: outer.seal(STORE_KEY, key.as_slice()) })
 }
 
 #[cfg(test)]
@@ -185,22 +232,26 @@ mod tests {
         Unlock::Passphrase(SecretString::from(text))
     }
 
+    async fn unlock(unlock: Unlock, lock: Lock) -> Result<Vault, ClientError> {
+        Vault::unlock(unlock, lock, Keyring::of_system()).await
+    }
+
     #[tokio::test]
     async fn a_passphrase_opens_what_it_locked_and_no_other_does() {
-        let (vault, lock) = Vault::create(passphrase("correct horse")).await.unwrap();
+        let (vault, lock) = Vault::create(passphrase("correct horse"), Keyring::of_system()).await.unwrap();
         let sealed = vault.seal("a label", b"a secret");
-        let again = Vault::unlock(passphrase("correct horse"), lock.clone()).await.unwrap();
+        let again = unlock(passphrase("correct horse"), lock.clone()).await.unwrap();
         assert_eq!(again.open("a label", &sealed).unwrap().as_slice(), b"a secret");
         assert!(again.open("another label", &sealed).is_err());
-        let wrong = Vault::unlock(passphrase("correct house"), lock.clone()).await.unwrap_err();
+        let wrong = unlock(passphrase("correct house"), lock.clone()).await.unwrap_err();
         assert!(matches!(wrong, ClientError::Unlock(UnlockError::WrongPassphrase)), "{wrong}");
-        let wrong = Vault::unlock(passphrase(""), lock.clone()).await.unwrap_err();
+        let wrong = unlock(passphrase(""), lock.clone()).await.unwrap_err();
         assert!(matches!(wrong, ClientError::Unlock(UnlockError::EmptyPassphrase)), "{wrong}");
-        let wrong = Vault::unlock(Unlock::KeyFile("/nowhere".into()), lock.clone()).await.unwrap_err();
+        let wrong = unlock(Unlock::KeyFile("/nowhere".into()), lock.clone()).await.unwrap_err();
         assert!(matches!(wrong, ClientError::Unlock(UnlockError::NeedsPassphrase)), "{wrong}");
-        let mut greedy = lock;
-        greedy.argon2.as_mut().unwrap().memory_kib = u32::MAX;
-        let wrong = Vault::unlock(passphrase("correct horse"), greedy).await.unwrap_err();
+        let LockedBy::Passphrase(costs) = lock.by else { panic!("{lock:?}") };
+        let greedy = LockedBy::Passphrase(Costs { memory_kib: u32::MAX, ..costs });
+        let wrong = unlock(passphrase("correct horse"), Lock { by: greedy, ..lock }).await.unwrap_err();
         assert!(matches!(wrong, ClientError::Unlock(UnlockError::Damaged)), "{wrong}");
     }
 
@@ -208,15 +259,15 @@ mod tests {
     async fn a_key_file_opens_what_it_locked_and_no_other_does() {
         let folder = tempfile::tempdir().unwrap();
         let [one, two] = ["one", "two"].map(|name| Unlock::KeyFile(folder.path().join(name)));
-        let (vault, lock) = Vault::create(one.clone()).await.unwrap();
-        let (_, _) = Vault::create(two.clone()).await.unwrap();
+        let (vault, lock) = Vault::create(one.clone(), Keyring::of_system()).await.unwrap();
+        let (_, _) = Vault::create(two.clone(), Keyring::of_system()).await.unwrap();
         let sealed = vault.seal("a label", b"a secret");
         assert_ne!(sealed, vault.seal("a label", b"a secret"), "nonces are random");
-        let again = Vault::unlock(one, lock.clone()).await.unwrap();
+        let again = unlock(one, lock.clone()).await.unwrap();
         assert_eq!(again.open("a label", &sealed).unwrap().as_slice(), b"a secret");
-        let wrong = Vault::unlock(two, lock.clone()).await.unwrap_err();
+        let wrong = unlock(two, lock.clone()).await.unwrap_err();
         assert!(matches!(wrong, ClientError::Unlock(UnlockError::WrongKeyFile)), "{wrong}");
-        let wrong = Vault::unlock(passphrase("x"), lock).await.unwrap_err();
+        let wrong = unlock(passphrase("x"), lock).await.unwrap_err();
         assert!(matches!(wrong, ClientError::Unlock(UnlockError::NeedsKeyFile)), "{wrong}");
         for n in 0..sealed.len() {
             let mut changed = sealed.clone();
@@ -228,7 +279,7 @@ mod tests {
 
     #[test]
     fn secrets_are_not_shown() {
-        let vault = Vault(Zeroizing::new([7; 32]));
+        let vault = Vault { key: Key::generate(), keyring: Keyring::of_system(), kind: LockKind::KeyFile };
         assert_eq!(format!("{vault:?} {:?}", passphrase("hidden")), "Vault(secret) Passphrase(secret)");
     }
 }

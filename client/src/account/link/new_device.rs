@@ -61,13 +61,15 @@ impl Client {
         let linking = match self.store.linking(&self.vault).await? {
             Some(linking) if self.is_open(&linking) && linking.name == name => linking,
             _ => {
+                let now = self.now();
                 let linking = Linking {
                     secret: LinkSecret::generate(&mut rng()),
                     device_id: DeviceId(Uuid::new_v4()),
                     signing_key: SigningKey::generate(&mut rng()),
                     sealing_key: SealingSecretKey::generate(&mut rng()),
+                    wrapping_key: self.store.new_wrapping_key(&self.vault, now).await?,
                     name: name.to_owned(),
-                    created_at: self.now(),
+                    created_at: now,
                 };
                 let mut transaction = self.store.begin().await?;
                 keep_linking(&mut transaction, &self.vault, &linking).await?;
@@ -169,7 +171,8 @@ impl Client {
 
     fn new_key(&self, linking: &Linking, box_id: BoxId, head: Head, counter: u64) -> SealingKey {
         let (device_id, key) = (linking.device_id, &linking.signing_key);
-        new_sealing_key((box_id, device_id, key), head, &linking.sealing_key, counter, self.now())
+        let good = (self.now(), self.schedule.lifetime());
+        new_sealing_key((box_id, device_id, key), head, &linking.sealing_key, counter, good)
     }
 
     /// Takes what the other device and the server say of the box, if it is as the other device said, and this home becomes
@@ -210,7 +213,7 @@ impl Client {
         key.is_stated = true;
         let mut transaction = self.store.begin().await?;
         insert_device(&mut transaction, &self.vault, &device).await?;
-        insert_sealing_key(&mut transaction, &self.vault, &key, &linking.sealing_key).await?;
+        insert_sealing_key(&mut transaction, &self.vault, &linking.wrapping_key, &key, &linking.sealing_key).await?;
         set_token(&mut transaction, &self.vault, &token).await?;
         if !records::keep_record(&mut transaction, &record).await? {
             return Err(ClientError::Forked(box_id));
