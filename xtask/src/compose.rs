@@ -203,8 +203,9 @@ fn the_images_own_start_up_takes_the_settings() {
     use std::process::Command;
 
     use crate::setup;
+    use crate::tools::Purpose;
 
-    let ready = setup::run().unwrap();
+    let ready = setup::run(Purpose::Servers).unwrap();
     let compose = compose();
     let folder = tempfile::tempdir().unwrap();
     let [defaults, made, data] = ["defaults", "made", "data"].map(|name| folder.path().join(name));

@@ -13,7 +13,8 @@ use rustix::process::Signal;
 use crate::kafka::{self, Broker};
 use crate::postgres::{self, Server};
 use crate::processes::{Ending, Processes, Start};
-use crate::{cargo, layout, logs, setup, tools};
+use crate::tools::{self, Purpose};
+use crate::{cargo, layout, logs, setup};
 
 /// Where Kafka listens, here and in docker-compose.yml.
 pub(crate) const KAFKA_PORT: u16 = 29092;
@@ -54,7 +55,7 @@ pub(crate) struct Options {
 /// Starts everything and waits for Ctrl-C.
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let mut processes = Processes::new()?;
-    let ready = setup::run()?;
+    let ready = setup::run(Purpose::Servers)?;
     let folder = folder()?;
     let ports = [options.kafka_port, options.controller_port, options.postgres_port, options.port];
     ports.iter().try_for_each(|port| check_is_free(*port))?;

@@ -28,6 +28,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::processes::{Interrupted, Processes};
+use crate::tools::Purpose;
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "Set-up, tests on real servers, and the checks that CI runs", version)]
@@ -56,7 +57,7 @@ enum Verb {
 
 fn run(verb: &Verb) -> anyhow::Result<()> {
     match verb {
-        Verb::Setup => setup::run().map(|_| ()),
+        Verb::Setup => setup::run(Purpose::Tests).map(|_| ()),
         Verb::Test(options) => test::run(options),
         Verb::Check => check::run(),
         Verb::Deps => deps::run(),

@@ -12,6 +12,7 @@ use crate::logs;
 use crate::postgres::{self, Server};
 use crate::processes::{Handle, Interrupted, Processes};
 use crate::setup::{self, Ready};
+use crate::tools::Purpose;
 
 /// How often servers are tried with other ports: another process may take a port between finding and using it.
 const TRIES: usize = 3;
@@ -79,7 +80,7 @@ fn try_again<T>(mut start: impl FnMut(usize) -> anyhow::Result<T>) -> anyhow::Re
 
 /// Starts both, prints how tests reach them, and waits for Ctrl-C.
 pub(crate) fn run(processes: &mut Processes) -> anyhow::Result<()> {
-    let ready = setup::run()?;
+    let ready = setup::run(Purpose::Tests)?;
     let servers = Servers::start(processes, &ready)?;
     println!("\nrun in the shell that is to use them; Ctrl-C here ends them:\n");
     for (name, value) in servers.variables() {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 
-use crate::tools::{Lacking, Tools};
+use crate::tools::{Lacking, Purpose, Tools};
 use crate::{apt, jars};
 
 /// A machine on which servers can be started.
@@ -18,8 +18,8 @@ pub(crate) struct Ready {
 /// Looks for the programs, installs what is missing if it may, and fetches Kafka.
 ///
 /// Fails with the list of what is missing and the command that installs it.
-pub(crate) fn run() -> anyhow::Result<Ready> {
-    let tools = find_or_install()?;
+pub(crate) fn run(purpose: Purpose) -> anyhow::Result<Ready> {
+    let tools = find_or_install(purpose)?;
     println!("  java        {}", tools.java.display());
     println!("  postgresql  {}", tools.postgres.display());
     let jars = jars::fetch(&tools.maven)?;
@@ -27,9 +27,9 @@ pub(crate) fn run() -> anyhow::Result<Ready> {
     Ok(Ready { tools, jars })
 }
 
-fn find_or_install() -> anyhow::Result<Tools> {
+fn find_or_install(purpose: Purpose) -> anyhow::Result<Tools> {
     println!("set-up");
-    let lacking = match Tools::find() {
+    let lacking = match Tools::find(purpose) {
         Ok(tools) => return Ok(tools),
         Err(lacking) => lacking,
     };
@@ -41,7 +41,7 @@ fn find_or_install() -> anyhow::Result<Tools> {
         bail!("{}", advice(&lacking));
     }
     apt::install(&packages).with_context(|| advice(&lacking))?;
-    Tools::find().map_err(|still| anyhow::anyhow!("apt-get has brought no usable version. {}", advice(&still)))
+    Tools::find(purpose).map_err(|still| anyhow::anyhow!("apt-get has brought no usable version. {}", advice(&still)))
 }
 
 fn advice(lacking: &[Lacking]) -> String {

@@ -10,6 +10,7 @@ use crate::logs;
 use crate::processes::{Interrupted, Processes};
 use crate::servers::Servers;
 use crate::setup;
+use crate::tools::Purpose;
 
 /// What to test.
 #[derive(Args, Default)]
@@ -35,7 +36,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         cargo::run(&mut processes, &test_command(&words, options, &[]), &[])?;
     } else {
         words.extend(cargo::server_features(&cargo::metadata()?, &selection));
-        let ready = setup::run()?;
+        let ready = setup::run(Purpose::Tests)?;
         // Built before the servers start: they needn't wait for a compiler, and it not for them.
         cargo::run(&mut processes, &test_command(&words, options, &["--no-run"]), &[])?;
         println!();

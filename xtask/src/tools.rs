@@ -10,6 +10,15 @@ const JAVA: u32 = 17;
 /// The oldest PostgreSQL that Rossby is tested on.
 const POSTGRES: u32 = 15;
 
+/// What the machine is to be ready for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Purpose {
+    /// Servers alone.
+    Servers,
+    /// Tests, which need a person's keyring too.
+    Tests,
+}
+
 /// A user of this machine.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct User {
@@ -43,6 +52,10 @@ pub(crate) enum Lacking {
     Compiler,
     /// `make`.
     Make,
+    /// A session's bus, on Linux, where the keyring is reached by it.
+    Bus,
+    /// A keyring, on Linux: tests lock a home with it.
+    Keyring,
 }
 
 impl Lacking {
@@ -54,6 +67,8 @@ impl Lacking {
             Self::Postgres => format!("PostgreSQL {POSTGRES} or newer (initdb, postgres, psql)"),
             Self::Compiler => "a C and a C++ compiler (cc, c++)".to_owned(),
             Self::Make => "make".to_owned(),
+            Self::Bus => "D-Bus (dbus-run-session)".to_owned(),
+            Self::Keyring => "a keyring (gnome-keyring-daemon)".to_owned(),
         }
     }
 
@@ -65,31 +80,37 @@ impl Lacking {
             Self::Postgres => "postgresql",
             Self::Compiler => "g++",
             Self::Make => "make",
+            Self::Bus => "dbus",
+            Self::Keyring => "gnome-keyring",
         }
     }
 }
 
 impl Tools {
     /// Looks for everything, and gives the list of what is lacking otherwise.
-    pub(crate) fn find() -> Result<Self, Vec<Lacking>> {
+    pub(crate) fn find(purpose: Purpose) -> Result<Self, Vec<Lacking>> {
         let java = on_path("java").filter(|java| major_version(java, "-version").is_some_and(|major| major >= JAVA));
         let maven = on_path("mvn");
         let postgres = postgres_folder();
         let c = ["cc", "gcc", "clang"].into_iter().find_map(on_path);
         let compiler = c.and(["c++", "g++", "clang++"].into_iter().find_map(on_path));
         let make = on_path("make").or_else(|| on_path("gmake"));
-        match (java, maven, postgres, compiler, make) {
-            (Some(java), Some(maven), Some(postgres), Some(_), Some(_)) => Ok(Self { java, maven, postgres }),
-            (java, maven, postgres, compiler, make) => Err([
-                (java.is_none(), Lacking::Java),
-                (maven.is_none(), Lacking::Maven),
-                (postgres.is_none(), Lacking::Postgres),
-                (compiler.is_none(), Lacking::Compiler),
-                (make.is_none(), Lacking::Make),
-            ]
-            .into_iter()
-            .filter_map(|(is_lacking, what)| is_lacking.then_some(what))
-            .collect()),
+        let needs_keyring = purpose == Purpose::Tests && cfg!(target_os = "linux");
+        let lacking: Vec<Lacking> = [
+            (java.is_none(), Lacking::Java),
+            (maven.is_none(), Lacking::Maven),
+            (postgres.is_none(), Lacking::Postgres),
+            (compiler.is_none(), Lacking::Compiler),
+            (make.is_none(), Lacking::Make),
+            (needs_keyring && on_path("dbus-run-session").is_none(), Lacking::Bus),
+            (needs_keyring && on_path("gnome-keyring-daemon").is_none(), Lacking::Keyring),
+        ]
+        .into_iter()
+        .filter_map(|(is_lacking, what)| is_lacking.then_some(what))
+        .collect();
+        match (java, maven, postgres) {
+            (Some(java), Some(maven), Some(postgres)) if lacking.is_empty() => Ok(Self { java, maven, postgres }),
+            _ => Err(lacking),
         }
     }
 }

@@ -89,17 +89,26 @@ impl Keyring {
             let mut opened = keyring.opened.lock().unwrap_or_else(PoisonError::into_inner);
             let store = match opened.take() {
                 Some(store) => store,
-                None => (keyring.open)().map_err(|error| KeyringError::None(error.to_string()))?,
+                None => (keyring.open)().map_err(|error| KeyringError::None(reason(&error)))?,
             };
             let done = store.build(SERVICE, &user(id), None).and_then(|entry| work(&entry));
             // A session that has ended is begun anew the next time.
             if !matches!(done, Err(Error::PlatformFailure(_))) {
                 *opened = Some(store);
             }
-            done.map_err(|error| KeyringError::Refused(error.to_string()))
+            done.map_err(|error| KeyringError::Refused(reason(&error)))
         });
         done.await.unwrap_or_else(|_| Err(KeyringError::Refused("it broke off".to_owned())))
     }
+}
+
+/// The innermost reason, which is what says something.
+fn reason(error: &Error) -> String {
+    let mut inner: &dyn std::error::Error = error;
+    while let Some(source) = inner.source() {
+        inner = source;
+    }
+    inner.to_string()
 }
 
 /// Under which name the keyring has a key.

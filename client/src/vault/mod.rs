@@ -102,7 +102,8 @@ pub enum UnlockError {
 pub enum KeyringError {
     /// There is none.
     #[error(
-        "the system has no keyring that can be used here: {0}. A new home can be locked with --passphrase, or with a key file"
+        "the system has no keyring that can be used here: {0}. Run it in a session that has one; a new home can be locked with \
+         --passphrase or a key file instead"
     )]
     None(String),
     /// It didn't do as it was asked.

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
-use rossby_client::{Account, ClientError, Peer, RegisterOptions, Setting};
+use rossby_client::{Account, Client, ClientError, LockKind, Peer, RegisterOptions, Setting};
 use rossby_schemas::events::profiles::Audience;
 use rossby_schemas::identifier::Identifier;
 use rossby_schemas::ids::{BoxId, RegionNumber};
@@ -116,20 +116,29 @@ impl Whoami {
         let account = client.account().await?;
         let mut document = documents::account(&account, client.server());
         document["waiting"] = json!(waiting);
-        let text = whoami_text(&account, client.server(), waiting);
+        document["lock"] = json!(documents::lock(client.lock_kind()));
+        let text = whoami_text(&account, &client, waiting);
         screen.result_and_warnings(&client, text, document).await?;
         client.close().await;
         Ok(ExitCode::SUCCESS)
     }
 }
 
-fn whoami_text(account: &Account, server: &str, waiting: Option<u64>) -> String {
+fn whoami_text(account: &Account, client: &Client, waiting: Option<u64>) -> String {
     let mut text = format!("{}\n", bold(address(&account.identifier)));
     let mut line = |name: &str, value: &str| text += &format!("  {} {value}\n", faint(&format!("{name:<12}")));
     line("box", &account.box_id.to_string());
     line("device", &account.device_id.to_string());
     line("devices", &account.devices.to_string());
-    line("server", server);
+    line("server", client.server());
+    line(
+        "locked with",
+        match client.lock_kind() {
+            LockKind::Passphrase => "a passphrase",
+            LockKind::KeyFile => "a key file",
+            LockKind::Keyring => "the system's keyring",
+        },
+    );
     if let Some((counter, expires)) = account.sealing_key {
         line("sealing key", &format!("number {counter}, until {}", minute(expires)));
     }

@@ -1,6 +1,6 @@
 //! What the person's commands print as JSON. Scripts read it: names and forms stay.
 
-use rossby_client::{Account, Contact, Kind, Message, MessageState, Notice, OwnDevice, Registration, Sent};
+use rossby_client::{Account, Contact, Kind, LockKind, Message, MessageState, Notice, OwnDevice, Registration, Sent};
 use serde_json::{Value, json};
 
 pub(super) fn registration(registration: &Registration) -> Value {
@@ -101,6 +101,14 @@ pub(super) fn warnings(notices: &[Notice]) -> Value {
         })
     };
     notices.iter().map(document).collect()
+}
+
+pub(super) const fn lock(kind: LockKind) -> &'static str {
+    match kind {
+        LockKind::Passphrase => "passphrase",
+        LockKind::KeyFile => "key-file",
+        LockKind::Keyring => "keyring",
+    }
 }
 
 const fn state(state: MessageState) -> &'static str {

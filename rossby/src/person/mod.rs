@@ -4,6 +4,7 @@ mod account;
 mod conversation;
 mod devices;
 mod documents;
+mod lock;
 mod options;
 mod screen;
 
@@ -37,6 +38,8 @@ pub(crate) enum PersonCommand {
     Lookup(conversation::Lookup),
     /// Show this account
     Whoami(account::Whoami),
+    /// Change the passphrase that locks your keys, or lock them otherwise
+    Passphrase(lock::PassphraseCommand),
     /// Show or change who may find you and write to you
     Settings(account::SettingsCommand),
     /// Make someone a contact: for settings that say `contacts`
@@ -58,6 +61,7 @@ impl PersonCommand {
             Self::Inbox(inbox) => inbox.run(screen).await,
             Self::Lookup(lookup) => lookup.run(screen).await,
             Self::Whoami(whoami) => whoami.run(screen).await,
+            Self::Passphrase(passphrase) => passphrase.run(screen).await,
             Self::Settings(settings) => settings.run(screen).await,
             Self::Contact(contact) => contact.run(screen).await,
             Self::Block(block) => block.run(screen, true).await,
@@ -69,7 +73,7 @@ impl PersonCommand {
     const fn waits(&self) -> bool {
         match self {
             Self::Inbox(inbox) => inbox.follow,
-            Self::Link(_) => true,
+            Self::Link(_) | Self::Passphrase(_) => true,
             Self::Devices(devices) => devices.waits(),
             _ => false,
         }
@@ -85,6 +89,7 @@ impl PersonCommand {
             Self::Inbox(command) => &command.options,
             Self::Lookup(command) => &command.options,
             Self::Whoami(command) => &command.options,
+            Self::Passphrase(command) => &command.options,
             Self::Settings(command) => &command.options,
             Self::Contact(command) => &command.options,
             Self::Block(command) | Self::Unblock(command) => &command.options,
@@ -112,7 +117,7 @@ pub(crate) async fn run(command: &PersonCommand) -> ExitCode {
     let done = tokio::select! {
         biased;
         done = &mut work => done,
-        () = tokio::time::sleep(PATIENCE), if !command.waits() => {
+        () = patience(options), if !command.waits() => {
             screen.note("Waiting for the server ...");
             work.await
         }
@@ -131,6 +136,17 @@ pub(crate) async fn run(command: &PersonCommand) -> ExitCode {
             screen.error(name, &text);
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Waits until a command has taken long, without the time in which its person was asked something.
+async fn patience(options: &options::PersonOptions) {
+    let begin = tokio::time::Instant::now();
+    let mut asked = None;
+    while asked != Some(options.time_asked()) {
+        let longer = options.time_asked();
+        asked = Some(longer);
+        tokio::time::sleep_until(begin + PATIENCE + longer).await;
     }
 }
 

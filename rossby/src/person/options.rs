@@ -1,13 +1,14 @@
 //! Which person it is: the home, the server, and what opens the private keys.
 
-use std::io::IsTerminal as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use rossby_client::{Client, ClientConfig, Unlock};
-use secrecy::SecretString;
+use rossby_client::{Client, ClientConfig, ClientError, LockKind, Unlock, UnlockError};
+use secrecy::{ExposeSecret as _, SecretString};
 use zeroize::Zeroizing;
 
 use super::screen::Screen;
@@ -27,7 +28,8 @@ pub(crate) struct PersonOptions {
     /// The server's URL, kept when the account is made; http://127.0.0.1:7700 if none is named
     #[arg(long, value_name = "URL", env = "ROSSBY_SERVER")]
     server: Option<String>,
-    /// Lock the keys with a passphrase, and ask for it; the variable ROSSBY_PASSPHRASE can hold it too
+    /// Lock the keys with a passphrase, and ask for it, as a terminal does for a new home anyway; the variable
+    /// ROSSBY_PASSPHRASE can hold it too
     #[arg(long)]
     passphrase: bool,
     /// A file whose first line is the passphrase
@@ -37,9 +39,15 @@ pub(crate) struct PersonOptions {
     /// worth nothing without it
     #[arg(long, value_name = "FILE", env = "ROSSBY_KEY_FILE", conflicts_with_all = ["passphrase", "passphrase_file"])]
     key_file: Option<PathBuf>,
+    /// Lock the keys with the system's keyring: the Secret Service on Linux, the keychain on macOS
+    #[arg(long, conflicts_with_all = ["passphrase", "passphrase_file", "key_file"])]
+    keyring: bool,
     /// Print JSON
     #[arg(long)]
     pub(super) json: bool,
+    /// For how many milliseconds the person was asked something.
+    #[arg(skip)]
+    asking: AtomicU64,
 }
 
 impl PersonOptions {
@@ -55,15 +63,17 @@ impl PersonOptions {
     /// Opens the person's home.
     pub(super) async fn open(&self) -> anyhow::Result<Client> {
         let home = self.home();
-        let unlock = if Client::needs_passphrase(&home).await? {
-            match self.given_passphrase()? {
-                Some(passphrase) => Unlock::Passphrase(passphrase),
-                None => Unlock::Passphrase(ask("Passphrase: ")?),
-            }
-        } else if self.passphrase || self.passphrase_file.is_some() {
-            return Err(rossby_client::ClientError::from(rossby_client::UnlockError::NeedsKeyFile).into());
-        } else {
-            Unlock::KeyFile(self.key_file(&home))
+        let is_passphrase = self.passphrase || self.passphrase_file.is_some();
+        let unlock = match Client::lock_of(&home).await? {
+            LockKind::Passphrase if self.keyring => return Err(refused(UnlockError::NeedsPassphrase)),
+            LockKind::Passphrase => Unlock::Passphrase(match self.given_passphrase()? {
+                Some(passphrase) => passphrase,
+                None => self.asked(|| ask("Passphrase: "))?,
+            }),
+            LockKind::KeyFile if is_passphrase || self.keyring => return Err(refused(UnlockError::NeedsKeyFile)),
+            LockKind::KeyFile => Unlock::KeyFile(self.key_file()),
+            LockKind::Keyring if is_passphrase => return Err(refused(UnlockError::NeedsKeyring)),
+            LockKind::Keyring => Unlock::Keyring,
         };
         let mut config = ClientConfig::new(home, unlock);
         config.server.clone_from(&self.server);
@@ -76,14 +86,49 @@ impl PersonOptions {
         if Client::exists(&home) {
             return self.open().await;
         }
-        let unlock = match self.given_passphrase()? {
-            Some(passphrase) => Unlock::Passphrase(passphrase),
-            None if self.passphrase => Unlock::Passphrase(ask_twice()?),
-            None => Unlock::KeyFile(self.key_file(&home)),
-        };
-        let mut config = ClientConfig::new(home, unlock);
+        let mut config = ClientConfig::new(home, self.new_lock()?);
         config.server = Some(self.server.clone().unwrap_or_else(|| DEFAULT_SERVER.to_owned()));
         Ok(self.noted(Client::create(config).await?))
+    }
+
+    /// What a new home is locked with: as it was said; else a passphrase, where somebody can be asked for one; else a key file.
+    fn new_lock(&self) -> anyhow::Result<Unlock> {
+        if self.keyring {
+            return Ok(Unlock::Keyring);
+        }
+        if let Some(passphrase) = self.given_passphrase()? {
+            return Ok(Unlock::Passphrase(passphrase));
+        }
+        if self.passphrase {
+            return Ok(Unlock::Passphrase(self.asked(|| ask_twice("New passphrase: "))?));
+        }
+        if self.key_file.is_none() && !self.json && Screen::is_terminal() {
+            let passphrase = self.asked(|| ask_twice("A passphrase to lock your keys with (empty for none): "))?;
+            if !passphrase.expose_secret().is_empty() {
+                return Ok(Unlock::Passphrase(passphrase));
+            }
+            let text = format!(
+                "Without a passphrase the key file {} locks your keys: whoever copies it with the rest can read what you can. \
+                 `rossby passphrase` sets one later",
+                self.key_file().display()
+            );
+            Screen::new(self.json).note(&text);
+        }
+        Ok(Unlock::KeyFile(self.key_file()))
+    }
+
+    /// Asks the person something, and counts the time that it takes.
+    pub(super) fn asked<T>(&self, ask: impl FnOnce() -> T) -> T {
+        let begin = Instant::now();
+        let answer = ask();
+        let millis = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.asking.fetch_add(millis, Ordering::Relaxed);
+        answer
+    }
+
+    /// For how long the person was asked something.
+    pub(super) fn time_asked(&self) -> Duration {
+        Duration::from_millis(self.asking.load(Ordering::Relaxed))
     }
 
     /// Says what a person should know of the way to the server.
@@ -108,38 +153,53 @@ impl PersonOptions {
         }
     }
 
-    fn key_file(&self, home: &Path) -> PathBuf {
-        self.key_file.clone().unwrap_or_else(|| home.join(KEY_FILE))
+    /// The key file that is meant.
+    pub(super) fn key_file(&self) -> PathBuf {
+        self.key_file.clone().unwrap_or_else(|| self.home_key_file())
+    }
+
+    /// The key file in the home.
+    pub(super) fn home_key_file(&self) -> PathBuf {
+        self.home().join(KEY_FILE)
     }
 
     /// The passphrase from the file or the variable.
     fn given_passphrase(&self) -> anyhow::Result<Option<SecretString>> {
         if let Some(file) = &self.passphrase_file {
-            let text = std::fs::read_to_string(file).map(Zeroizing::new);
-            let text = text.with_context(|| format!("the passphrase file {} can't be read", file.display()))?;
-            let mode = std::fs::metadata(file).map_or(0, |found| found.permissions().mode());
-            if mode & 0o077 != 0 {
-                let file = file.display();
-                Screen::new(self.json).note(&format!("{file} can be read by others; better: chmod go= {file}"));
-            }
-            return Ok(Some(SecretString::from(text.lines().next().unwrap_or_default())));
+            return first_line(file, &Screen::new(self.json)).map(Some);
         }
         let from_variable = std::env::var(PASSPHRASE_VARIABLE).ok().filter(|passphrase| !passphrase.is_empty());
         Ok(from_variable.filter(|_| self.key_file.is_none()).map(SecretString::from))
     }
 }
 
+fn refused(error: UnlockError) -> anyhow::Error {
+    ClientError::from(error).into()
+}
+
+/// The first line of a file that holds a passphrase.
+pub(super) fn first_line(file: &Path, screen: &Screen) -> anyhow::Result<SecretString> {
+    let text = std::fs::read_to_string(file).map(Zeroizing::new);
+    let text = text.with_context(|| format!("the passphrase file {} can't be read", file.display()))?;
+    let mode = std::fs::metadata(file).map_or(0, |found| found.permissions().mode());
+    if mode & 0o077 != 0 {
+        let file = file.display();
+        screen.note(&format!("{file} can be read by others; better: chmod go= {file}"));
+    }
+    Ok(SecretString::from(text.lines().next().unwrap_or_default()))
+}
+
 fn ask(prompt: &str) -> anyhow::Result<SecretString> {
-    if !std::io::stdin().is_terminal() {
-        return Err(rossby_client::ClientError::from(rossby_client::UnlockError::NeedsPassphrase).into());
+    if !Screen::is_terminal() {
+        return Err(refused(UnlockError::NeedsPassphrase));
     }
     Ok(SecretString::from(rpassword::prompt_password(prompt).context("the passphrase can't be asked for")?))
 }
 
-fn ask_twice() -> anyhow::Result<SecretString> {
-    use secrecy::ExposeSecret as _;
-    let first = ask("New passphrase: ")?;
-    if first.expose_secret() != ask("The same again: ")?.expose_secret() {
+/// Asks for a new passphrase, and for the same again unless it is empty.
+pub(super) fn ask_twice(prompt: &str) -> anyhow::Result<SecretString> {
+    let first = ask(prompt)?;
+    if !first.expose_secret().is_empty() && first.expose_secret() != ask("The same again: ")?.expose_secret() {
         bail!("the two passphrases differ");
     }
     Ok(first)

@@ -6,6 +6,8 @@ mod demo;
 mod hostile;
 mod human;
 mod linking;
+#[cfg(target_os = "linux")]
+mod locks;
 mod mistakes;
 mod relay;
 mod rotation;

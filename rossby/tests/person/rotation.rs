@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rossby_client::{Client, ClientConfig, MessageState, Peer, RegisterOptions, Unlock, Warning};
+use rossby_client::{Client, ClientConfig, MessageState, Peer, RegisterOptions, SealingSchedule, Unlock, Warning};
 use rossby_schemas::ids::RegionNumber;
 use rossby_schemas::time::{Clock, ManualClock, SystemClock};
 
@@ -16,12 +16,23 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 /// A new person's device, with this clock.
 async fn join(server: &Server, folder: &Path, name: &str, clock: Arc<dyn Clock>) -> Client {
     let client = Client::create(config(server, &folder.join(name), clock)).await.unwrap();
+    authorize(server, &client, &format!("{name}@example.org")).await;
+    client
+}
+
+async fn authorize(server: &Server, client: &Client, identifier: &str) {
     let options = RegisterOptions { region: RegionNumber(1), recovery_key: false, start_over: false };
-    let identifier = format!("{name}@example.org").parse().unwrap();
+    let identifier = identifier.parse().unwrap();
     client.register(&identifier, options).await.unwrap();
     let code = tokio::task::block_in_place(|| server.code_for(identifier.as_uri()));
     client.authorize(&code).await.unwrap();
-    client
+}
+
+fn copy_home(home: &Path, copy: &Path) {
+    std::fs::create_dir(copy).unwrap();
+    for file in ["rossby.sqlite", "key"] {
+        std::fs::copy(home.join(file), copy.join(file)).unwrap();
+    }
 }
 
 fn config(server: &Server, home: &Path, clock: Arc<dyn Clock>) -> ClientConfig {
@@ -73,6 +84,47 @@ async fn mail_to_the_key_before_still_opens() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_sealed_to_an_erased_key_opens_from_no_copy() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data_dir, home) = (folder.path().join("data"), folder.path().join("ann"));
+    let server = tokio::task::spawn_blocking(move || SetUp::embedded().start(&data_dir, 0)).await.unwrap();
+    let clock = Arc::new(ManualClock::new(SystemClock.now().minus(8 * DAY)));
+    // A schedule that erases a key while something that was sealed to it waits.
+    let schedule = SealingSchedule { lifetime: 9 * DAY, erase_after: Duration::ZERO, ..SealingSchedule::default() };
+    let scheduled = |home: &Path| {
+        let mut config = config(&server, home, clock.clone());
+        config.schedule = schedule;
+        config
+    };
+    let ann = Client::create(scheduled(&home)).await.unwrap();
+    authorize(&server, &ann, "ann@example.org").await;
+    let ben = join(&server, folder.path(), "ben", Arc::new(SystemClock)).await;
+    let sent = ben.send(&"ann@example.org".parse().unwrap(), "sealed to the first key").await.unwrap();
+    assert_eq!(sent.state, MessageState::Sent);
+    clock.set(SystemClock.now());
+    ann.sync().await.unwrap();
+    assert_eq!((counter(&ann).await, ann.private_keys().await.unwrap().len()), (2, 4), "two of them are sealing keys");
+    let first = ann.private_keys().await.unwrap().pop().unwrap();
+
+    clock.set(SystemClock.now().plus(2 * DAY));
+    ann.sync().await.unwrap();
+    let left = ann.private_keys().await.unwrap();
+    assert!(left.len() == 3 && !left.contains(&first), "the first is erased");
+    ann.close().await;
+    let copy = folder.path().join("copy");
+    copy_home(&home, &copy);
+    let copy = Client::open(scheduled(&copy)).await.unwrap();
+    assert_eq!(copy.private_keys().await.unwrap(), left);
+    let received = copy.receive(Duration::from_secs(20)).await.unwrap();
+    assert_eq!((received.new, received.refused), (0, 1));
+    let told = copy.warnings().await.unwrap().remove(0).to_string();
+    assert!(told.contains("a key that this device has erased"), "{told}");
+    copy.close().await;
+    ben.close().await;
+    tokio::task::spawn_blocking(|| server.stop()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_home_restored_from_a_copy_is_told_and_goes_on_with_a_new_key() {
     let folder = tempfile::tempdir().unwrap();
     let (data_dir, home) = (folder.path().join("data"), folder.path().join("ann"));
@@ -81,10 +133,7 @@ async fn a_home_restored_from_a_copy_is_told_and_goes_on_with_a_new_key() {
     let ann = join(&server, folder.path(), "ann", clock.clone()).await;
     ann.close().await;
     let copy = folder.path().join("copy");
-    std::fs::create_dir(&copy).unwrap();
-    for file in ["rossby.sqlite", "key"] {
-        std::fs::copy(home.join(file), copy.join(file)).unwrap();
-    }
+    copy_home(&home, &copy);
     clock.set(SystemClock.now());
     let ann = Client::open(config(&server, &home, clock.clone())).await.unwrap();
     ann.sync().await.unwrap();

@@ -1,8 +1,11 @@
 //! People at the command line, with a server on Kafka and PostgreSQL. Needs `ROSSBY_TEST_KAFKA` and `ROSSBY_TEST_POSTGRES`;
-//! `cargo xtask test` starts both.
+//! `cargo xtask test` starts both. What needs a
+//! program that not every machine has is here too: `cargo xtask setup` installs a keyring.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod human;
+#[cfg(target_os = "linux")]
+mod keyring;
 mod relay;
 mod set_up;
 mod stories;
@@ -24,6 +27,13 @@ async fn two_people_talk() {
 async fn several_devices_are_one_person() {
     let set_up = SetUp::on_servers().await;
     tokio::task::spawn_blocking(move || stories::devices::share(&set_up)).await.unwrap();
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn the_systems_keyring_holds_the_keys() {
+    let set_up = SetUp::on_servers().await;
+    tokio::task::spawn_blocking(move || keyring::holds_the_keys(&set_up)).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
