@@ -21,6 +21,11 @@ pub(crate) fn run() -> anyhow::Result<()> {
     clippy.args(&features).args(["--", "-D", "warnings"]);
     cargo::run(&mut processes, &clippy, &[])?;
 
+    // What a program without the system's keyring is built of.
+    let without =
+        cargo::command(&["clippy", "--package", "rossby-client", "--no-default-features", "--", "-D", "warnings"]);
+    cargo::run(&mut processes, &without, &[])?;
+
     let mut documentation = cargo::command(&["doc", "--workspace", "--no-deps"]);
     documentation.args(&features).env("RUSTDOCFLAGS", "-D warnings");
     cargo::run(&mut processes, &documentation, &[])?;

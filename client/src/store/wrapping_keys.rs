@@ -277,5 +277,6 @@ async fn erasable(connection: &mut SqliteConnection, now: Timestamp) -> Result<V
     rows.into_iter().map(read).collect()
 }
 
-#[cfg(all(test, feature = "keyring"))]
+#[cfg(test)]
+#[cfg(feature = "keyring")]
 mod tests;
