@@ -85,11 +85,18 @@ pub struct Timeouts {
     pub newer_head: Duration,
     /// For a read to see the position that it carries.
     pub position: Duration,
+    /// Refusals that must not say why are answered at multiples of this after their request began.
+    pub refusal: Duration,
 }
 
 impl Default for Timeouts {
     fn default() -> Self {
-        Self { outcome: Duration::from_secs(10), newer_head: Duration::from_secs(2), position: Duration::from_secs(5) }
+        Self {
+            outcome: Duration::from_secs(10),
+            newer_head: Duration::from_secs(2),
+            position: Duration::from_secs(5),
+            refusal: Duration::from_millis(20),
+        }
     }
 }
 

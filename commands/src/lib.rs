@@ -21,6 +21,7 @@ mod identity;
 mod link_device;
 mod permission;
 mod position;
+mod refusal_time;
 mod register;
 mod rendezvous;
 mod request_key;

@@ -5,6 +5,7 @@ use rossby_schemas::http::lookup::{KeyRecordDocument, LookupRequest, LookupRespo
 use rossby_schemas::identifier::Identifier;
 use rossby_schemas::ids::{BoxId, Head};
 use sha2::{Digest as _, Sha256};
+use tokio::time::Instant;
 
 use crate::error::{CommandError, Refusal};
 use crate::permission::Relation;
@@ -29,6 +30,15 @@ impl Service {
     /// # Errors
     /// [`Refusal::NoSuchRecipient`] whatever the reason; [`Refusal::Invalid`] for what is no identifier.
     pub async fn request_key(&self, caller: Caller, request: &LookupRequest) -> Result<LookupResponse, CommandError> {
+        let begun = Instant::now();
+        let answer = self.find(caller, request).await;
+        if let Err(CommandError::Refused(Refusal::NoSuchRecipient)) = answer {
+            self.until_refusal(begun).await;
+        }
+        answer
+    }
+
+    async fn find(&self, caller: Caller, request: &LookupRequest) -> Result<LookupResponse, CommandError> {
         let asked = match (&request.identifier, request.box_id) {
             (Some(text), None) => {
                 let identifier: Identifier = text.parse().map_err(|error| Refusal::invalid("/identifier", error))?;

@@ -96,6 +96,7 @@ impl Service {
     /// [`Refusal::Invalid`] for a request that is malformed; [`Refusal::IdReused`] when an id was accepted with another
     /// value. Nothing was sent then.
     pub async fn send_message(&self, caller: Caller, request: &SendRequest) -> Result<SendResponse, CommandError> {
+        let begun = Instant::now();
         let values = check_request(request, self.now(), self.config.limits.clock_skew)?;
         // All are looked at before any is sent: an id that was used otherwise refuses the whole.
         let looking = request.messages.iter().cloned().map(|message| {
@@ -131,7 +132,11 @@ impl Service {
             // A task that has failed leaves its outcome unknown, which is what it is.
             outcome: outcome.unwrap_or(SendOutcome::OutcomeUnknown),
         });
-        Ok(SendResponse { results: results.collect() })
+        let results: Vec<SendResult> = results.collect();
+        if results.iter().any(|result| result.outcome == SendOutcome::NoSuchRecipient) {
+            self.until_refusal(begun).await;
+        }
+        Ok(SendResponse { results })
     }
 
     /// What becomes of a message that its recipient doesn't let in, or that was accepted before; none for all others.

@@ -12,4 +12,5 @@ mod outages;
 mod privacy;
 mod site;
 mod statements;
+mod timing;
 mod world;

@@ -21,7 +21,7 @@ async fn fingerprint(response: Response) -> (u16, BTreeSet<String>, Vec<u8>) {
     (status, headers, response.bytes().await.unwrap().to_vec())
 }
 
-async fn change(site: &Site, person: &Person, device: &Device, version: u64, change: AccountChange) {
+pub(crate) async fn change(site: &Site, person: &Person, device: &Device, version: u64, change: AccountChange) {
     let signed = AccountCommand {
         command_id: command(),
         box_id: person.box_id(),

@@ -76,10 +76,23 @@ fn number(number: u32) -> NonZeroU32 {
 
 impl Site {
     pub(crate) async fn new() -> Self {
-        Self::with_limits((number(1000), number(1000)), (number(1000), number(1000))).await
+        Self::wrapped(|router| router).await
+    }
+
+    /// One whose routes have something around them.
+    pub(crate) async fn wrapped(wrap: impl FnOnce(axum::Router) -> axum::Router) -> Self {
+        Self::start((number(1000), number(1000)), (number(1000), number(1000)), wrap).await
     }
 
     pub(crate) async fn with_limits(device: (NonZeroU32, NonZeroU32), address: (NonZeroU32, NonZeroU32)) -> Self {
+        Self::start(device, address, |router| router).await
+    }
+
+    async fn start(
+        device: (NonZeroU32, NonZeroU32),
+        address: (NonZeroU32, NonZeroU32),
+        wrap: impl FnOnce(axum::Router) -> axum::Router,
+    ) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let world = World::new().await;
         let config = ServerConfig {
@@ -95,7 +108,7 @@ impl Site {
         let clock = world.clock.clone();
         let stop = CancellationToken::new();
         let api = Api::new(world.service.clone(), urls, limits, clock, parts.clone(), metrics(), stop.clone());
-        let served = tokio::spawn(server.run(rossby_api::router(api), stop.clone()));
+        let served = tokio::spawn(server.run(wrap(rossby_api::router(api)), stop.clone()));
         let client = reqwest::Client::builder().timeout(Duration::from_secs(60)).build().unwrap();
         Self { world, port, client, stop, served, parts }
     }

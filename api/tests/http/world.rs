@@ -69,5 +69,6 @@ fn service(
     let secrets = MasterSecrets::new(vec![MasterSecret::new(1, &[7; 32])]).unwrap();
     let mut config = ServiceConfig::single_region(HOME);
     config.timeouts.newer_head = Duration::from_millis(50);
+    config.timeouts.refusal = Duration::from_millis(5);
     Service::new(config, models.clone(), log.clone(), blobs.clone(), secrets, clock.clone(), mailboxes.clone())
 }

@@ -206,7 +206,7 @@ async fn a_server_that_shows_the_new_device_another_box_is_found_out() {
             is_new && path == "/v1/account"
         };
         let other = eves.clone();
-        let mut is_meant = for_the_new.clone();
+        let mut is_meant = for_the_new;
         let error = lied_to(room, move |path, answer| {
             if is_meant(path) {
                 answer["key_record"]["statements"] = other["key_record"]["statements"].clone();
@@ -214,14 +214,14 @@ async fn a_server_that_shows_the_new_device_another_box_is_found_out() {
         });
         assert_eq!(error, "bad-key-record", "another box's record in this one's name");
         let other = eves.clone();
-        let mut is_meant = for_the_new.clone();
+        let mut is_meant = for_the_new;
         let error = lied_to(room, move |path, answer| {
             if is_meant(path) {
                 *answer = other.clone();
             }
         });
         assert_eq!(error, "bad-answer", "another box's account");
-        let mut is_meant = for_the_new.clone();
+        let mut is_meant = for_the_new;
         let error = lied_to(room, move |path, answer| {
             if is_meant(path) {
                 let statements = answer["key_record"]["statements"].as_array_mut().unwrap();
