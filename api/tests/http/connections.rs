@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use reqwest::Method;
 use rossby_schemas::http::command::{CommandState, CommandStatus};
+use rossby_schemas::http::messages::MAX_SEND_OCTETS;
 use rossby_schemas::http::problem::ProblemType;
 use rossby_testing::Person;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -163,7 +164,9 @@ async fn a_server_that_is_full_lets_others_wait_and_stops_all_the_same() {
 async fn a_body_that_is_too_large_is_refused_before_it_is_read() {
     let site = Site::new().await;
     let (_, device) = site.person("ann@example.org").await;
-    let body = vec![b'a'; 3 * 1024 * 1024];
-    let response = site.signed(&device, Method::POST, "/v1/messages", &body).await;
-    problem(response, ProblemType::TooLarge).await;
+    // A whole group's messages fit into one request, and other bodies are smaller.
+    for (path, octets) in [("/v1/messages", MAX_SEND_OCTETS), ("/v1/lookups", 2 * 1024 * 1024)] {
+        let body = vec![b'a'; octets + 1];
+        problem(site.signed(&device, Method::POST, path, &body).await, ProblemType::TooLarge).await;
+    }
 }

@@ -84,7 +84,7 @@ impl Town {
     ) -> f64 {
         let (mut ones, mut others) = (Vec::new(), Vec::new());
         for _ in 0..PAIRS {
-            if rng().next_u32() % 2 == 0 {
+            if rng().next_u32().is_multiple_of(2) {
                 ones.push(self.time(path, &one(), is_delayed).await);
                 others.push(self.time(path, &other(), false).await);
             } else {
