@@ -12,7 +12,10 @@ use std::{env, fs};
 use bytes::Bytes;
 use rossby_schemas::encoding::{FixedOctets, Octets, Sha256Digest};
 use rossby_schemas::envelope::{Control, Envelope, JSON};
-use rossby_schemas::events::identifiers::{Founding, IdentifierReleasedV1, IdentifierVerifiedV1};
+use rossby_schemas::events::identifiers::{
+    ClaimObjectedV1, Founding, IdentifierClaimedV1, IdentifierReleasedV1, IdentifierReleasedV2, IdentifierVerifiedV1,
+    IdentifierVerifiedV2, ObjectionProof,
+};
 use rossby_schemas::events::inbox::{
     AcknowledgedMessage, MessageEnqueuedV1, MessagesAcknowledgedV1, RendezvousPostedV1,
 };
@@ -24,7 +27,9 @@ use rossby_schemas::events::profiles::{
     AcceptFromSetV1, Audience, BoxBlockedV1, BoxUnblockedV1, ContactAddedV1, ContactRemovedV1, DiscoverableSetV1,
     ProfileBlobSetV1,
 };
-use rossby_schemas::events::registrations::{CodeGuessedV1, CodeIssuedV1, RegistrationAskedV1};
+use rossby_schemas::events::registrations::{
+    CodeAskedV1, CodeGuessedV1, CodeIssuedV1, CodePurpose, RegistrationAskedV1,
+};
 use rossby_schemas::events::{DecodeError, Event, SignedCommand};
 use rossby_schemas::ids::{
     BoxId, CommandId, DeviceId, EventId, IdentifierHash, OuterId, RegionNumber, RegistrationId, RendezvousId,
@@ -46,6 +51,7 @@ struct Golden {
 }
 
 const BOX: BoxId = BoxId::from_bytes([1, 2, 3, 4, 5, 6, 0x87, 8, 0x89, 10, 11, 12, 13, 14, 15, 16]);
+const OTHER_BOX: BoxId = BoxId::from_bytes([1, 2, 3, 4, 5, 6, 0x87, 8, 0x89, 10, 11, 12, 13, 14, 15, 17]);
 const DEVICE: DeviceId = DeviceId::from_bytes([0xd0; 16]);
 const REGISTRATION: RegistrationId = RegistrationId::from_bytes([0x4e; 16]);
 const RENDEZVOUS: RendezvousId = RendezvousId::from_bytes([0x4d; 16]);
@@ -76,6 +82,15 @@ fn samples() -> Vec<Event> {
             founding_statement: statement(1),
             sealing_statement: statement(2),
         }),
+        Event::CodeAskedV1(CodeAskedV1 {
+            registration_id: REGISTRATION,
+            identifier_hash: HASH,
+            secret_number: 1,
+            slot: HASH.slot(),
+            box_id: BOX,
+            device_id: DEVICE,
+            purpose: CodePurpose::Object { claim_id: RegistrationId::from_bytes([0x4f; 16]) },
+        }),
         Event::CodeIssuedV1(CodeIssuedV1 { registration_id: REGISTRATION, number: 1, expires_at: time() }),
         Event::CodeGuessedV1(CodeGuessedV1 { registration_id: REGISTRATION, number: 1, right: false }),
         Event::IdentifierVerifiedV1(IdentifierVerifiedV1 {
@@ -90,7 +105,44 @@ fn samples() -> Vec<Event> {
                 sealing_statement: statement(2),
             }),
         }),
+        Event::IdentifierVerifiedV2(IdentifierVerifiedV2 {
+            identifier_hash: HASH,
+            secret_number: 1,
+            slot: HASH.slot(),
+            box_id: BOX,
+            registration_id: REGISTRATION,
+            founding: None,
+            signed: Some(signed()),
+        }),
         Event::IdentifierReleasedV1(IdentifierReleasedV1 { identifier_hash: HASH, box_id: BOX }),
+        Event::IdentifierReleasedV2(IdentifierReleasedV2 {
+            identifier_hash: HASH,
+            box_id: BOX,
+            signed: Some(signed()),
+        }),
+        Event::IdentifierClaimedV1(IdentifierClaimedV1 {
+            claim_id: REGISTRATION,
+            identifier_hash: HASH,
+            secret_number: 1,
+            slot: HASH.slot(),
+            owner: OTHER_BOX,
+            box_id: BOX,
+            device_id: DEVICE,
+            effective_at: time(),
+            founding: Some(Founding {
+                device_id: DEVICE,
+                founding_statement: statement(1),
+                sealing_statement: statement(2),
+            }),
+            signed: None,
+        }),
+        Event::ClaimObjectedV1(ClaimObjectedV1 {
+            claim_id: REGISTRATION,
+            identifier_hash: HASH,
+            box_id: OTHER_BOX,
+            proof: ObjectionProof::Code { registration_id: RegistrationId::from_bytes([0x50; 16]) },
+            signed: signed(),
+        }),
         Event::BoxFoundedV1(BoxFoundedV1 {
             box_id: BOX,
             device_id: DEVICE,

@@ -13,6 +13,7 @@ pub mod registrations;
 use bytes::Bytes;
 use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::encoding::{FixedOctets, Octets};
 use crate::envelope::{Envelope, JSON, OCTETS};
@@ -20,7 +21,7 @@ use crate::ids::DeviceId;
 use crate::topic::Topic;
 
 /// A command as the device signed it, kept so that the account's owner can check the history.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SignedCommand {
     /// The device that signed.
@@ -28,6 +29,7 @@ pub struct SignedCommand {
     /// The signed octets, in the layout of `rossby_crypto::account`.
     pub command: Octets,
     /// The device's Ed25519 signature.
+    #[schema(value_type = String, format = "base64url")]
     pub signature: FixedOctets<64>,
 }
 
@@ -112,14 +114,24 @@ macro_rules! events {
 events! {
     /// A registration was asked for.
     RegistrationAskedV1(registrations::RegistrationAskedV1) = Some(Topic::Registrations), "org.rossby.registrations.registration-asked.v1";
+    /// A device of a box asked for a code.
+    CodeAskedV1(registrations::CodeAskedV1) = Some(Topic::Registrations), "org.rossby.registrations.code-asked.v1";
     /// A code was issued for a registration.
     CodeIssuedV1(registrations::CodeIssuedV1) = Some(Topic::Registrations), "org.rossby.registrations.code-issued.v1";
     /// A code was guessed.
     CodeGuessedV1(registrations::CodeGuessedV1) = Some(Topic::Registrations), "org.rossby.registrations.code-guessed.v1";
     /// An identifier was shown to belong to a box's person.
     IdentifierVerifiedV1(identifiers::IdentifierVerifiedV1) = Some(Topic::Identifiers), "org.rossby.identifiers.identifier-verified.v1";
+    /// An identifier was shown to belong to a box's person, the box's first or one more.
+    IdentifierVerifiedV2(identifiers::IdentifierVerifiedV2) = Some(Topic::Identifiers), "org.rossby.identifiers.identifier-verified.v2";
     /// An identifier no longer belongs to a box.
     IdentifierReleasedV1(identifiers::IdentifierReleasedV1) = Some(Topic::Identifiers), "org.rossby.identifiers.identifier-released.v1";
+    /// An identifier no longer belongs to a box, by whose command.
+    IdentifierReleasedV2(identifiers::IdentifierReleasedV2) = Some(Topic::Identifiers), "org.rossby.identifiers.identifier-released.v2";
+    /// An identifier that belongs to a box is claimed for another.
+    IdentifierClaimedV1(identifiers::IdentifierClaimedV1) = Some(Topic::Identifiers), "org.rossby.identifiers.identifier-claimed.v1";
+    /// A device of the box that an identifier belongs to has objected to a claim.
+    ClaimObjectedV1(identifiers::ClaimObjectedV1) = Some(Topic::Identifiers), "org.rossby.identifiers.claim-objected.v1";
     /// A box was founded.
     BoxFoundedV1(keys::BoxFoundedV1) = Some(Topic::Keys), "org.rossby.keys.box-founded.v1";
     /// A device was linked.

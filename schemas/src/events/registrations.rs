@@ -58,3 +58,36 @@ pub struct CodeGuessedV1 {
     /// Whether the guess was right.
     pub right: bool,
 }
+
+/// What a device of a box shows a code for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum CodePurpose {
+    /// To add the identifier to its box.
+    Add,
+    /// To object to a claim of the identifier, which belongs to its box.
+    Object {
+        /// The claim.
+        claim_id: RegistrationId,
+    },
+}
+
+/// A device of a box asked for a code to be sent to an identifier. What follows is as for a registration.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CodeAskedV1 {
+    /// The registration.
+    pub registration_id: RegistrationId,
+    /// The identifier, as a keyed hash.
+    pub identifier_hash: IdentifierHash,
+    /// The number of the secret under which it was hashed.
+    pub secret_number: u32,
+    /// The identifier's slot, which names its home region.
+    pub slot: u16,
+    /// The box of the device that asked.
+    pub box_id: BoxId,
+    /// The device that asked.
+    pub device_id: DeviceId,
+    /// What for.
+    pub purpose: CodePurpose,
+}
