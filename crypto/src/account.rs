@@ -7,7 +7,7 @@
 use rossby_schemas::encoding::{FixedOctets, Octets};
 use rossby_schemas::events::SignedCommand;
 use rossby_schemas::events::profiles::{AclTag, Audience};
-use rossby_schemas::ids::{BoxId, CommandId, DeviceId, IdentifierHash};
+use rossby_schemas::ids::{BoxId, CommandId, DeviceId, IdentifierHash, RegistrationId};
 use rossby_schemas::time::Timestamp;
 use rossby_schemas::topic::Topic;
 
@@ -16,6 +16,7 @@ use crate::layout::{LayoutError, Reader, Writer, body_of_kind, of_kind};
 use crate::signing::{BadSignature, Signature, SigningKey, VerificationKey};
 
 const KIND: &str = "account";
+const OBJECTION_KIND: &str = "objection";
 
 /// How many octets an encrypted profile has at most.
 pub const MAX_PROFILE_BLOB: usize = 32 * 1024;
@@ -29,12 +30,13 @@ const MAX_TEXT: usize = 64;
 /// A command that changes an account.
 ///
 /// Body: command id, topic's name (text), stream (text), expected version (u64), device id, time, the change's number (1
-/// octet), the change. A stream of `rossby.keys` or `rossby.profiles` is a BoxID, in its usual text.
+/// octet), the change. A stream of `rossby.keys` or `rossby.profiles` is a BoxID, in its usual text; one of
+/// `rossby.identifiers` is an identifier's hash, in lowercase hexadecimal, and the change begins with the BoxID.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountCommand {
     /// The command's id, made by the client at random.
     pub command_id: CommandId,
-    /// The box whose account changes; its text is the stream's name.
+    /// The box whose account changes.
     pub box_id: BoxId,
     /// The version of the stream that the change is meant for.
     pub expected_version: u64,
@@ -72,6 +74,69 @@ pub enum AccountChange {
     },
     /// 9: closes the box and frees its identifiers: their number (u32) and their hashes (32 octets each), in ascending order.
     CloseBox(Vec<IdentifierHash>),
+    /// 10: adds the stream's identifier to the box: registration id, whose code was shown.
+    AddIdentifier {
+        /// The identifier.
+        identifier: IdentifierHash,
+        /// The registration.
+        registration_id: RegistrationId,
+    },
+    /// 11: takes the stream's identifier away from the box.
+    RemoveIdentifier(IdentifierHash),
+    /// 12: objects to a claim of the stream's identifier: claim id, and an octet with what follows it, 0 and a registration
+    /// id, or 1 and a signature of the recovery key.
+    ObjectToClaim {
+        /// The identifier.
+        identifier: IdentifierHash,
+        /// The claim.
+        claim_id: RegistrationId,
+        /// What shows that the device may object.
+        proof: Objection,
+    },
+}
+
+/// What shows that a device may object to a claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Objection {
+    /// The code of this registration, which was asked for after the claim.
+    Code(RegistrationId),
+    /// A signature of the box's recovery key, by [`RecoveryObjection`].
+    RecoveryKey(Signature),
+}
+
+/// The box's recovery key objects to a claim.
+///
+/// Signed: `"rossby/v1/objection" ‖ 0x00 ‖ BoxID ‖ identifier hash (32) ‖ claim id`.
+#[derive(Debug, Clone, Copy)]
+pub struct RecoveryObjection {
+    /// The box that the identifier belongs to.
+    pub box_id: BoxId,
+    /// The identifier.
+    pub identifier: IdentifierHash,
+    /// The claim.
+    pub claim_id: RegistrationId,
+}
+
+impl RecoveryObjection {
+    /// Signs with the recovery key.
+    #[must_use]
+    pub fn sign(&self, key: &SigningKey) -> Signature {
+        key.sign(&self.to_octets())
+    }
+
+    /// Checks the signature with the recovery key of the box's founding statement.
+    ///
+    /// # Errors
+    /// [`BadSignature`].
+    pub fn verify(&self, key: &VerificationKey, signature: &Signature) -> Result<(), BadSignature> {
+        key.verify(&self.to_octets(), signature)
+    }
+
+    fn to_octets(self) -> Vec<u8> {
+        let mut writer = Writer::new();
+        writer.fixed(self.box_id.as_bytes()).fixed(&self.identifier.0).fixed(self.claim_id.as_bytes());
+        of_kind(OBJECTION_KIND, &writer.finish())
+    }
 }
 
 impl AccountChange {
@@ -80,6 +145,7 @@ impl AccountChange {
     pub const fn topic(&self) -> Topic {
         match self {
             Self::RevokeToken { .. } | Self::CloseBox(_) => Topic::Keys,
+            Self::AddIdentifier { .. } | Self::RemoveIdentifier(_) | Self::ObjectToClaim { .. } => Topic::Identifiers,
             Self::SetDiscoverable(_)
             | Self::SetAcceptFrom(_)
             | Self::Block(_)
@@ -90,7 +156,17 @@ impl AccountChange {
         }
     }
 
-    fn write(&self, writer: &mut Writer) {
+    /// The stream that the change stands in, for an account of this box.
+    fn stream(&self, box_id: BoxId) -> String {
+        match self {
+            Self::AddIdentifier { identifier, .. }
+            | Self::RemoveIdentifier(identifier)
+            | Self::ObjectToClaim { identifier, .. } => identifier.to_string(),
+            _ => box_id.to_string(),
+        }
+    }
+
+    fn write(&self, box_id: BoxId, writer: &mut Writer) {
         match self {
             Self::SetDiscoverable(audience) => writer.u8(1).u8(audience_number(*audience)),
             Self::SetAcceptFrom(audience) => writer.u8(2).u8(audience_number(*audience)),
@@ -104,11 +180,48 @@ impl AccountChange {
                 writer.u8(9).count(identifiers.len());
                 identifiers.iter().fold(writer, |writer, hash| writer.fixed(&hash.0))
             }
+            Self::AddIdentifier { identifier: _, registration_id } => {
+                writer.u8(10).fixed(box_id.as_bytes()).fixed(registration_id.as_bytes())
+            }
+            Self::RemoveIdentifier(_) => writer.u8(11).fixed(box_id.as_bytes()),
+            Self::ObjectToClaim { identifier: _, claim_id, proof } => {
+                let writer = writer.u8(12).fixed(box_id.as_bytes()).fixed(claim_id.as_bytes());
+                match proof {
+                    Objection::Code(registration_id) => writer.u8(0).fixed(registration_id.as_bytes()),
+                    Objection::RecoveryKey(signature) => writer.u8(1).fixed(signature.as_slice()),
+                }
+            }
         };
     }
 
-    fn read(reader: &mut Reader<'_>) -> Result<Self, LayoutError> {
-        Ok(match reader.u8()? {
+    /// Reads a change that stands in this stream, and whose account it changes.
+    fn read(reader: &mut Reader<'_>, stream: &str) -> Result<(BoxId, Self), LayoutError> {
+        let number = reader.u8()?;
+        if !(10..=12).contains(&number) {
+            let box_id = stream.parse().map_err(|_| LayoutError::Field("stream"))?;
+            return Ok((box_id, Self::read_of_box(reader, number)?));
+        }
+        let identifier = stream.parse().map_err(|_| LayoutError::Field("stream"))?;
+        let box_id = BoxId::from_bytes(reader.fixed()?);
+        let registration = |octets| RegistrationId::from_bytes(octets);
+        let change = match number {
+            10 => Self::AddIdentifier { identifier, registration_id: registration(reader.fixed()?) },
+            11 => Self::RemoveIdentifier(identifier),
+            _ => {
+                let claim_id = registration(reader.fixed()?);
+                let proof = match reader.u8()? {
+                    0 => Objection::Code(registration(reader.fixed()?)),
+                    1 => Objection::RecoveryKey(FixedOctets(reader.fixed()?)),
+                    _ => return Err(LayoutError::Field("proof")),
+                };
+                Self::ObjectToClaim { identifier, claim_id, proof }
+            }
+        };
+        Ok((box_id, change))
+    }
+
+    fn read_of_box(reader: &mut Reader<'_>, number: u8) -> Result<Self, LayoutError> {
+        Ok(match number {
             1 => Self::SetDiscoverable(read_audience(reader)?),
             2 => Self::SetAcceptFrom(read_audience(reader)?),
             3 => Self::Block(FixedOctets(reader.fixed()?)),
@@ -189,7 +302,7 @@ impl AccountCommand {
         writer
             .fixed(self.command_id.as_bytes())
             .variable(self.change.topic().name().as_bytes())
-            .variable(self.box_id.to_string().as_bytes())
+            .variable(self.change.stream(self.box_id).as_bytes())
             .u64(self.expected_version)
             .fixed(self.device_id.as_bytes())
             .time(self.time);
@@ -198,9 +311,9 @@ impl AccountCommand {
                 let mut hashes = hashes.clone();
                 hashes.sort_unstable();
                 hashes.dedup();
-                AccountChange::CloseBox(hashes).write(&mut writer);
+                AccountChange::CloseBox(hashes).write(self.box_id, &mut writer);
             }
-            change => change.write(&mut writer),
+            change => change.write(self.box_id, &mut writer),
         }
         of_kind(KIND, &writer.finish())
     }
@@ -214,15 +327,14 @@ impl AccountCommand {
         let command_id = CommandId::from_bytes(reader.fixed()?);
         let topic = reader.text(MAX_TEXT, "topic")?;
         let stream = reader.text(MAX_TEXT, "stream")?;
-        let box_id: BoxId = stream.parse().map_err(|_| LayoutError::Field("stream"))?;
-        if box_id.to_string() != stream {
-            return Err(LayoutError::Field("stream"));
-        }
         let expected_version = reader.u64()?;
         let device_id = DeviceId::from_bytes(reader.fixed()?);
         let time = reader.time("time")?;
-        let change = AccountChange::read(&mut reader)?;
+        let (box_id, change) = AccountChange::read(&mut reader, stream)?;
         reader.finish()?;
+        if change.stream(box_id) != stream {
+            return Err(LayoutError::Field("stream"));
+        }
         if change.topic().name() != topic {
             return Err(LayoutError::Field("topic"));
         }

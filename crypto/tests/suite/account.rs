@@ -1,7 +1,7 @@
 //! Account commands and the proof of authorizing.
 
 use proptest::prelude::*;
-use rossby_crypto::account::{AccountChange, AccountCommand, AccountCommandError};
+use rossby_crypto::account::{AccountChange, AccountCommand, AccountCommandError, Objection, RecoveryObjection};
 use rossby_crypto::authorize::AuthorizeProof;
 use rossby_crypto::key_record::KeyRecord;
 use rossby_crypto::layout::LayoutError;
@@ -18,6 +18,12 @@ fn command(box_id: BoxId, device_id: DeviceId, change: AccountChange) -> Account
 fn change() -> impl Strategy<Value = AccountChange> {
     let audience = || prop_oneof![Just(Audience::Everyone), Just(Audience::Contacts), Just(Audience::Nobody)];
     let tag = || any::<[u8; 32]>().prop_map(Into::into);
+    let hash = || any::<[u8; 32]>().prop_map(IdentifierHash);
+    let registration = || any::<[u8; 16]>().prop_map(RegistrationId::from_bytes);
+    let proof = prop_oneof![
+        registration().prop_map(Objection::Code),
+        any::<[u8; 32]>().prop_map(|half| Objection::RecoveryKey(std::array::from_fn(|n| half[n % 32]).into())),
+    ];
     prop_oneof![
         audience().prop_map(AccountChange::SetDiscoverable),
         audience().prop_map(AccountChange::SetAcceptFrom),
@@ -30,6 +36,14 @@ fn change() -> impl Strategy<Value = AccountChange> {
             .prop_map(|(id, epoch)| { AccountChange::RevokeToken { device_id: DeviceId::from_bytes(id), epoch } }),
         proptest::collection::btree_set(any::<[u8; 32]>(), 0..5)
             .prop_map(|hashes| AccountChange::CloseBox(hashes.into_iter().map(IdentifierHash).collect())),
+        (hash(), registration())
+            .prop_map(|(identifier, registration_id)| AccountChange::AddIdentifier { identifier, registration_id }),
+        hash().prop_map(AccountChange::RemoveIdentifier),
+        (hash(), registration(), proof).prop_map(|(identifier, claim_id, proof)| AccountChange::ObjectToClaim {
+            identifier,
+            claim_id,
+            proof
+        }),
     ]
 }
 
@@ -95,6 +109,55 @@ fn a_closing_names_identifiers_in_order_and_once() {
     let start = text.len() - 64;
     let swapped = [&text[..start], &[2; 32], &[1; 32]].concat();
     assert_eq!(AccountCommand::parse(&swapped.into()), Err(LayoutError::Field("identifiers")));
+}
+
+#[test]
+fn a_change_of_an_identifier_names_its_box() {
+    let [a, b] = [1, 2].map(device);
+    let record = founded_by(&a);
+    let identifier = IdentifierHash([0xab; 32]);
+    let signed = command(record.box_id(), a.id, AccountChange::RemoveIdentifier(identifier)).sign(&a.key);
+    let by = |record: &KeyRecord| AccountCommand::verify_by(record, &signed.command, &signed.signature);
+    assert_eq!(by(&record).map(|command| command.box_id), Ok(record.box_id()));
+    assert_eq!(by(&with(&founded_by(&b), &b, &a)), Err(AccountCommandError::ForeignBox), "a device of two boxes");
+    // An identifier's hash is written in one way.
+    let text = signed.command.as_slice();
+    let hash = identifier.to_string();
+    let at = text.windows(hash.len()).position(|window| window == hash.as_bytes()).unwrap();
+    let mut upper = text.to_vec();
+    upper[at..at + hash.len()].make_ascii_uppercase();
+    assert_eq!(AccountCommand::parse(&upper.into()), Err(LayoutError::Field("stream")));
+    // A change of a box in an identifier's stream, and the other way round.
+    let number = text.len() - 17;
+    let mut other = text.to_vec();
+    other[number] = 9;
+    assert_eq!(AccountCommand::parse(&other.into()), Err(LayoutError::Field("stream")));
+    let closing = command(record.box_id(), a.id, AccountChange::CloseBox(Vec::new())).sign(&a.key);
+    let mut other = closing.command.as_slice().to_vec();
+    let number = other.len() - 5;
+    other[number] = 11;
+    assert_eq!(AccountCommand::parse(&other.into()), Err(LayoutError::Field("stream")));
+}
+
+#[test]
+fn an_objection_of_the_recovery_key_is_for_one_box_identifier_and_claim() {
+    let [a, b] = [1, 2].map(device);
+    let objection = RecoveryObjection {
+        box_id: founded_by(&a).box_id(),
+        identifier: IdentifierHash([1; 32]),
+        claim_id: RegistrationId::from_bytes([1; 16]),
+    };
+    let signature = objection.sign(&a.key);
+    let key = a.key.verification_key();
+    assert!(objection.verify(&key, &signature).is_ok());
+    assert!(objection.verify(&b.key.verification_key(), &signature).is_err());
+    for other in [
+        RecoveryObjection { box_id: founded_by(&b).box_id(), ..objection },
+        RecoveryObjection { identifier: IdentifierHash([2; 32]), ..objection },
+        RecoveryObjection { claim_id: RegistrationId::from_bytes([2; 16]), ..objection },
+    ] {
+        assert!(other.verify(&key, &signature).is_err());
+    }
 }
 
 #[test]

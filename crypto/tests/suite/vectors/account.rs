@@ -1,20 +1,31 @@
 //! Account commands and the proof of authorizing.
 
-use rossby_crypto::account::{AccountChange, AccountCommand};
+use rossby_crypto::account::{AccountChange, AccountCommand, Objection, RecoveryObjection};
 use rossby_crypto::authorize::{AuthorizeProof, TokenProof};
 use rossby_crypto::keyed_hash::Code;
 use rossby_schemas::events::profiles::Audience;
 use rossby_schemas::ids::{CommandId, IdentifierHash, RegistrationId};
+use rossby_schemas::topic::Topic;
 use serde_json::json;
 
 use super::{check, hex};
 use crate::world::{device, founded_by, time};
+
+const IDENTIFIER: IdentifierHash = IdentifierHash([0xab; 32]);
 
 #[test]
 fn account() {
     let a = device(1);
     let box_id = founded_by(&a).box_id();
     let tag = || [0x44; 32].into();
+    let objection = |proof| AccountChange::ObjectToClaim {
+        identifier: IDENTIFIER,
+        claim_id: RegistrationId::from_bytes([7; 16]),
+        proof,
+    };
+    let claim_id = RegistrationId::from_bytes([7; 16]);
+    let recovery = RecoveryObjection { box_id, identifier: IDENTIFIER, claim_id }.sign(&device(2).key);
+    let recovery_key = device(2).key.verification_key();
     let tag_hex = || hex([0x44; 32]);
     let changes = [
         ("set-discoverable", json!("nobody"), AccountChange::SetDiscoverable(Audience::Nobody)),
@@ -34,17 +45,37 @@ fn account() {
             json!([hex([1; 32]), hex([2; 32])]),
             AccountChange::CloseBox([1, 2].map(|n| IdentifierHash([n; 32])).into()),
         ),
+        (
+            "add-identifier",
+            json!({ "registration": hex([6; 16]) }),
+            AccountChange::AddIdentifier { identifier: IDENTIFIER, registration_id: RegistrationId::from_bytes([6; 16]) },
+        ),
+        ("remove-identifier", json!({}), AccountChange::RemoveIdentifier(IDENTIFIER)),
+        (
+            "object-to-claim",
+            json!({ "claim": hex([7; 16]), "registration": hex([6; 16]) }),
+            objection(Objection::Code(RegistrationId::from_bytes([6; 16]))),
+        ),
+        (
+            "object-to-claim",
+            json!({ "claim": hex([7; 16]), "recovery_signature": hex(recovery), "recovery_key": hex(recovery_key.as_bytes()) }),
+            objection(Objection::RecoveryKey(recovery)),
+        ),
     ];
     let vectors: Vec<_> = changes
         .into_iter()
         .map(|(name, value, change)| {
             let command_id = CommandId::from_bytes([5; 16]);
             let (topic, device_id) = (change.topic().name(), a.id);
+            let stream = match change.topic() {
+                Topic::Identifiers => IDENTIFIER.to_string(),
+                _ => box_id.to_string(),
+            };
             let command = AccountCommand { command_id, box_id, expected_version: 7, device_id, time: time(9), change };
             let signed = command.sign(&a.key);
             json!({
                 "change": name, "value": value, "command_id": hex(command_id.as_bytes()), "topic": topic,
-                "stream": box_id.to_string(), "expected_version": 7, "device": hex(a.id.as_bytes()),
+                "box": hex(box_id.as_bytes()), "stream": stream, "expected_version": 7, "device": hex(a.id.as_bytes()),
                 "time": time(9).millis(), "octets": hex(signed.command), "signature": hex(signed.signature),
             })
         })
