@@ -1,6 +1,7 @@
 //! A device's own account.
 
 use rossby_schemas::http::account::{AccountResponse, DeviceStatus, ProfileDocument};
+use rossby_schemas::http::identifiers::OwnIdentifier;
 
 use crate::error::{CommandError, Refusal};
 use crate::request_key::document;
@@ -28,6 +29,12 @@ impl Service {
                 lost: pointer.lost,
             });
         }
+        let identifiers = self.models.identifiers_of(caller.box_id).await?.into_iter().map(|own| OwnIdentifier {
+            identifier_hash: own.hash,
+            version: own.version,
+            added_at: own.verified_at,
+            signed: own.signed,
+        });
         let profile = self.models.profile(caller.box_id).await?;
         Ok(AccountResponse {
             box_id: caller.box_id,
@@ -35,6 +42,7 @@ impl Service {
             key_record,
             keys_version: record.version,
             devices,
+            identifiers: identifiers.collect(),
             profile: ProfileDocument {
                 version: profile.version,
                 discoverable: profile.discoverable,

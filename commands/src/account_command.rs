@@ -79,6 +79,11 @@ fn decide(
         AccountChange::CloseBox(_) => {
             return Err(Refusal::statement("/command", "closing a box is not offered by this version"));
         }
+        AccountChange::AddIdentifier { .. }
+        | AccountChange::RemoveIdentifier(_)
+        | AccountChange::ObjectToClaim { .. } => {
+            return Err(Refusal::statement("/command", "is about an identifier"));
+        }
     }))
 }
 
@@ -106,8 +111,13 @@ impl Service {
         };
         let fields: [&[u8]; 2] = [request.command.as_slice(), request.signature.as_slice()];
         let running = self.executor.begin(CommandIdentity::new(command.command_id, "account", &fields)).await?;
-        let stream = match command.change.topic() {
-            Topic::Keys => Stream::keys(caller.box_id),
+        let stream = match &command.change {
+            AccountChange::AddIdentifier { identifier, .. }
+            | AccountChange::RemoveIdentifier(identifier)
+            | AccountChange::ObjectToClaim { identifier, .. } => {
+                return self.identifier_command(&running, *identifier, &command, &signed).await;
+            }
+            AccountChange::RevokeToken { .. } | AccountChange::CloseBox(_) => Stream::keys(caller.box_id),
             _ => Stream::profile(caller.box_id),
         };
         let load = || async {

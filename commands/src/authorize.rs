@@ -4,16 +4,16 @@
 use rossby_crypto::authorize::AuthorizeProof;
 use rossby_crypto::key_record::KeyRecord;
 use rossby_crypto::keyed_hash::{Code, MasterSecret};
-use rossby_projections::{IdentifierState, IssuedCode, Registration};
+use rossby_projections::{IdentifierState, IssuedCode, Purpose, Registration};
 use rossby_schemas::events::Event;
-use rossby_schemas::events::identifiers::{Founding, IdentifierVerifiedV1};
+use rossby_schemas::events::identifiers::{Founding, IdentifierVerifiedV2};
 use rossby_schemas::events::registrations::CodeGuessedV1;
 use rossby_schemas::http::registration::{AuthorizeRequest, AuthorizeResponse};
-use rossby_schemas::ids::RegistrationId;
+use rossby_schemas::ids::{IdentifierHash, RegistrationId};
 use rossby_schemas::time::Timestamp;
 
 use crate::append::Stream;
-use crate::codes::{RegistrationState, until_tomorrow};
+use crate::codes::{Allowance, RegistrationState, until_tomorrow};
 use crate::config::Limits;
 use crate::error::{CommandError, Refusal};
 use crate::executor::{Decision, Loaded, Running, WhenSuperseded};
@@ -51,11 +51,11 @@ fn decide_guess(
     Ok(Decision::Append(Event::CodeGuessedV1(CodeGuessedV1 { registration_id: registration.id, number, right })))
 }
 
-fn decide_verified(state: &IdentifierState, verified: &IdentifierVerifiedV1) -> Result<Decision, Refusal> {
+fn decide_verified(state: &IdentifierState, verified: &IdentifierVerifiedV2) -> Result<Decision, Refusal> {
     match &state.owner {
         Some(owner) if owner.box_id == verified.box_id => Ok(Decision::Nothing),
         Some(owner) if !owner.closing => Err(Refusal::IdentifierTaken),
-        _ => Ok(Decision::Append(Event::IdentifierVerifiedV1(verified.clone()))),
+        _ => Ok(Decision::Append(Event::IdentifierVerifiedV2(verified.clone()))),
     }
 }
 
@@ -75,7 +75,8 @@ impl Service {
         if registration.device_id != request.device_id {
             return Err(Refusal::NoSuchRegistration.into());
         }
-        let record = KeyRecord::verify(std::slice::from_ref(&registration.founding_statement))
+        let founding = founding(&registration).ok_or(Refusal::NoSuchRegistration)?;
+        let record = KeyRecord::verify(std::slice::from_ref(&founding.founding_statement))
             .map_err(|error| CommandError::Internal(error.to_string()))?;
         let proof = AuthorizeProof { registration_id: id, device_id: request.device_id, code: &code };
         proof
@@ -85,19 +86,25 @@ impl Service {
         let fields: [&[u8]; 3] = [id.as_bytes(), request.device_id.as_bytes(), request.signature.as_slice()];
         let running = self.executor.begin(CommandIdentity::new(request.command_id, "authorize", &fields)).await?;
         self.guess(&running, &registration, &code).await?;
-        self.verify_identifier(&running, &registration).await?;
-        let founding = founding(&registration);
+        self.verify_identifier(&running, &registration, &founding).await?;
         self.found_box(&running, registration.box_id, &founding).await?;
         let sealing = record
-            .verify_sealing(&registration.sealing_statement, None)
+            .verify_sealing(&founding.sealing_statement, None)
             .map_err(|error| CommandError::Internal(error.to_string()))?;
         self.sealed_token(&sealing).await.map_err(|error| running.half_done(error))
     }
 
-    async fn guess(&self, running: &Running, registration: &Registration, code: &Code) -> Result<(), CommandError> {
+    /// Guesses a registration's code, as the first step of a command.
+    pub(crate) async fn guess(
+        &self,
+        running: &Running,
+        registration: &Registration,
+        code: &Code,
+    ) -> Result<(), CommandError> {
         let secret = self.secret(registration.secret_number)?;
         let stream = Stream::registrations(registration.identifier_hash, registration.stream.clone());
-        let load = || self.registration_state(&stream.name, registration.id);
+        let allowance = Allowance::of(registration);
+        let load = || self.registration_state(&stream.name, registration.id, allowance);
         let decide = |state: &RegistrationState| decide_guess(state, secret, code, self.now(), &self.config.limits);
         self.executor.step(running, &stream, 0, WhenSuperseded::DecideAgain, load, decide).await?;
         let now = self.models.registration(registration.id).await.map_err(|error| running.half_done(error.into()))?;
@@ -110,31 +117,42 @@ impl Service {
         Err(Refusal::WrongCode { guesses_left: self.config.limits.guesses_per_code.saturating_sub(wrong) }.into())
     }
 
-    async fn verify_identifier(&self, running: &Running, registration: &Registration) -> Result<(), CommandError> {
-        let verified = IdentifierVerifiedV1 {
+    /// An identifier with its stream's version.
+    pub(crate) async fn identifier_state(&self, hash: IdentifierHash) -> Result<Loaded<IdentifierState>, CommandError> {
+        let state = self.models.identifier(hash).await?;
+        Ok(Loaded { version: state.version, state })
+    }
+
+    async fn verify_identifier(
+        &self,
+        running: &Running,
+        registration: &Registration,
+        founding: &Founding,
+    ) -> Result<(), CommandError> {
+        let verified = IdentifierVerifiedV2 {
             identifier_hash: registration.identifier_hash,
             secret_number: registration.secret_number,
             slot: registration.slot,
             box_id: registration.box_id,
             registration_id: registration.id,
-            founding: Some(founding(registration)),
+            founding: Some(founding.clone()),
+            signed: None,
         };
-        let load = || async {
-            let state = self.models.identifier(registration.identifier_hash).await?;
-            Ok(Loaded { version: state.version, state })
-        };
+        let load = || self.identifier_state(registration.identifier_hash);
         let decide = |state: &IdentifierState| decide_verified(state, &verified);
         let stream = Stream::identifier(registration.identifier_hash);
         self.executor.step(running, &stream, 1, WhenSuperseded::DecideAgain, load, decide).await.map(|_| ())
     }
 }
 
-fn founding(registration: &Registration) -> Founding {
-    Founding {
+/// What founds the box of a registration that is for that.
+fn founding(registration: &Registration) -> Option<Founding> {
+    let Purpose::Found { founding_statement, sealing_statement } = &registration.purpose else { return None };
+    Some(Founding {
         device_id: registration.device_id,
-        founding_statement: registration.founding_statement.clone(),
-        sealing_statement: registration.sealing_statement.clone(),
-    }
+        founding_statement: founding_statement.clone(),
+        sealing_statement: sealing_statement.clone(),
+    })
 }
 
 #[cfg(test)]
@@ -149,10 +167,12 @@ mod tests {
         codes_per_day: 5,
         guesses_per_day: 20,
         guesses_per_code: 5,
+        objection_codes_per_day: 3,
         code_lifetime: std::time::Duration::from_secs(600),
         clock_skew: std::time::Duration::ZERO,
         profile_blob: 0,
         devices: 0,
+        identifiers: 0,
         rendezvous_lifetime: std::time::Duration::ZERO,
         blob_octets: 0,
         uploaded_per_day: 0,
@@ -207,13 +227,14 @@ mod tests {
     #[test]
     fn an_identifier_has_one_box_until_that_closes() {
         let registration = registration(&[0]);
-        let verified = IdentifierVerifiedV1 {
+        let verified = IdentifierVerifiedV2 {
             identifier_hash: registration.identifier_hash,
             secret_number: 1,
             slot: 0,
             box_id: registration.box_id,
             registration_id: registration.id,
-            founding: Some(founding(&registration)),
+            founding: founding(&registration),
+            signed: None,
         };
         let owned = |box_id, closing| {
             let owner = IdentifierOwner {
@@ -228,7 +249,7 @@ mod tests {
             };
             decide_verified(&IdentifierState { version: 1, owner: Some(owner) }, &verified)
         };
-        let append = Ok(Decision::Append(Event::IdentifierVerifiedV1(verified.clone())));
+        let append = Ok(Decision::Append(Event::IdentifierVerifiedV2(verified.clone())));
         assert_eq!(decide_verified(&IdentifierState { version: 0, owner: None }, &verified), append);
         let other = BoxId::from_bytes([8; 16]);
         assert_eq!(owned(other, false), Err(Refusal::IdentifierTaken));

@@ -7,12 +7,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use moka::sync::Cache;
 use rossby_crypto::keyed_hash::Code;
-use rossby_projections::{Registration, RegistrationDay};
+use rossby_projections::{Purpose, Registration, RegistrationDay};
 use rossby_schemas::events::Event;
 use rossby_schemas::events::registrations::CodeIssuedV1;
 use rossby_schemas::http::registration::{IssueCodeRequest, RegisterResponse};
 use rossby_schemas::identifier::Identifier;
-use rossby_schemas::ids::RegistrationId;
+use rossby_schemas::ids::{DeviceId, RegistrationId};
 use rossby_schemas::time::Timestamp;
 use rossby_schemas::topic::Topic;
 
@@ -59,9 +59,36 @@ impl SentCodes {
     }
 }
 
-/// A registration with what its identifier has used up of the day.
+/// From which allowance of the day a code is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Allowance {
+    /// The identifier's own, which whoever knows it can use up.
+    Identifier,
+    /// A device's, for objections to claims: nobody else can use that up.
+    Objections(DeviceId),
+}
+
+impl Allowance {
+    pub(crate) const fn of(registration: &Registration) -> Self {
+        match registration.purpose {
+            Purpose::Found { .. } | Purpose::Add => Self::Identifier,
+            Purpose::Object { .. } => Self::Objections(registration.device_id),
+        }
+    }
+
+    /// How many codes a day it has.
+    pub(crate) const fn codes(self, limits: &Limits) -> u32 {
+        match self {
+            Self::Identifier => limits.codes_per_day,
+            Self::Objections(_) => limits.objection_codes_per_day,
+        }
+    }
+}
+
+/// A registration with what was used up of the day.
 #[derive(Debug, Clone)]
 pub(crate) struct RegistrationState {
+    pub(crate) allowance: Allowance,
     pub(crate) day: RegistrationDay,
     pub(crate) registration: Option<Registration>,
 }
@@ -83,7 +110,7 @@ pub(crate) fn decide_code(
     if registration.codes.iter().any(|code| code.number == number) {
         return Ok(Decision::Nothing);
     }
-    if state.day.codes_issued >= limits.codes_per_day {
+    if state.day.codes_issued >= state.allowance.codes(limits) {
         return Err(Refusal::CodesExhausted { retry_after: until_tomorrow(now) });
     }
     Ok(Decision::Append(Event::CodeIssuedV1(CodeIssuedV1 {
@@ -99,10 +126,14 @@ impl Service {
         &self,
         stream: &str,
         id: RegistrationId,
+        allowance: Allowance,
     ) -> Result<Loaded<RegistrationState>, CommandError> {
-        let day = self.models.registration_day(stream).await?;
+        let day = match allowance {
+            Allowance::Identifier => self.models.registration_day(stream).await?,
+            Allowance::Objections(device) => self.models.objection_day(stream, device).await?,
+        };
         let registration = self.models.registration(id).await?;
-        Ok(Loaded { version: day.version, state: RegistrationState { day, registration } })
+        Ok(Loaded { version: day.version, state: RegistrationState { allowance, day, registration } })
     }
 
     /// Issues another code for a registration, and sends it.
@@ -123,8 +154,9 @@ impl Service {
         }
         let identity = CommandIdentity::new(request.command_id, "issue-code", &[id.as_bytes(), &hash.0]);
         let running = self.executor.begin(identity).await?;
+        let allowance = Allowance::of(&registration);
         let stream = Stream::registrations(hash, registration.stream);
-        self.issue(&running, &stream, id, 0, None).await?;
+        self.issue(&running, &stream, (id, allowance), 0, None).await?;
         self.send_last_code(&identifier, id).await.map_err(|error| running.half_done(error))
     }
 
@@ -133,11 +165,11 @@ impl Service {
         &self,
         running: &Running,
         stream: &Stream,
-        id: RegistrationId,
+        (id, allowance): (RegistrationId, Allowance),
         step: u32,
         number: Option<u32>,
     ) -> Result<(), CommandError> {
-        let load = || self.registration_state(&stream.name, id);
+        let load = || self.registration_state(&stream.name, id, allowance);
         let decide = |state: &RegistrationState| {
             let last = state.registration.iter().flat_map(|r| &r.codes).map(|code| code.number).max();
             let number = number.unwrap_or_else(|| last.unwrap_or(0) + 1);
@@ -209,8 +241,7 @@ pub(crate) mod tests {
             slot: 0,
             box_id: BoxId::from_bytes([3; 16]),
             device_id: DeviceId::from_bytes([4; 16]),
-            founding_statement: Octets::default(),
-            sealing_statement: Octets::default(),
+            purpose: Purpose::Found { founding_statement: Octets::default(), sealing_statement: Octets::default() },
             asked_at: now(),
             codes: wrong_guesses.iter().enumerate().map(code).collect(),
             right_command: None,
@@ -218,7 +249,8 @@ pub(crate) mod tests {
     }
 
     pub(crate) fn state(codes: u32, guesses: u32, registration: Option<Registration>) -> RegistrationState {
-        RegistrationState { day: RegistrationDay { version: 9, codes_issued: codes, guesses }, registration }
+        let day = RegistrationDay { version: 9, codes_issued: codes, guesses };
+        RegistrationState { allowance: Allowance::Identifier, day, registration }
     }
 
     #[test]
@@ -236,6 +268,13 @@ pub(crate) mod tests {
         assert_eq!(decide(state(5, 0, Some(registration(&[0]))), 2), used_up);
         // What was issued is not refused afterwards.
         assert_eq!(decide(state(5, 0, Some(registration(&[0]))), 1), Ok(Decision::Nothing));
+        // A device's objections have an allowance of their own.
+        let objection = |codes| {
+            let allowance = Allowance::Objections(DeviceId::from_bytes([4; 16]));
+            decide(RegistrationState { allowance, ..state(codes, 0, Some(registration(&[0]))) }, 2)
+        };
+        assert!(objection(2).is_ok());
+        assert_eq!(objection(3), used_up);
     }
 
     #[test]

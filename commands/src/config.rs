@@ -37,6 +37,8 @@ pub struct Limits {
     pub guesses_per_day: u32,
     /// Guesses at one code.
     pub guesses_per_code: u32,
+    /// Codes for objections to claims of an identifier that one device may ask for in a day (UTC).
+    pub objection_codes_per_day: u32,
     /// How long a code is good.
     pub code_lifetime: Duration,
     /// How far clients' clocks may be ahead or behind, where a rule compares their times with ours.
@@ -45,6 +47,8 @@ pub struct Limits {
     pub profile_blob: usize,
     /// Devices of one box.
     pub devices: usize,
+    /// Identifiers of one box.
+    pub identifiers: usize,
     /// How long two devices have to be linked.
     pub rendezvous_lifetime: Duration,
     /// Octets of one blob.
@@ -63,10 +67,12 @@ impl Default for Limits {
             codes_per_day: 5,
             guesses_per_day: 20,
             guesses_per_code: 5,
+            objection_codes_per_day: 3,
             code_lifetime: Duration::from_secs(10 * 60),
             clock_skew: Duration::from_secs(2 * 60),
             profile_blob: 64 * 1024,
             devices: 10,
+            identifiers: 16,
             rendezvous_lifetime: Duration::from_secs(10 * 60),
             blob_octets: 100 * 1024 * 1024,
             uploaded_per_day: 2 * 1024 * 1024 * 1024,

@@ -73,6 +73,13 @@ pub enum Refusal {
     },
     /// The device that asks is no longer in its box's key record.
     NotADevice,
+    /// The box has as many identifiers as it may.
+    TooManyIdentifiers {
+        /// How many it may have.
+        limit: usize,
+    },
+    /// The identifier is the box's last one.
+    LastIdentifier,
     /// The box has as many devices as it may.
     TooManyDevices {
         /// How many it may have.
@@ -198,6 +205,18 @@ impl Refusal {
                 detail: Some("Load the current state, and sign anew on its version.".to_owned()),
                 current_version: Some(*current),
                 ..Problem::new(ProblemType::VersionConflict)
+            },
+            Self::TooManyIdentifiers { limit } => Problem {
+                detail: Some(format!("A box has at most {limit} identifiers: remove one first.")),
+                ..Problem::new(ProblemType::TooManyIdentifiers)
+            },
+            Self::LastIdentifier => Problem {
+                detail: Some(
+                    "Without an identifier nobody could find the box, nor its person recover it: add another one first. \
+                     Deleting the account is another command."
+                        .to_owned(),
+                ),
+                ..Problem::new(ProblemType::LastIdentifier)
             },
             Self::TooManyDevices { limit } => Problem {
                 detail: Some(format!("A box has at most {limit} devices: remove one first.")),

@@ -7,6 +7,7 @@
 mod account;
 mod account_command;
 mod append;
+mod ask_code;
 mod authorize;
 mod blobs;
 mod codes;
@@ -17,6 +18,7 @@ mod error;
 mod executor;
 mod fetch_messages;
 mod found_box;
+mod identifier_command;
 mod identity;
 mod link_device;
 mod permission;

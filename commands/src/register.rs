@@ -12,7 +12,7 @@ use rossby_schemas::time::Timestamp;
 use rossby_schemas::topic::Topic;
 
 use crate::append::Stream;
-use crate::codes::{RegistrationState, until_tomorrow};
+use crate::codes::{Allowance, RegistrationState, until_tomorrow};
 use crate::config::Limits;
 use crate::error::{CommandError, Refusal};
 use crate::executor::{Decision, WhenSuperseded};
@@ -83,10 +83,11 @@ impl Service {
             founding_statement: founding.clone(),
             sealing_statement: sealing.clone(),
         };
-        let load = || self.registration_state(&stream.name, id);
+        let allowance = Allowance::Identifier;
+        let load = || self.registration_state(&stream.name, id, allowance);
         let decide = |state: &RegistrationState| decide(state, &asked, self.now(), &self.config.limits);
         self.executor.step(&running, &stream, 0, WhenSuperseded::DecideAgain, load, decide).await?;
-        self.issue(&running, &stream, id, 1, Some(1)).await?;
+        self.issue(&running, &stream, (id, allowance), 1, Some(1)).await?;
         self.send_last_code(&identifier, id).await.map_err(|error| running.half_done(error))
     }
 }

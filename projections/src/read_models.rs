@@ -14,8 +14,8 @@ use tokio::time::Instant;
 
 use crate::projection::Projection;
 pub use crate::store::{
-    AcceptedMessage, DevicePointer, DeviceState, IdentifierOwner, IdentifierState, IssuedCode, Profile, Registration,
-    RegistrationDay, Waiting, WaitingMessage,
+    AcceptedMessage, BoxIdentifier, DevicePointer, DeviceState, IdentifierOwner, IdentifierState, IssuedCode, Profile,
+    Purpose, Registration, RegistrationDay, Waiting, WaitingMessage,
 };
 use crate::store::{CommandEvent, Permission, PositionRow, Snapshot, Store, StoreError, StoredKeyRecord, Swept, Taken};
 use crate::wake::{Applied, Wakes};
@@ -204,10 +204,14 @@ queries! {
     command(id: CommandId) -> Vec<CommandEvent>;
     /// A registration, if it is known and its day is not over for long.
     registration(id: RegistrationId) -> Option<Registration>;
-    /// What an identifier has used up of a day; `stream` is `rossby_schemas::events::registrations::stream`.
+    /// What an identifier has used up of a day, codes for objections apart; `stream` is `rossby_schemas::events::registrations::stream`.
     registration_day(stream: &str) -> RegistrationDay;
+    /// What a device has used up of a day's codes for objections to claims of an identifier.
+    objection_day(stream: &str, device: DeviceId) -> RegistrationDay;
     /// An identifier, and whom it belongs to.
     identifier(hash: IdentifierHash) -> IdentifierState;
+    /// A box's identifiers, in the order in which they were verified.
+    identifiers_of(box_id: BoxId) -> Vec<BoxIdentifier>;
     /// Verified identifiers whose box nobody has founded yet: half-done commands.
     unfounded_identifiers(limit: u32) -> Vec<(IdentifierHash, IdentifierState)>;
     /// What waits for a device at `now`: `limit` messages and about `max_octets` at most, but always one.

@@ -8,6 +8,9 @@ use rossby_schemas::http::account::{
 };
 use rossby_schemas::http::blobs::{CHUNK_OCTETS, UploadKey, UploadRequest, UploadResponse};
 use rossby_schemas::http::command::{CommandState, CommandStatus};
+use rossby_schemas::http::identifiers::{
+    AskCodeRequest, AskCodeResponse, OwnIdentifier, ShowCodeRequest, ShowCodeResponse,
+};
 use rossby_schemas::http::lookup::{KeyRecordDocument, LookupRequest, LookupResponse};
 use rossby_schemas::http::messages::{
     ConfirmRequest, ConfirmResponse, FetchResponse, FetchedMessage, OutgoingMessage, PositionToken, SendOutcome,
@@ -19,7 +22,7 @@ use rossby_schemas::http::registration::{
 };
 use rossby_schemas::http::rendezvous::{RendezvousRequest, RendezvousResponse};
 use rossby_schemas::http::token::TokenRequest;
-use rossby_schemas::ids::{BoxId, CommandId, DeviceId, Head, OuterId, RegistrationId};
+use rossby_schemas::ids::{BoxId, CommandId, DeviceId, Head, IdentifierHash, OuterId, RegistrationId};
 use rossby_schemas::time::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
@@ -120,6 +123,14 @@ fn command_id() -> CommandId {
     CommandId::from_bytes(COMMAND.to_be_bytes())
 }
 
+fn registration_id() -> RegistrationId {
+    RegistrationId::from_bytes(REGISTRATION.to_be_bytes())
+}
+
+fn identifier_hash() -> IdentifierHash {
+    IdentifierHash([0x5d; 32])
+}
+
 fn outer_id() -> OuterId {
     OuterId::from_bytes(MESSAGE.to_be_bytes())
 }
@@ -148,11 +159,9 @@ fn of_schema(schema: &RefOr<Schema>) -> Option<Value> {
             founding_statement: octets(1),
             sealing_statement: octets(2),
         }),
-        "RegisterResponse" => json(&RegisterResponse {
-            registration_id: RegistrationId::from_bytes(REGISTRATION.to_be_bytes()),
-            box_id: box_id(ANN),
-            code_expires_at: LATER,
-        }),
+        "RegisterResponse" => {
+            json(&RegisterResponse { registration_id: registration_id(), box_id: box_id(ANN), code_expires_at: LATER })
+        }
         "IssueCodeRequest" => json(&IssueCodeRequest { command_id: command_id(), identifier: identifier() }),
         "AuthorizeRequest" => json(&AuthorizeRequest {
             command_id: command_id(),
@@ -180,6 +189,14 @@ fn of_schema(schema: &RefOr<Schema>) -> Option<Value> {
         "AccountResponse" => json(&account()),
         "AccountCommandRequest" => json(&AccountCommandRequest { command: octets(9), signature: fixed(0x5a) }),
         "StatementRequest" => json(&StatementRequest { command_id: command_id(), statement: octets(2) }),
+        "AskCodeRequest" => {
+            json(&AskCodeRequest { command_id: command_id(), identifier: "tel:+15551234567".to_owned() })
+        }
+        "AskCodeResponse" => json(&AskCodeResponse { registration_id: registration_id(), code_expires_at: LATER }),
+        "ShowCodeRequest" => {
+            json(&ShowCodeRequest { command_id: command_id(), code: "40718253".to_owned(), signature: fixed(0x5a) })
+        }
+        "ShowCodeResponse" => json(&ShowCodeResponse { identifier_hash: identifier_hash(), version: 0 }),
         "LinkDeviceRequest" => json(&LinkDeviceRequest {
             command_id: command_id(),
             linking_statement: octets(1),
@@ -265,6 +282,12 @@ fn account() -> AccountResponse {
         key_record: key_record(),
         keys_version: 2,
         devices: vec![device],
+        identifiers: vec![OwnIdentifier {
+            identifier_hash: identifier_hash(),
+            version: 1,
+            added_at: Some(NOW),
+            signed: None,
+        }],
         profile,
     }
 }
@@ -305,6 +328,8 @@ fn problem(kind: ProblemType) -> Problem {
         | ProblemType::NoSuchResource
         | ProblemType::MethodNotAllowed
         | ProblemType::IdentifierTaken
+        | ProblemType::TooManyIdentifiers
+        | ProblemType::LastIdentifier
         | ProblemType::TooManyDevices
         | ProblemType::Internal
         | ProblemType::StorageFull

@@ -5,6 +5,7 @@ mod blobs;
 mod commands;
 mod devices;
 mod examples;
+mod identifiers;
 mod lookups;
 mod messages;
 mod registrations;
@@ -63,6 +64,8 @@ fn routes() -> (Router<Api>, utoipa::openapi::OpenApi) {
         .routes(routes!(account::account))
         .routes(routes!(account::account_command))
         .routes(routes!(account::statement))
+        .routes(routes!(identifiers::ask_code))
+        .routes(routes!(identifiers::show_code))
         .routes(routes!(devices::link))
         .routes(routes!(devices::token))
         .routes(routes!(rendezvous::post, rendezvous::read))

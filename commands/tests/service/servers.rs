@@ -4,6 +4,7 @@
 mod account;
 mod blobs;
 mod devices;
+mod identifiers;
 mod limits;
 mod messages;
 mod outcomes;

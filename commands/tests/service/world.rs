@@ -24,6 +24,7 @@ pub(crate) struct World {
     pub(crate) blobs: BlobStore,
     pub(crate) mailboxes: Arc<Mailboxes>,
     pub(crate) service: Service,
+    configure: fn(&mut ServiceConfig),
     stop: CancellationToken,
     projector: JoinHandle<Result<(), ProjectorError>>,
 }
@@ -36,6 +37,11 @@ impl Drop for World {
 
 impl World {
     pub(crate) async fn new() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    /// With other rules than the default.
+    pub(crate) async fn with(configure: fn(&mut ServiceConfig)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let setting = Setting::new().await;
         let clock = Arc::new(ManualClock::new("2026-11-24T09:00:00Z".parse::<Timestamp>().unwrap()));
@@ -44,8 +50,8 @@ impl World {
         let (stop, projector) = project(&models, &log, &clock);
         let timeouts = Timeouts { newer_head: Duration::from_millis(50), ..Timeouts::default() };
         let blobs = BlobStore::folder(folder.path()).unwrap();
-        let service = service(&models, &log, &blobs, &clock, &mailboxes, timeouts);
-        Self { folder, setting, clock, log, models, blobs, mailboxes, service, stop, projector }
+        let service = service(&models, &log, &blobs, &clock, &mailboxes, timeouts, configure);
+        Self { folder, setting, clock, log, models, blobs, mailboxes, service, configure, stop, projector }
     }
 
     /// Another process: it knows what the log and the tables hold, and nothing else.
@@ -55,7 +61,7 @@ impl World {
 
     /// Another process that waits otherwise.
     pub(crate) fn process(&self, timeouts: Timeouts) -> Service {
-        service(&self.models, &self.log, &self.blobs, &self.clock, &self.mailboxes, timeouts)
+        service(&self.models, &self.log, &self.blobs, &self.clock, &self.mailboxes, timeouts, self.configure)
     }
 
     /// The projector stands still until the restart.
@@ -129,8 +135,10 @@ fn service(
     clock: &Arc<ManualClock>,
     mailboxes: &Arc<Mailboxes>,
     timeouts: Timeouts,
+    configure: fn(&mut ServiceConfig),
 ) -> Service {
     let secrets = MasterSecrets::new(vec![MasterSecret::new(1, &[7; 32])]).unwrap();
-    let config = ServiceConfig { timeouts, ..ServiceConfig::single_region(HOME) };
+    let mut config = ServiceConfig { timeouts, ..ServiceConfig::single_region(HOME) };
+    configure(&mut config);
     Service::new(config, models.clone(), log.clone(), blobs.clone(), secrets, clock.clone(), mailboxes.clone())
 }

@@ -18,10 +18,13 @@ pub(crate) async fn apply(
 ) -> Result<(), StoreError> {
     match event {
         Event::RegistrationAskedV1(e) => tx.ask_registration(&envelope.stream, envelope.time, e).await,
+        Event::CodeAskedV1(e) => tx.ask_code(&envelope.stream, envelope.time, e).await,
         Event::CodeIssuedV1(e) => tx.issue_code(&envelope.stream, e).await,
         Event::CodeGuessedV1(e) => tx.guess_code(&envelope.stream, control.expected_version, control.command, e).await,
-        Event::IdentifierVerifiedV1(e) => tx.verify_identifier(control.command, e).await,
-        Event::IdentifierReleasedV1(e) => tx.release_identifier(e).await,
+        Event::IdentifierVerifiedV1(e) => tx.verify_identifier(control.command, envelope.time, &e.clone().into()).await,
+        Event::IdentifierVerifiedV2(e) => tx.verify_identifier(control.command, envelope.time, e).await,
+        Event::IdentifierReleasedV1(e) => tx.release_identifier(&e.clone().into()).await,
+        Event::IdentifierReleasedV2(e) => tx.release_identifier(e).await,
         Event::BoxFoundedV1(e) => tx.state_fact(BoxFact::Founded, e.box_id).await,
         Event::DeviceRemovedV1(e) => tx.remove_share(e.box_id, e.device_id).await,
         Event::BoxClosingV1(e) => tx.state_fact(BoxFact::Closing, e.box_id).await,

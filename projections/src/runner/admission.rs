@@ -209,8 +209,13 @@ fn is_of_stream(event: &Event, stream: &str) -> bool {
         Event::RegistrationAskedV1(e) => of_identifier(e.identifier_hash),
         // They name the registration alone.
         Event::CodeIssuedV1(_) | Event::CodeGuessedV1(_) => true,
+        Event::CodeAskedV1(e) => of_identifier(e.identifier_hash),
         Event::IdentifierVerifiedV1(e) => of_identifier(e.identifier_hash),
+        Event::IdentifierVerifiedV2(e) => of_identifier(e.identifier_hash),
         Event::IdentifierReleasedV1(e) => of_identifier(e.identifier_hash),
+        Event::IdentifierReleasedV2(e) => of_identifier(e.identifier_hash),
+        Event::IdentifierClaimedV1(e) => of_identifier(e.identifier_hash),
+        Event::ClaimObjectedV1(e) => of_identifier(e.identifier_hash),
         Event::BoxFoundedV1(e) => of_box(e.box_id),
         Event::DeviceLinkedV1(e) => of_box(e.box_id),
         Event::SealingKeyStatedV1(e) => of_box(e.box_id),

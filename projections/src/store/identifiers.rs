@@ -1,7 +1,9 @@
 //! The inbox lookup: from an identifier's hash to its box.
 
-use rossby_schemas::events::identifiers::{Founding, IdentifierReleasedV1, IdentifierVerifiedV1};
+use rossby_schemas::events::SignedCommand;
+use rossby_schemas::events::identifiers::{Founding, IdentifierReleasedV2, IdentifierVerifiedV2};
 use rossby_schemas::ids::{BoxId, CommandId, DeviceId, IdentifierHash, RegistrationId};
+use rossby_schemas::time::Timestamp;
 use sqlx::any::AnyRow;
 
 use super::row::{Columns as _, unreadable};
@@ -37,6 +39,19 @@ pub struct IdentifierOwner {
     pub closing: bool,
 }
 
+/// One of a box's identifiers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BoxIdentifier {
+    /// The identifier.
+    pub hash: IdentifierHash,
+    /// The version of its stream.
+    pub version: u64,
+    /// When it was verified, as far as that is known.
+    pub verified_at: Option<Timestamp>,
+    /// The command by which a device added it; none for the box's first.
+    pub signed: Option<SignedCommand>,
+}
+
 impl Store {
     pub(crate) async fn identifier(&self, hash: IdentifierHash) -> Result<IdentifierState, StoreError> {
         let row = sqlx::query(
@@ -52,6 +67,28 @@ impl Store {
         .fetch_one(&self.pool)
         .await?;
         state(&row)
+    }
+
+    /// A box's identifiers, in the order in which they were verified.
+    pub(crate) async fn identifiers_of(&self, box_id: BoxId) -> Result<Vec<BoxIdentifier>, StoreError> {
+        let rows = sqlx::query(
+            "select i.identifier_hash, (select version from heads h where h.projection = 'inbox' \
+             and h.topic = 'rossby.identifiers' and h.stream = i.identifier_hash), i.verified_at, i.signed_device, \
+             i.signed_command, i.signed_signature from identifiers i where i.box_id = $1 \
+             order by coalesce(i.verified_at, 0), i.identifier_hash",
+        )
+        .bind(box_id.as_bytes().to_vec())
+        .fetch_all(&self.pool)
+        .await?;
+        let read = |row: &AnyRow| {
+            Ok(BoxIdentifier {
+                hash: row.text(0)?.parse().map_err(|error| unreadable(0, error))?,
+                version: row.maybe_number(1)?.unwrap_or(0),
+                verified_at: row.maybe_number(2)?.map(|_| row.time(2)).transpose()?,
+                signed: signed_command(row, 3)?,
+            })
+        };
+        rows.iter().map(read).collect()
     }
 
     /// Verified identifiers whose box nobody has founded yet.
@@ -75,6 +112,18 @@ impl Store {
             .map(|row| Ok((row.text(11)?.parse().map_err(|error| unreadable(11, error))?, state(row)?)))
             .collect()
     }
+}
+
+/// A signed command in three columns, the first of which is this.
+fn signed_command(row: &AnyRow, index: usize) -> Result<Option<SignedCommand>, StoreError> {
+    if row.maybe_octets(index)?.is_none() {
+        return Ok(None);
+    }
+    Ok(Some(SignedCommand {
+        device_id: DeviceId::from_bytes(row.id(index)?),
+        command: row.octets(index + 1)?,
+        signature: row.fixed(index + 2)?,
+    }))
 }
 
 fn state(row: &AnyRow) -> Result<IdentifierState, StoreError> {
@@ -107,16 +156,20 @@ impl Tx {
     pub(crate) async fn verify_identifier(
         &mut self,
         command: CommandId,
-        event: &IdentifierVerifiedV1,
+        at: Timestamp,
+        event: &IdentifierVerifiedV2,
     ) -> Result<(), StoreError> {
-        let founding = event.founding.as_ref();
+        let (founding, signed) = (event.founding.as_ref(), event.signed.as_ref());
         sqlx::query(
             "insert into identifiers (identifier_hash, box_id, registration_id, secret_number, slot, verified_by, \
-             founding_device, founding_statement, founding_sealing) values ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
+             founding_device, founding_statement, founding_sealing, verified_at, signed_device, signed_command, \
+             signed_signature) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
              on conflict (identifier_hash) do update set box_id = excluded.box_id, \
              registration_id = excluded.registration_id, secret_number = excluded.secret_number, \
              slot = excluded.slot, verified_by = excluded.verified_by, founding_device = excluded.founding_device, \
-             founding_statement = excluded.founding_statement, founding_sealing = excluded.founding_sealing",
+             founding_statement = excluded.founding_statement, founding_sealing = excluded.founding_sealing, \
+             verified_at = excluded.verified_at, signed_device = excluded.signed_device, \
+             signed_command = excluded.signed_command, signed_signature = excluded.signed_signature",
         )
         .bind(event.identifier_hash.to_string())
         .bind(event.box_id.as_bytes().to_vec())
@@ -127,12 +180,16 @@ impl Tx {
         .bind(founding.map(|founding| founding.device_id.as_bytes().to_vec()))
         .bind(founding.map(|founding| founding.founding_statement.as_slice().to_vec()))
         .bind(founding.map(|founding| founding.sealing_statement.as_slice().to_vec()))
+        .bind(at.signed_millis())
+        .bind(signed.map(|signed| signed.device_id.as_bytes().to_vec()))
+        .bind(signed.map(|signed| signed.command.as_slice().to_vec()))
+        .bind(signed.map(|signed| signed.signature.as_slice().to_vec()))
         .execute(&mut *self.inner)
         .await?;
         Ok(())
     }
 
-    pub(crate) async fn release_identifier(&mut self, event: &IdentifierReleasedV1) -> Result<(), StoreError> {
+    pub(crate) async fn release_identifier(&mut self, event: &IdentifierReleasedV2) -> Result<(), StoreError> {
         sqlx::query("delete from identifiers where identifier_hash = $1 and box_id = $2")
             .bind(event.identifier_hash.to_string())
             .bind(event.box_id.as_bytes().to_vec())

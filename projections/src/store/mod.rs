@@ -28,12 +28,12 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 
 pub(crate) use self::account::{BoxState, Setting, TagList};
 pub use self::account::{DeviceState, Profile, StoredKeyRecord};
-pub use self::identifiers::{IdentifierOwner, IdentifierState};
+pub use self::identifiers::{BoxIdentifier, IdentifierOwner, IdentifierState};
 pub use self::positions::PositionRow;
 pub(crate) use self::positions::{LastRecord, Position, Quarantined};
 pub use self::queue::{AcceptedMessage, DevicePointer, Permission, Waiting, WaitingMessage};
 pub(crate) use self::queue::{BoxFact, Enqueued};
-pub use self::registrations::{IssuedCode, Registration, RegistrationDay};
+pub use self::registrations::{IssuedCode, Purpose, Registration, RegistrationDay};
 pub use self::snapshot::{DERIVED_TABLES, OPERATIONAL_TABLES, Snapshot};
 pub use self::streams::{CommandEvent, EventStatus, Taken};
 pub use self::sweep::Swept;

@@ -1,7 +1,9 @@
 //! Registrations, their codes and guesses.
 
 use rossby_schemas::encoding::Octets;
-use rossby_schemas::events::registrations::{CodeGuessedV1, CodeIssuedV1, RegistrationAskedV1};
+use rossby_schemas::events::registrations::{
+    CodeAskedV1, CodeGuessedV1, CodeIssuedV1, CodePurpose, RegistrationAskedV1,
+};
 use rossby_schemas::ids::{BoxId, CommandId, DeviceId, IdentifierHash, RegistrationId};
 use rossby_schemas::time::Timestamp;
 use rossby_schemas::topic::Topic;
@@ -23,20 +25,50 @@ pub struct Registration {
     pub secret_number: u32,
     /// The identifier's slot.
     pub slot: u16,
-    /// The box that it will found.
+    /// The box that it will found, or that the device belongs to.
     pub box_id: BoxId,
     /// The device that asked.
     pub device_id: DeviceId,
-    /// The founding statement.
-    pub founding_statement: Octets,
-    /// The device's first sealing statement.
-    pub sealing_statement: Octets,
+    /// What for.
+    pub purpose: Purpose,
     /// When it was asked.
     pub asked_at: Timestamp,
     /// Its codes, in the order of their numbers.
     pub codes: Vec<IssuedCode>,
     /// The command whose guess was right; none if no guess was.
     pub right_command: Option<CommandId>,
+}
+
+/// What a registration's code is shown for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Purpose {
+    /// To found a box.
+    Found {
+        /// The founding statement.
+        founding_statement: Octets,
+        /// The device's first sealing statement.
+        sealing_statement: Octets,
+    },
+    /// To add the identifier to the device's box.
+    Add,
+    /// To object to a claim of the identifier, which belongs to the device's box.
+    Object {
+        /// The claim.
+        claim_id: RegistrationId,
+    },
+}
+
+/// What a registration is asked by: its event, and what that has not.
+struct Asked<'a> {
+    registration_id: RegistrationId,
+    identifier_hash: IdentifierHash,
+    secret_number: u32,
+    slot: u16,
+    box_id: BoxId,
+    device_id: DeviceId,
+    statements: Option<(&'a Octets, &'a Octets)>,
+    purpose: &'static str,
+    claim_id: Option<RegistrationId>,
 }
 
 /// A code that was issued.
@@ -65,7 +97,7 @@ impl Store {
     pub(crate) async fn registration(&self, id: RegistrationId) -> Result<Option<Registration>, StoreError> {
         let row = sqlx::query(
             "select stream, identifier_hash, secret_number, slot, box_id, device_id, founding_statement, \
-             sealing_statement, asked_at from registrations where registration_id = $1",
+             sealing_statement, asked_at, purpose, claim_id from registrations where registration_id = $1",
         )
         .bind(id.as_bytes().to_vec())
         .fetch_optional(&self.pool)
@@ -83,8 +115,11 @@ impl Store {
             slot: u16::try_from(row.small(3)?).map_err(|error| unreadable(3, error))?,
             box_id: BoxId::from_bytes(row.id(4)?),
             device_id: DeviceId::from_bytes(row.id(5)?),
-            founding_statement: row.octets(6)?,
-            sealing_statement: row.octets(7)?,
+            purpose: match row.text(9)?.as_str() {
+                "add" => Purpose::Add,
+                "object" => Purpose::Object { claim_id: RegistrationId::from_bytes(row.id(10)?) },
+                _ => Purpose::Found { founding_statement: row.octets(6)?, sealing_statement: row.octets(7)? },
+            },
             asked_at: row.time(8)?,
             codes: self.codes(id).await?,
             right_command: right.map(|row| row.id(0).map(CommandId::from_bytes)).transpose()?,
@@ -106,21 +141,45 @@ impl Store {
             .collect()
     }
 
+    /// Codes for objections are counted apart.
     pub(crate) async fn registration_day(&self, stream: &str) -> Result<RegistrationDay, StoreError> {
         let row = sqlx::query(
             "select (select version from heads where projection = 'inbox' and topic = 'rossby.registrations' \
-             and stream = $1), (select count(*) from codes where stream = $1), \
-             (select count(*) from guesses where stream = $1)",
+             and stream = $1), \
+             (select count(*) from codes c join registrations r on r.registration_id = c.registration_id \
+             where c.stream = $1 and r.purpose <> 'object'), \
+             (select count(*) from guesses g join registrations r on r.registration_id = g.registration_id \
+             where g.stream = $1 and r.purpose <> 'object')",
         )
         .bind(stream.to_owned())
         .fetch_one(&self.pool)
         .await?;
-        Ok(RegistrationDay {
-            version: row.maybe_number(0)?.unwrap_or(0),
-            codes_issued: row.small(1)?,
-            guesses: row.small(2)?,
-        })
+        day(&row)
     }
+
+    pub(crate) async fn objection_day(&self, stream: &str, device: DeviceId) -> Result<RegistrationDay, StoreError> {
+        let row = sqlx::query(
+            "select (select version from heads where projection = 'inbox' and topic = 'rossby.registrations' \
+             and stream = $1), \
+             (select count(*) from codes c join registrations r on r.registration_id = c.registration_id \
+             where c.stream = $1 and r.purpose = 'object' and r.device_id = $2), \
+             (select count(*) from guesses g join registrations r on r.registration_id = g.registration_id \
+             where g.stream = $1 and r.purpose = 'object' and r.device_id = $2)",
+        )
+        .bind(stream.to_owned())
+        .bind(device.as_bytes().to_vec())
+        .fetch_one(&self.pool)
+        .await?;
+        day(&row)
+    }
+}
+
+fn day(row: &sqlx::any::AnyRow) -> Result<RegistrationDay, StoreError> {
+    Ok(RegistrationDay {
+        version: row.maybe_number(0)?.unwrap_or(0),
+        codes_issued: row.small(1)?,
+        guesses: row.small(2)?,
+    })
 }
 
 impl Tx {
@@ -130,21 +189,68 @@ impl Tx {
         asked_at: Timestamp,
         event: &RegistrationAskedV1,
     ) -> Result<(), StoreError> {
+        let asked = Asked {
+            registration_id: event.registration_id,
+            identifier_hash: event.identifier_hash,
+            secret_number: event.secret_number,
+            slot: event.slot,
+            box_id: event.box_id,
+            device_id: event.device_id,
+            statements: Some((&event.founding_statement, &event.sealing_statement)),
+            purpose: "found",
+            claim_id: None,
+        };
+        self.insert_registration(stream, asked_at, asked).await
+    }
+
+    pub(crate) async fn ask_code(
+        &mut self,
+        stream: &str,
+        asked_at: Timestamp,
+        event: &CodeAskedV1,
+    ) -> Result<(), StoreError> {
+        let (purpose, claim_id) = match event.purpose {
+            CodePurpose::Add => ("add", None),
+            CodePurpose::Object { claim_id } => ("object", Some(claim_id)),
+        };
+        let asked = Asked {
+            registration_id: event.registration_id,
+            identifier_hash: event.identifier_hash,
+            secret_number: event.secret_number,
+            slot: event.slot,
+            box_id: event.box_id,
+            device_id: event.device_id,
+            statements: None,
+            purpose,
+            claim_id,
+        };
+        self.insert_registration(stream, asked_at, asked).await
+    }
+
+    async fn insert_registration(
+        &mut self,
+        stream: &str,
+        asked_at: Timestamp,
+        asked: Asked<'_>,
+    ) -> Result<(), StoreError> {
+        let octets = |statement: Option<&Octets>| statement.map_or_else(Vec::new, |octets| octets.as_slice().to_vec());
         sqlx::query(
             "insert into registrations (registration_id, stream, identifier_hash, secret_number, slot, box_id, \
-             device_id, founding_statement, sealing_statement, asked_at) \
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict do nothing",
+             device_id, founding_statement, sealing_statement, asked_at, purpose, claim_id) \
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) on conflict do nothing",
         )
-        .bind(event.registration_id.as_bytes().to_vec())
+        .bind(asked.registration_id.as_bytes().to_vec())
         .bind(stream.to_owned())
-        .bind(event.identifier_hash.to_string())
-        .bind(i64::from(event.secret_number))
-        .bind(i64::from(event.slot))
-        .bind(event.box_id.as_bytes().to_vec())
-        .bind(event.device_id.as_bytes().to_vec())
-        .bind(event.founding_statement.as_slice().to_vec())
-        .bind(event.sealing_statement.as_slice().to_vec())
+        .bind(asked.identifier_hash.to_string())
+        .bind(i64::from(asked.secret_number))
+        .bind(i64::from(asked.slot))
+        .bind(asked.box_id.as_bytes().to_vec())
+        .bind(asked.device_id.as_bytes().to_vec())
+        .bind(octets(asked.statements.map(|(founding, _)| founding)))
+        .bind(octets(asked.statements.map(|(_, sealing)| sealing)))
         .bind(asked_at.signed_millis())
+        .bind(asked.purpose)
+        .bind(asked.claim_id.map(|id| id.as_bytes().to_vec()))
         .execute(&mut *self.inner)
         .await?;
         Ok(())

@@ -3,14 +3,16 @@
 use rossby_crypto::message::{MessageValue, Wrap, content_hash};
 use rossby_schemas::encoding::{FixedOctets, Octets};
 use rossby_schemas::envelope::{Control, Envelope};
-use rossby_schemas::events::identifiers::{Founding, IdentifierVerifiedV1};
+use rossby_schemas::events::identifiers::{Founding, IdentifierReleasedV2, IdentifierVerifiedV1, IdentifierVerifiedV2};
 use rossby_schemas::events::inbox::{
     AcknowledgedMessage, MessageEnqueuedV1, MessagesAcknowledgedV1, RendezvousPostedV1,
 };
 use rossby_schemas::events::keys::{BoxClosedV1, BoxClosingV1, BoxFoundedV1, DeviceRemovedV1, SealingKeyStatedV1};
 use rossby_schemas::events::log::PartitionCheckpointV1;
 use rossby_schemas::events::profiles::{Audience, BoxBlockedV1, DiscoverableSetV1};
-use rossby_schemas::events::registrations::{CodeGuessedV1, CodeIssuedV1, RegistrationAskedV1};
+use rossby_schemas::events::registrations::{
+    CodeAskedV1, CodeGuessedV1, CodeIssuedV1, CodePurpose, RegistrationAskedV1,
+};
 use rossby_schemas::events::{Event, SignedCommand};
 use rossby_schemas::ids::{
     BoxId, CommandId, DeviceId, EventId, Head, IdentifierHash, OuterId, RegistrationId, RendezvousId,
@@ -93,7 +95,7 @@ pub(crate) fn removed(box_id: BoxId, device_id: DeviceId) -> Event {
     Event::DeviceRemovedV1(DeviceRemovedV1 { box_id, device_id, removal_statement })
 }
 
-fn signed() -> SignedCommand {
+pub(crate) fn signed() -> SignedCommand {
     SignedCommand { device_id: device(1), command: Octets::default(), signature: FixedOctets([0; 64]) }
 }
 
@@ -126,6 +128,19 @@ pub(crate) fn asked(hash: IdentifierHash, registration: u8, box_id: BoxId) -> Ev
     })
 }
 
+/// A device, which has the registration's number, asks for a code.
+pub(crate) fn code_asked(hash: IdentifierHash, registration: u8, box_id: BoxId, purpose: CodePurpose) -> Event {
+    Event::CodeAskedV1(CodeAskedV1 {
+        registration_id: RegistrationId::from_bytes([registration; 16]),
+        identifier_hash: hash,
+        secret_number: 1,
+        slot: hash.slot(),
+        box_id,
+        device_id: device(registration),
+        purpose,
+    })
+}
+
 pub(crate) fn code(registration: u8, number: u32, expires_at: Timestamp) -> Event {
     let registration_id = RegistrationId::from_bytes([registration; 16]);
     Event::CodeIssuedV1(CodeIssuedV1 { registration_id, number, expires_at })
@@ -149,6 +164,23 @@ pub(crate) fn verified(hash: IdentifierHash, box_id: BoxId, registration: u8) ->
             sealing_statement: b"sealing 1".as_slice().into(),
         }),
     })
+}
+
+/// One more identifier of a box.
+pub(crate) fn added(hash: IdentifierHash, box_id: BoxId, registration: u8) -> Event {
+    Event::IdentifierVerifiedV2(IdentifierVerifiedV2 {
+        identifier_hash: hash,
+        secret_number: 1,
+        slot: hash.slot(),
+        box_id,
+        registration_id: RegistrationId::from_bytes([registration; 16]),
+        founding: None,
+        signed: Some(signed()),
+    })
+}
+
+pub(crate) fn released(hash: IdentifierHash, box_id: BoxId) -> Event {
+    Event::IdentifierReleasedV2(IdentifierReleasedV2 { identifier_hash: hash, box_id, signed: Some(signed()) })
 }
 
 /// A message's value for these devices; `body` tells values apart.

@@ -3,6 +3,7 @@
 
 pub(crate) mod admission;
 pub(crate) mod events;
+pub(crate) mod identifiers;
 pub(crate) mod positions;
 pub(crate) mod queue;
 pub(crate) mod rebuild;
@@ -219,6 +220,8 @@ macro_rules! contract {
             admission::an_identifier_has_one_owner,
             admission::the_rest_of_an_expired_day_is_ignored,
             admission::waiting_ends_when_the_version_is_passed,
+            identifiers::a_box_has_the_identifiers_that_were_verified_for_it,
+            identifiers::codes_for_objections_are_counted_apart,
             positions::a_restart_goes_on_where_it_stood,
             positions::a_projector_that_wakes_late_does_nothing,
             positions::a_topic_made_anew_is_recognised,

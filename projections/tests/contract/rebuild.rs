@@ -6,7 +6,7 @@ use std::time::Duration;
 use rossby_projections::{DERIVED_TABLES, Snapshot};
 use rossby_schemas::encoding::FixedOctets;
 use rossby_schemas::events::profiles::Audience;
-use rossby_schemas::events::registrations;
+use rossby_schemas::events::registrations::{self, CodePurpose};
 use rossby_schemas::topic::Topic;
 
 use super::World;
@@ -29,11 +29,23 @@ async fn a_day(world: &World, day: u8) {
         register(2, 2, guess(day, 1, false)),
         register(3, 2, guess(day, 1, false)),
         register(4, 3, guess(day, 1, true)),
+        register(19, 4, code_asked(hash, day + 100, ann, CodePurpose::Add)),
+        register(20, 5, code(day + 100, 1, now.plus(Duration::from_secs(600)))),
     ] {
         world.append(Topic::Registrations, &event).await;
     }
     let verify = control(Topic::Identifiers, &hash.to_string(), command(number + 5), 0, now, &verified(hash, ann, day));
     world.append(Topic::Identifiers, &verify).await;
+    // One that was added and taken away again, and one that stays.
+    let [gone_hash, added_hash] = [100, 150].map(|n| identifier(day + n));
+    for (id, hash, expected, event) in [
+        (16, gone_hash, 0, added(gone_hash, ann, day)),
+        (17, gone_hash, 1, released(gone_hash, ann)),
+        (18, added_hash, 0, added(added_hash, ann, day)),
+    ] {
+        let event = control(Topic::Identifiers, &hash.to_string(), command(number + id), expected, now, &event);
+        world.append(Topic::Identifiers, &event).await;
+    }
     for (id, box_id) in [(6, ann), (7, ben), (8, gone)] {
         world.append(Topic::Keys, &key_event(box_id, number + id, 0, now, &founded(box_id, device(1)))).await;
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
+use rossby_crypto::account::MAX_IDENTIFIERS;
 use rossby_crypto::message::MAX_RECIPIENT_DEVICES;
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +24,7 @@ pub(crate) struct Settings {
     pub(crate) secrets: SecretsSettings,
     pub(crate) codes: CodesSettings,
     pub(crate) blobs: BlobsSettings,
+    pub(crate) identifiers: IdentifiersSettings,
     pub(crate) limits: LimitsSettings,
     pub(crate) logging: LoggingSettings,
 }
@@ -237,6 +239,20 @@ impl Default for BlobsSettings {
     }
 }
 
+/// Phone numbers and email addresses.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct IdentifiersSettings {
+    /// How many one account may have.
+    pub(crate) limit: usize,
+}
+
+impl Default for IdentifiersSettings {
+    fn default() -> Self {
+        Self { limit: 16 }
+    }
+}
+
 /// Limits that keep one client from taking the others' share.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -387,6 +403,12 @@ impl Settings {
         }
         if blobs.upload_hours == 0 {
             return refuse("blobs.upload_hours", "is 0; no upload could be completed");
+        }
+        if !(1..=MAX_IDENTIFIERS).contains(&self.identifiers.limit) {
+            return refuse(
+                "identifiers.limit",
+                "must be between 1 and 64, which is how many a closing account can name",
+            );
         }
         let webhook_set = !self.codes.webhook_url.is_empty() && self.codes.webhook_secret.0.len() >= 16;
         if self.codes.sms_via == SmsVia::Webhook && !webhook_set {

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::identifiers::OwnIdentifier;
 use super::lookup::KeyRecordDocument;
 use super::messages::Lost;
 use crate::encoding::{FixedOctets, Octets};
@@ -23,6 +24,9 @@ pub struct AccountResponse {
     pub keys_version: u64,
     /// The devices.
     pub devices: Vec<DeviceStatus>,
+    /// The box's identifiers, in the order in which they were added.
+    #[serde(default)]
+    pub identifiers: Vec<OwnIdentifier>,
     /// The settings.
     pub profile: ProfileDocument,
 }

@@ -80,6 +80,10 @@ problems! {
     IdentifierTaken = "identifier-taken", 409, "The identifier belongs to a box already";
     /// The box has as many devices as it may: remove one first.
     TooManyDevices = "too-many-devices", 409, "The box has as many devices as it may";
+    /// The box has as many identifiers as it may: remove one first.
+    TooManyIdentifiers = "too-many-identifiers", 409, "The box has as many identifiers as it may";
+    /// The identifier is the box's last: without one nobody could find or recover the box.
+    LastIdentifier = "last-identifier", 409, "The box's last identifier can't be removed";
     /// The stream has moved on since the command was signed: load the current version and sign anew.
     VersionConflict = "version-conflict", 409, "The stream has moved on";
     /// Chunks of the blob are missing: `next_chunk` says the first.

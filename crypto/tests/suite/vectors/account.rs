@@ -48,7 +48,10 @@ fn account() {
         (
             "add-identifier",
             json!({ "registration": hex([6; 16]) }),
-            AccountChange::AddIdentifier { identifier: IDENTIFIER, registration_id: RegistrationId::from_bytes([6; 16]) },
+            AccountChange::AddIdentifier {
+                identifier: IDENTIFIER,
+                registration_id: RegistrationId::from_bytes([6; 16]),
+            },
         ),
         ("remove-identifier", json!({}), AccountChange::RemoveIdentifier(IDENTIFIER)),
         (
