@@ -34,6 +34,7 @@ pub(crate) struct Loaded<S> {
 
 /// What a decision comes to, if no rule refuses it.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant, reason = "there is one at a time, for a moment")]
 pub(crate) enum Decision {
     /// This event is to be appended.
     Append(Event),

@@ -89,7 +89,7 @@ fn decide_removed(
     command: &AccountCommand,
     signed: &SignedCommand,
 ) -> Result<Decision, Refusal> {
-    if !state.identifier.owner.as_ref().is_some_and(|owner| owner.box_id == command.box_id) {
+    if state.identifier.owner.as_ref().is_none_or(|owner| owner.box_id != command.box_id) {
         return Err(Refusal::statement(FIELD, "names none of the box's identifiers"));
     }
     check_version(state, command)?;

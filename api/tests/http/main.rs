@@ -6,6 +6,7 @@ mod bad_input;
 mod blobs;
 mod connections;
 mod disconnects;
+mod identifiers;
 mod logs;
 mod operators;
 mod outages;

@@ -3,6 +3,7 @@
 //! Later sources win: the defaults, the file given by `--config`, environment variables (`ROSSBY_SERVER__LISTEN` for
 //! `server.listen`), and last the command line. `docs/CONFIGURATION.md` lists every one.
 
+mod check;
 mod secrets;
 mod settings;
 

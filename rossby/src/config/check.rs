@@ -1,0 +1,86 @@
+//! Which settings fit together.
+
+use rossby_crypto::account::MAX_IDENTIFIERS;
+use rossby_crypto::message::MAX_RECIPIENT_DEVICES;
+
+use super::ConfigError;
+use super::settings::{BlobsIn, EmailVia, LogProvider, Settings, SmsVia};
+
+/// A blob has at most so many octets, whatever is set: its chunks are counted in memory.
+const MAX_BLOB_OCTETS: u64 = 1024 * 1024 * 1024 * 1024;
+
+impl Settings {
+    /// Refuses settings that do not fit together, and says what to do.
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        let refuse = |name, why: &str| Err(ConfigError::Unusable { name, why: why.to_owned() });
+        if self.region.number == 0 {
+            return refuse("region.number", "is 0; regions have numbers from 1 to 255");
+        }
+        let name = &self.region.name;
+        let is_name =
+            !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        if !is_name || name == "rossby" {
+            return refuse("region.name", "must be of lowercase letters, digits and hyphens, and not \"rossby\"");
+        }
+        if !(1..=1024).contains(&self.log.partitions) {
+            return refuse("log.partitions", "must be between 1 and 1024");
+        }
+        if self.log.provider == LogProvider::Kafka && self.log.kafka_brokers.is_empty() {
+            return refuse(
+                "log.kafka_brokers",
+                "is empty; with log.provider = \"kafka\" it names the brokers as HOST:PORT",
+            );
+        }
+        if self.log.provider == LogProvider::Sqlite && !self.read_models.url.0.is_empty() {
+            return refuse(
+                "read_models.url",
+                "is set, but log.provider is \"sqlite\"; set log.provider = \"kafka\" too",
+            );
+        }
+        let url = &self.read_models.url.0;
+        if !url.is_empty() && !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
+            return refuse("read_models.url", "must begin with postgres:// or be empty");
+        }
+        if self.codes.email_via == EmailVia::Smtp
+            && (self.codes.smtp_url.0.is_empty() || self.codes.smtp_from.is_empty())
+        {
+            return refuse("codes.smtp_url", "and codes.smtp_from must be set with codes.email_via = \"smtp\"");
+        }
+        if !(1..=MAX_RECIPIENT_DEVICES).contains(&self.limits.devices) {
+            return refuse("limits.devices", "must be between 1 and 64, which is how many a message can be sealed to");
+        }
+        let blobs = &self.blobs;
+        if blobs.kept_in == BlobsIn::S3 {
+            if !blobs.s3_endpoint.starts_with("http://") && !blobs.s3_endpoint.starts_with("https://") {
+                return refuse("blobs.s3_endpoint", "must begin with https:// or http:// with blobs.in = \"s3\"");
+            }
+            let [bucket, region, key] = [&blobs.s3_bucket, &blobs.s3_region, &blobs.s3_access_key_id];
+            if [bucket, region, key, &blobs.s3_secret_access_key.0].iter().any(|setting| setting.is_empty()) {
+                return refuse(
+                    "blobs.s3_bucket",
+                    "and blobs.s3_region, blobs.s3_access_key_id, blobs.s3_secret_access_key must be set with blobs.in = \"s3\"",
+                );
+            }
+        }
+        if !(1..=MAX_BLOB_OCTETS).contains(&blobs.max_octets) {
+            return refuse("blobs.max_octets", "must be between 1 and 1099511627776, which is a tebioctet");
+        }
+        if blobs.upload_hours == 0 {
+            return refuse("blobs.upload_hours", "is 0; no upload could be completed");
+        }
+        if !(1..=MAX_IDENTIFIERS).contains(&self.identifiers.limit) {
+            return refuse(
+                "identifiers.limit",
+                "must be between 1 and 64, which is how many a closing account can name",
+            );
+        }
+        let webhook_set = !self.codes.webhook_url.is_empty() && self.codes.webhook_secret.0.len() >= 16;
+        if self.codes.sms_via == SmsVia::Webhook && !webhook_set {
+            return refuse(
+                "codes.webhook_url",
+                "and codes.webhook_secret (16 characters or more) must be set with codes.sms_via = \"webhook\"",
+            );
+        }
+        Ok(())
+    }
+}
