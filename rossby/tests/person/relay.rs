@@ -2,12 +2,15 @@
 //! process is told of it by the usual variable, so that nothing else is different.
 
 use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
+use axum::http::StatusCode;
 use axum::response::Response;
+use rossby_schemas::http::problem::{Problem, ProblemType};
 use serde_json::Value;
 use tokio::net::TcpListener;
 
@@ -31,6 +34,8 @@ pub(crate) struct Relay {
     client: reqwest::Client,
     exchanges: Arc<Mutex<Vec<Exchange>>>,
     change: Arc<Mutex<Change>>,
+    /// How many answers to messages that are sent get lost from now on.
+    lost: Arc<AtomicUsize>,
 }
 
 impl fmt::Debug for Relay {
@@ -45,7 +50,8 @@ impl Relay {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        let relay = Self { url, client, exchanges: Arc::default(), change: Arc::new(Mutex::new(Box::new(|_, _| {}))) };
+        let change: Arc<Mutex<Change>> = Arc::new(Mutex::new(Box::new(|_, _| {})));
+        let relay = Self { url, client, exchanges: Arc::default(), change, lost: Arc::default() };
         let router = Router::new().fallback(pass).with_state(relay.clone());
         tokio::spawn(async { axum::serve(listener, router).await });
         relay
@@ -65,6 +71,17 @@ impl Relay {
     pub(crate) fn change(&self, change: impl FnMut(&str, &mut Value) + Send + 'static) {
         *self.change.lock().unwrap() = Box::new(change);
     }
+
+    /// Loses the next answers to messages that are sent: the server has them, and their sender doesn't know.
+    pub(crate) fn lose(&self, answers: usize) {
+        self.lost.store(answers, Ordering::SeqCst);
+    }
+
+    /// Whether this answer is one to be lost.
+    fn loses(&self, path: &str) -> bool {
+        let one_less = |left: usize| left.checked_sub(1);
+        path == "/v1/messages" && self.lost.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less).is_ok()
+    }
 }
 
 async fn pass(State(relay): State<Relay>, request: Request) -> Response {
@@ -72,6 +89,7 @@ async fn pass(State(relay): State<Relay>, request: Request) -> Response {
     let body = to_bytes(body, usize::MAX).await.unwrap();
     let head = format!("{} {} {:?}", parts.method, parts.uri, parts.headers);
     let path = parts.uri.path().to_owned();
+    let method = parts.method.clone();
     let mut forwarded = relay.client.request(parts.method, parts.uri.to_string()).body(body.clone());
     for (name, value) in &parts.headers {
         if !matches!(name.as_str(), "content-length" | "transfer-encoding" | "proxy-connection" | "connection") {
@@ -81,11 +99,15 @@ async fn pass(State(relay): State<Relay>, request: Request) -> Response {
     let Ok(answer) = forwarded.send().await else {
         return Response::builder().status(502).body(Body::empty()).unwrap();
     };
-    let (status, headers) = (answer.status(), answer.headers().clone());
+    let (mut status, headers) = (answer.status(), answer.headers().clone());
     let mut text = answer.bytes().await.unwrap().to_vec();
     if let Ok(mut document) = serde_json::from_slice(&text) {
         (relay.change.lock().unwrap())(&path, &mut document);
         text = serde_json::to_vec(&document).unwrap();
+    }
+    if method == "POST" && relay.loses(&path) {
+        status = StatusCode::SERVICE_UNAVAILABLE;
+        text = serde_json::to_vec(&Problem::new(ProblemType::OutcomeUnknown)).unwrap();
     }
     let exchange = Exchange { path, head, request: body.to_vec(), answer: text.clone() };
     relay.exchanges.lock().unwrap().push(exchange);

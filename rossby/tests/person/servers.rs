@@ -51,3 +51,8 @@ async fn the_server_sees_neither_texts_nor_keys_nor_addresses() {
 async fn kills_lose_and_double_nothing() {
     stories::kills::lose_and_double_nothing(&SetUp::on_servers().await).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_twice_counts_once() {
+    stories::duplicates::count_once(&SetUp::on_servers().await).await;
+}

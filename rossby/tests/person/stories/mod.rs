@@ -2,6 +2,7 @@
 
 pub(crate) mod capture;
 pub(crate) mod devices;
+pub(crate) mod duplicates;
 pub(crate) mod kills;
 pub(crate) mod outbox;
 pub(crate) mod two_people;
