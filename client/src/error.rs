@@ -7,8 +7,10 @@ use rossby_crypto::linking::{LinkRefusal, MAX_DEVICE_NAME, NotALinkSecret};
 use rossby_crypto::message::SealError;
 use rossby_crypto::recovery::NotRecoveryWords;
 use rossby_schemas::http::problem::{Problem, ProblemType};
-use rossby_schemas::ids::{BoxId, DeviceId};
+use rossby_schemas::ids::{BoxId, DeviceId, MessageId};
+use uuid::Uuid;
 
+use crate::content::ContentError;
 use crate::vault::{KeyringError, UnlockError};
 
 /// Why something can't be done.
@@ -135,6 +137,33 @@ pub enum ClientError {
         /// How many it may have.
         limit: usize,
     },
+    /// What no message may say.
+    #[error(transparent)]
+    Content(#[from] ContentError),
+    /// No message is meant.
+    #[error("{0:?} is no message here; `rossby messages WHO` shows the ids")]
+    NoSuchMessage(String),
+    /// Several messages are meant.
+    #[error("{0:?} is several messages; type more of the id")]
+    AmbiguousMessage(String),
+    /// The message isn't one's own.
+    #[error("message {0} was written by somebody else; only its author can change it")]
+    NotYours(MessageId),
+    /// The message has no text.
+    #[error("message {0} has no text that could be edited")]
+    NoText(MessageId),
+    /// The message was taken back.
+    #[error("message {0} was deleted")]
+    Deleted(MessageId),
+    /// The message belongs to another conversation.
+    #[error("message {0} belongs to another conversation")]
+    OtherConversation(MessageId),
+    /// This device is not in the group.
+    #[error("this account is in no group {0}")]
+    NoSuchGroup(Uuid),
+    /// There is no request.
+    #[error("box {0} asks for nothing: what it writes was accepted before, or is blocked")]
+    NoRequest(BoxId),
     /// The message can't be sealed.
     #[error(transparent)]
     Seal(#[from] SealError),
@@ -223,6 +252,15 @@ impl ClientError {
             Self::NoDevice(_) => "no-device",
             Self::NotTaken(_) => "not-taken",
             Self::TooLong { .. } | Self::Seal(_) => "too-long",
+            Self::Content(_) => "bad-content",
+            Self::NoSuchMessage(_) => "no-such-message",
+            Self::AmbiguousMessage(_) => "ambiguous-message",
+            Self::NotYours(_) => "not-yours",
+            Self::NoText(_) => "no-text",
+            Self::Deleted(_) => "deleted",
+            Self::OtherConversation(_) => "other-conversation",
+            Self::NoSuchGroup(_) => "no-such-group",
+            Self::NoRequest(_) => "no-request",
             Self::BadDeviceName => "bad-device-name",
             Self::NoSuchDevice(_) => "no-such-device",
             Self::AmbiguousDevice(_) => "ambiguous-device",

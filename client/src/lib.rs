@@ -6,6 +6,7 @@
 
 mod account;
 mod contacts;
+mod content;
 mod error;
 mod http;
 mod messages;
@@ -22,8 +23,15 @@ pub use account::{
     Settings,
 };
 pub use contacts::{Contact, ContactDevice, Peer};
+pub use content::{
+    Content, ContentError, Deletion, Edit, Kind, Location, MAX_TEXT_OCTETS, MessageRef, Reaction, Receipt,
+    ReceiptState, Reply, Standing,
+};
 pub use error::ClientError;
-pub use messages::{Conversation, Kind, MAX_TEXT_OCTETS, Message, MessageState, Received, Recipient, Sent};
+pub use messages::{
+    Conversation, ConversationOverview, Emoji, Message, MessageName, MessageState, ReceiptSettings, Received,
+    Recipient, Referred, Sent,
+};
 use rossby_schemas::time::{Clock, SystemClock, Timestamp};
 use sqlx::SqliteConnection;
 pub use vault::{Keyring, KeyringError, LockKind, Unlock, UnlockError, erase_key_file};

@@ -7,6 +7,8 @@ use rossby_schemas::ids::{BoxId, DeviceId, OuterId};
 use rossby_schemas::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::content::Kind;
+
 /// A warning that waits to be shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notice {
@@ -80,6 +82,13 @@ pub enum Warning {
         /// Why.
         reason: String,
     },
+    /// Somebody edits or deletes a message that another has written: nothing came of it.
+    NotTheirs {
+        /// Who.
+        sender: BoxId,
+        /// The kind's number.
+        kind: u32,
+    },
     /// A message was refused.
     RefusedMessage {
         /// Its id in the queue.
@@ -137,6 +146,7 @@ impl Warning {
             Self::BrokenChain { .. } => "broken-chain",
             Self::TwoBodies { .. } => "two-bodies",
             Self::NotSent { .. } => "not-sent",
+            Self::NotTheirs { .. } => "not-theirs",
             Self::RefusedMessage { .. } => "refused-message",
             Self::StrangeSealingKey { .. } => "strange-sealing-key",
             Self::SealingKeyNotTaken { .. } => "sealing-key-not-taken",
@@ -177,6 +187,10 @@ impl fmt::Display for Warning {
             }
             Self::NotSent { recipient, reason } => {
                 write!(f, "a message to box {recipient} was not sent: {reason}")
+            }
+            Self::NotTheirs { sender, kind } => {
+                let what = if Kind::of(*kind) == Kind::Edit { "edit" } else { "delete" };
+                write!(f, "box {sender} tried to {what} a message of somebody else; it stays as it was")
             }
             Self::RefusedMessage { accepted_at, reason, .. } => {
                 write!(f, "a message, accepted at {accepted_at}, was refused: {reason}")

@@ -9,6 +9,7 @@ use rossby_schemas::ids::{BoxId, CommandId};
 use uuid::Uuid;
 
 use crate::Client;
+use crate::content::Standing;
 use crate::error::ClientError;
 use crate::http::Call;
 use crate::store::device::Device;
@@ -76,12 +77,24 @@ impl Client {
         self.store.set_server(self.http.url()).await
     }
 
-    /// Changes a setting. What it is already is no error.
+    /// Changes a setting. What it is already is no error. A contact is accepted by it, and a blocked box isn't any more.
     ///
     /// # Errors
     /// What the server says.
     pub async fn change(&self, setting: Setting) -> Result<(), ClientError> {
         let device = self.device().await?;
+        self.change_as(&device, setting).await?;
+        let mut transaction = self.store.begin().await?;
+        match setting {
+            Setting::AddContact(box_id) => self.stand(&mut transaction, &device, box_id, Standing::Accepted).await?,
+            Setting::Block(box_id) => self.stand(&mut transaction, &device, box_id, Standing::Blocked).await?,
+            Setting::Unblock(box_id) => self.stand_unblocked(&mut transaction, &device, box_id).await?,
+            Setting::Discoverable(_) | Setting::AcceptFrom(_) | Setting::RemoveContact(_) => {}
+        }
+        Ok(transaction.commit().await?)
+    }
+
+    async fn change_as(&self, device: &Device, setting: Setting) -> Result<(), ClientError> {
         let acl_key = self.store.acl_key(&self.vault).await?;
         // A change that lists a box or takes it off, and whether the list is so already.
         let listing = |change: fn(AclTag) -> AccountChange, box_id, list: &[AclTag], listed| {
@@ -91,7 +104,7 @@ impl Client {
         let mut tries = 0;
         loop {
             tries += 1;
-            let profile = self.account_as_server_has_it(&device).await?.profile;
+            let profile = self.account_as_server_has_it(device).await?.profile;
             let (change, is_so) = match setting {
                 Setting::Discoverable(audience) => {
                     (AccountChange::SetDiscoverable(audience), profile.discoverable == audience)
@@ -120,7 +133,7 @@ impl Client {
             let signed = command.sign(&device.signing_key);
             let request = AccountCommandRequest { command: signed.command, signature: signed.signature };
             let call = Call::post("/v1/account/commands", &request);
-            let answer: Result<CommandResponse, _> = self.ask(&device, &call).await;
+            let answer: Result<CommandResponse, _> = self.ask(device, &call).await;
             match answer {
                 Err(error) if error.problem() == Some(ProblemType::VersionConflict) && tries < TRIES => {}
                 other => return other.map(|_| ()),

@@ -3,19 +3,21 @@
 use rossby_crypto::conversation::direct_conversation;
 use rossby_crypto::key_record::{HeadRelation, KeyRecord};
 use rossby_crypto::message::{MessageContent, SignedContent};
+use rossby_schemas::encoding::Octets;
 use rossby_schemas::http::messages::FetchedMessage;
 use sqlx::SqliteConnection;
 
 use super::Conversation;
-use super::own_devices::{FIRST_OWN_KIND, OwnMessage};
+use super::own_devices::OwnMessage;
 use super::receive::Taken;
 use super::verify::Refusal;
 use crate::Client;
 use crate::account::Own;
+use crate::content::{Content, FIRST_OWN_KIND, FIRST_SIGNAL_KIND, Kind};
 use crate::error::ClientError;
 use crate::store::contacts;
 use crate::store::messages::{self, At, Chain, State, StoredMessage};
-use crate::store::outbox::{self, RecipientRow};
+use crate::store::outbox::RecipientRow;
 use crate::store::records;
 use crate::warning::Warning;
 
@@ -43,10 +45,7 @@ impl Client {
             Err(refusal) => return Ok(Err(refusal)),
         };
         let is_ours = content.sender == own.device.box_id;
-        if content.kind >= FIRST_OWN_KIND && !is_ours {
-            return Ok(Err(Refusal::of(&"it is of a kind that only one's own devices may send")));
-        }
-        let told = match OwnMessage::read(content.kind, &content.body) {
+        let told = match read(content.kind, &content.body, is_ours) {
             Ok(told) => told,
             Err(reason) => return Ok(Err(Refusal::Because(reason))),
         };
@@ -79,6 +78,7 @@ impl Client {
             });
         }
         self.check_chain(connection, chain, signed).await?;
+        let kind = Kind::of(content.kind);
         let mut stored = StoredMessage {
             id: 0,
             thread,
@@ -93,25 +93,28 @@ impl Client {
             accepted_at: Some(fetched.accepted_at),
             kind: content.kind,
             body: content.body.clone(),
-            state: State::New,
-            is_shown: content.kind < FIRST_OWN_KIND,
+            state: if kind.is_shown() || kind.is_notice() { State::New } else { State::Read },
+            is_shown: kind.is_shown(),
         };
-        let mut sent_to = None;
+        let mut sent_to = Vec::new();
         match told {
             Some(OwnMessage::Sent(sent)) => {
-                let (box_id, accepted_at) = (sent.peer, sent.accepted_at);
-                sent_to = Some(RecipientRow { box_id, state: State::Sent, accepted_at, reason: None });
+                sent_to.push(RecipientRow::new(sent.peer, State::Sent, sent.accepted_at));
                 (stored.thread, stored.message_id, stored.time) =
                     (Conversation::Direct(sent.peer), sent.message_id, sent.time);
                 (stored.kind, stored.body, stored.accepted_at) = (sent.kind, sent.body, sent.accepted_at);
-                (stored.state, stored.is_shown) = (State::Sent, true);
+                (stored.state, stored.is_shown) = (State::Sent, Kind::of(sent.kind).is_shown());
             }
-            Some(told) => self.heed(connection, &own.device, &told).await?,
+            Some(told) => {
+                self.heed(connection, &own.device, &told).await?;
+                // What it said stands elsewhere now.
+                stored.body = Octets::default();
+            }
             None => {}
         }
-        let message = messages::insert(connection, &self.vault, &stored).await?;
-        if let Some(recipient) = sent_to {
-            outbox::add_recipient(connection, message, &recipient).await?;
+        self.file(connection, &stored, &sent_to).await?;
+        if !is_ours {
+            self.owe_delivered(connection, &stored).await?;
         }
         Ok(Ok(Taken::New))
     }
@@ -146,6 +149,20 @@ impl Client {
             self.warn(connection, &Warning::BrokenChain { sender }).await?;
         }
         Ok(())
+    }
+}
+
+/// Reads what a message says. Gives what one of the own devices tells the others; what it says to people is read where it is
+/// shown. The error says why it is refused.
+fn read(kind: u32, body: &Octets, is_ours: bool) -> Result<Option<OwnMessage>, String> {
+    match kind {
+        FIRST_SIGNAL_KIND.. => Err("it is of a kind that is never kept".to_owned()),
+        FIRST_OWN_KIND.. if !is_ours => Err("it is of a kind that only one's own devices may send".to_owned()),
+        FIRST_OWN_KIND.. => OwnMessage::read(kind, body),
+        _ => match Content::decode(Kind::of(kind), body) {
+            Ok(_) => Ok(None),
+            Err(error) => Err(format!("a message of kind {kind} is malformed: {error}")),
+        },
     }
 }
 

@@ -13,10 +13,11 @@ use tokio::time::Instant;
 
 use crate::Client;
 use crate::contacts::{Known, Peer};
+use crate::content::Kind;
 use crate::error::ClientError;
 use crate::http::Call;
 use crate::store::device::Device;
-use crate::store::messages::State;
+use crate::store::messages::{self, State};
 use crate::store::outbox::{self, Outgoing, RecipientRow, Sealed};
 use crate::warning::Warning;
 
@@ -166,7 +167,8 @@ impl Client {
             let sealed = match outgoing.sealed.clone() {
                 Some(sealed) => sealed,
                 None => match self.seal_at_last(device, &outgoing).await {
-                    Ok(sealed) => sealed,
+                    Ok(Some(sealed)) => sealed,
+                    Ok(None) => continue,
                     Err(error) => {
                         flush.stop(*recipient, error);
                         continue;
@@ -184,7 +186,7 @@ impl Client {
     }
 
     /// Seals a message for a recipient for whom there was no key before.
-    async fn seal_at_last(&self, device: &Device, outgoing: &Outgoing) -> Result<Sealed, ClientError> {
+    async fn seal_at_last(&self, device: &Device, outgoing: &Outgoing) -> Result<Option<Sealed>, ClientError> {
         let recipient = self.recipient(&Peer::Box(outgoing.recipient)).await?;
         self.seal_anew(device, &recipient, outgoing).await
     }
@@ -245,33 +247,31 @@ impl Client {
 
     /// The server has a message for a recipient: the own devices are told, once.
     async fn sent(&self, device: &Device, outgoing: &Outgoing, accepted_at: Timestamp) -> Result<(), ClientError> {
-        let stored = self.store.message(&self.vault, outgoing.message).await?;
-        let recipient = RecipientRow {
-            box_id: outgoing.recipient,
-            state: State::Sent,
-            accepted_at: Some(accepted_at),
-            reason: None,
-        };
+        let recipient = RecipientRow::new(outgoing.recipient, State::Sent, Some(accepted_at));
         let mut transaction = self.store.begin().await?;
         if outbox::settle(&mut transaction, outgoing.message, &recipient).await? {
+            let stored = messages::message(&mut transaction, &self.vault, outgoing.message).await?;
             self.tell_sent(&mut transaction, device, &stored, accepted_at).await?;
+            self.settled(&mut transaction, &stored).await?;
         }
         Ok(transaction.commit().await?)
     }
 
     /// A message will not be sent to a recipient: that is told, once.
     async fn not_sent(&self, outgoing: &Outgoing, reason: &str) -> Result<(), ClientError> {
-        let stored = self.store.message(&self.vault, outgoing.message).await?;
         let recipient = RecipientRow {
-            box_id: outgoing.recipient,
-            state: State::Failed,
-            accepted_at: None,
             reason: Some(reason.to_owned()),
+            ..RecipientRow::new(outgoing.recipient, State::Failed, None)
         };
         let mut transaction = self.store.begin().await?;
-        if outbox::settle(&mut transaction, outgoing.message, &recipient).await? && stored.is_shown {
-            let warning = Warning::NotSent { recipient: outgoing.recipient, reason: reason.to_owned() };
-            self.warn(&mut transaction, &warning).await?;
+        if outbox::settle(&mut transaction, outgoing.message, &recipient).await? {
+            let stored = messages::message(&mut transaction, &self.vault, outgoing.message).await?;
+            let kind = Kind::of(stored.kind);
+            if kind.is_shown() || kind.is_notice() {
+                let warning = Warning::NotSent { recipient: outgoing.recipient, reason: reason.to_owned() };
+                self.warn(&mut transaction, &warning).await?;
+            }
+            self.settled(&mut transaction, &stored).await?;
         }
         Ok(transaction.commit().await?)
     }

@@ -12,18 +12,19 @@ use super::send::Written;
 use crate::Client;
 use crate::account::device_name;
 use crate::contacts::Known;
+use crate::content::{self, Content, Kind, PeerStates, ReadMarks};
 use crate::error::ClientError;
 use crate::store::contacts::{self, Pin};
 use crate::store::device::Device;
 use crate::store::messages::StoredMessage;
-use crate::store::own_devices;
+use crate::store::{own_devices, receipts};
 use crate::warning::Warning;
 
-/// Kinds from this one on are for the sender's own devices alone.
-pub(super) const FIRST_OWN_KIND: u32 = 1000;
 const SENT: u32 = 1000;
 const DEVICE_NAMES: u32 = 1001;
 const PINS: u32 = 1002;
+const READ_MARKS: u32 = 1003;
+const PEER_STATES: u32 = 1004;
 
 /// How many entries a list has at most.
 const MAX_ENTRIES: usize = 200;
@@ -37,6 +38,10 @@ pub(super) enum OwnMessage {
     DeviceNames(DeviceNames),
     /// 1002: boxes that identifiers led to, by its own look-ups.
     Pins(Pins),
+    /// 1003: what the person has read on it.
+    ReadMarks(ReadMarks),
+    /// 1004: how the person stands to others, and which receipts are sent.
+    PeerStates(PeerStates),
 }
 
 /// A message that another of the box's devices has sent.
@@ -81,24 +86,30 @@ impl OwnMessage {
             Self::Sent(sent) => (SENT, serde_json::to_vec(sent)),
             Self::DeviceNames(names) => (DEVICE_NAMES, serde_json::to_vec(names)),
             Self::Pins(pins) => (PINS, serde_json::to_vec(pins)),
+            Self::ReadMarks(marks) => (READ_MARKS, serde_json::to_vec(marks)),
+            Self::PeerStates(states) => (PEER_STATES, serde_json::to_vec(states)),
         };
         (kind, json.unwrap_or_default().into())
     }
 
     /// Reads a message of one of the own kinds; none for one that this version doesn't know.
     pub(super) fn read(kind: u32, body: &Octets) -> Result<Option<Self>, String> {
-        let body = body.as_slice();
-        let malformed = |error: serde_json::Error| format!("a message of kind {kind} is malformed: {error}");
+        let octets = body.as_slice();
+        let malformed = |error: &dyn std::fmt::Display| format!("a message of kind {kind} is malformed: {error}");
         Ok(Some(match kind {
             SENT => {
-                let sent: SentCopy = serde_json::from_slice(body).map_err(malformed)?;
-                if sent.kind >= FIRST_OWN_KIND {
+                let sent: SentCopy = serde_json::from_slice(octets).map_err(|error| malformed(&error))?;
+                let copied = Kind::of(sent.kind);
+                if !copied.is_shown() && !copied.is_notice() {
                     return Err(format!("a copy of a message of kind {} can't be", sent.kind));
                 }
+                Content::decode(copied, &sent.body).map_err(|error| malformed(&error))?;
                 Self::Sent(sent)
             }
-            DEVICE_NAMES => Self::DeviceNames(serde_json::from_slice(body).map_err(malformed)?),
-            PINS => Self::Pins(serde_json::from_slice(body).map_err(malformed)?),
+            DEVICE_NAMES => Self::DeviceNames(serde_json::from_slice(octets).map_err(|error| malformed(&error))?),
+            PINS => Self::Pins(serde_json::from_slice(octets).map_err(|error| malformed(&error))?),
+            READ_MARKS => Self::ReadMarks(content::decode(body).map_err(|error| malformed(&error))?),
+            PEER_STATES => Self::PeerStates(content::decode(body).map_err(|error| malformed(&error))?),
             _ => return Ok(None),
         }))
     }
@@ -133,7 +144,9 @@ impl Client {
         stored: &StoredMessage,
         accepted_at: Timestamp,
     ) -> Result<(), ClientError> {
-        let Some(peer) = stored.thread.peer().filter(|peer| stored.is_shown && *peer != device.box_id) else {
+        let kind = Kind::of(stored.kind);
+        let is_copied = kind.is_shown() || kind.is_notice();
+        let Some(peer) = stored.thread.peer().filter(|peer| is_copied && *peer != device.box_id) else {
             return Ok(());
         };
         let copy = SentCopy {
@@ -157,8 +170,8 @@ impl Client {
         Ok(transaction.commit().await?)
     }
 
-    /// Tells a device that was linked just now, which has this name, what this one knows: the devices' names, and whom
-    /// identifiers led to.
+    /// Tells a device that was linked just now, which has this name, what this one knows: the devices' names, whom identifiers led
+    /// to, and how the person stands to others.
     pub(crate) async fn share_with_devices(
         &self,
         device: &Device,
@@ -184,6 +197,7 @@ impl Client {
             let message = OwnMessage::Pins(Pins { pins: pins.to_vec() });
             self.tell_devices(&mut transaction, device, &message).await?;
         }
+        self.share_peers(&mut transaction, device).await?;
         Ok(transaction.commit().await?)
     }
 
@@ -223,6 +237,12 @@ impl Client {
                     }
                 }
             }
+            OwnMessage::ReadMarks(ReadMarks { messages }) => {
+                for message in messages {
+                    receipts::mark_read_elsewhere(connection, *message).await?;
+                }
+            }
+            OwnMessage::PeerStates(states) => self.heed_peers(connection, own.box_id, states).await?,
         }
         Ok(())
     }

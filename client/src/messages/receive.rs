@@ -74,9 +74,7 @@ impl Client {
     pub async fn receive(&self, wait: Duration) -> Result<Received, ClientError> {
         let mut session = Session::new(self.audit().await?);
         let received = self.receive_as(&mut session, wait).await?;
-        for stopped in self.flush().await? {
-            tracing::debug!(?stopped, "the outbox could not be emptied");
-        }
+        self.hand_over_what_waits().await?;
         Ok(received)
     }
 

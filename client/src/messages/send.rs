@@ -11,9 +11,11 @@ use rossby_schemas::time::Timestamp;
 use sqlx::SqliteConnection;
 use uuid::Uuid;
 
-use super::{Conversation, Kind, MAX_TEXT_OCTETS, MessageState};
+use super::outbox::Stopped;
+use super::{Conversation, MessageState};
 use crate::Client;
 use crate::contacts::{Known, Peer};
+use crate::content::{Content, Kind, MAX_CONTENT_OCTETS, Standing};
 use crate::error::ClientError;
 use crate::random::rng;
 use crate::store::contacts;
@@ -31,8 +33,8 @@ const LIFETIME: Duration = Duration::from_secs(30 * 24 * 3600 - 3600);
 pub struct Sent {
     /// The message.
     pub message_id: MessageId,
-    /// The recipient's box.
-    pub recipient: BoxId,
+    /// What it belongs to.
+    pub conversation: Conversation,
     /// What became of it.
     pub state: MessageState,
     /// When the server accepted it.
@@ -104,9 +106,15 @@ impl Client {
     /// [`ClientError::RootChanged`], [`ClientError::Forked`], [`ClientError::NoDevice`], [`ClientError::TooLong`],
     /// [`ClientError::Oneself`]: nothing was sent or stored. So too what the server says of the recipient's look-up.
     pub async fn send(&self, peer: &Peer, text: &str) -> Result<Sent, ClientError> {
-        if text.len() > MAX_TEXT_OCTETS {
-            return Err(ClientError::TooLong { octets: text.len(), limit: MAX_TEXT_OCTETS });
-        }
+        self.send_content(peer, &Content::Text(text.to_owned())).await
+    }
+
+    /// Sends what a message may say, as [`Client::send`] does a text. Whoever it goes to is accepted by it.
+    ///
+    /// # Errors
+    /// Those of [`Client::send`], and [`ClientError::Content`] for what no message may say.
+    pub async fn send_content(&self, peer: &Peer, content: &Content) -> Result<Sent, ClientError> {
+        let body = body_of(content)?;
         let device = self.device().await?;
         let recipient = self.recipient(peer).await?;
         let box_id = recipient.record.box_id();
@@ -116,22 +124,42 @@ impl Client {
         if self.sealable(&device, &recipient).devices.is_empty() {
             return Err(ClientError::NoDevice(box_id));
         }
-        let conversation = Conversation::Direct(box_id);
-        let written = Written { conversation, kind: Kind::Text.number(), body: text.as_bytes().into(), is_shown: true };
+        self.write_and_send(&device, Conversation::Direct(box_id), &[box_id], content.kind(), body).await
+    }
+
+    /// Stores a message for these boxes, and hands it over.
+    pub(super) async fn write_and_send(
+        &self,
+        device: &Device,
+        conversation: Conversation,
+        recipients: &[BoxId],
+        kind: Kind,
+        body: Octets,
+    ) -> Result<Sent, ClientError> {
+        let written = Written { conversation, kind: kind.number(), body, is_shown: kind.is_shown() };
         let mut transaction = self.store.begin().await?;
-        let (id, _) = self.compose(&mut transaction, &device, &[box_id], written).await?;
+        if let Conversation::Direct(peer) = conversation {
+            self.stand(&mut transaction, device, peer, Standing::Accepted).await?;
+        }
+        let (id, _) = self.compose(&mut transaction, device, recipients, written).await?;
         transaction.commit().await?;
-        self.sent_away(id, box_id).await
+        self.write_receipts(device).await?;
+        self.sent_away(id, recipients).await
     }
 
     /// Hands over what waits, a message among it, and says what became of that one.
-    async fn sent_away(&self, id: i64, recipient: BoxId) -> Result<Sent, ClientError> {
+    async fn sent_away(&self, id: i64, recipients: &[BoxId]) -> Result<Sent, ClientError> {
         // What was written before goes out before.
         let stopped = self.flush().await?;
         let stored = self.store.message(&self.vault, id).await?;
-        let reason = stopped.into_iter().find(|stopped| stopped.concerns(recipient)).map(|stopped| stopped.error);
-        let (message_id, state) = (stored.message_id, stored.state.into());
-        Ok(Sent { message_id, recipient, state, accepted_at: stored.accepted_at, reason })
+        let concerns = |stopped: &Stopped| recipients.iter().any(|recipient| stopped.concerns(*recipient));
+        Ok(Sent {
+            message_id: stored.message_id,
+            conversation: stored.thread,
+            state: stored.state.into(),
+            accepted_at: stored.accepted_at,
+            reason: stopped.into_iter().find(concerns).map(|stopped| stopped.error),
+        })
     }
 
     /// Stores a message with the next number of its conversation, and puts it into the outbox for each of these boxes: signed and
@@ -178,11 +206,10 @@ impl Client {
             state: if recipients.is_empty() { State::Sent } else { State::Pending },
             is_shown: written.is_shown,
         };
-        let message = messages::insert(connection, &self.vault, &stored).await?;
+        let rows: Vec<_> = recipients.iter().map(|box_id| RecipientRow::new(*box_id, State::Pending, None)).collect();
+        let message = self.file(connection, &stored, &rows).await?;
         let expires_at = self.http.server_now().plus(LIFETIME);
         for recipient in recipients {
-            let row = RecipientRow { box_id: recipient, state: State::Pending, accepted_at: None, reason: None };
-            outbox::add_recipient(connection, message, &row).await?;
             let known = Known::load(connection, recipient).await?.filter(|known| !known.is_forked);
             let sealed = match known {
                 Some(known) if !self.sealable(device, &known).devices.is_empty() => {
@@ -233,21 +260,40 @@ impl Client {
         Ok(Sealed { outer_id, value: seal(&mut rng(), &signed, outer_id, expires_at, &devices)? })
     }
 
-    /// Seals a stored message again, to a recipient's record as it is now. Its number and what it says stay.
+    /// Seals a stored message again, to a recipient's record as it is now. Its number and what it says stay. None if what became
+    /// of it is known by now.
     pub(super) async fn seal_anew(
         &self,
         device: &Device,
         recipient: &Known,
         outgoing: &Outgoing,
-    ) -> Result<Sealed, ClientError> {
-        let draft = Draft::of(&self.store.message(&self.vault, outgoing.message).await?);
+    ) -> Result<Option<Sealed>, ClientError> {
         let mut transaction = self.store.begin().await?;
+        // Another process may have handed it over, and erased what it says.
+        if !outbox::waits(&mut transaction, outgoing).await? {
+            return Ok(None);
+        }
+        let draft = Draft::of(&messages::message(&mut transaction, &self.vault, outgoing.message).await?);
         let own = records::own_record(&mut transaction, device.box_id).await?;
         let expires_at = outgoing.expires_at;
         let sealed = self.sign_and_seal(&mut transaction, device, (&own, recipient), &draft, expires_at).await?;
-        let outgoing = Outgoing { sealed: Some(sealed.clone()), ..outgoing.clone() };
-        outbox::keep_outgoing(&mut transaction, &outgoing).await?;
+        outbox::reseal(&mut transaction, outgoing, &sealed).await?;
         transaction.commit().await?;
-        Ok(sealed)
+        Ok(Some(sealed))
+    }
+}
+
+/// The body of what is to be sent. It must leave room for the copy for the sender's other devices.
+pub(super) fn body_of(content: &Content) -> Result<Octets, ClientError> {
+    let too_long = |octets| ClientError::TooLong { octets, limit: MAX_CONTENT_OCTETS };
+    if let Content::Text(text) = content
+        && text.len() > MAX_CONTENT_OCTETS
+    {
+        return Err(too_long(text.len()));
+    }
+    let body = content.encode()?;
+    match body.as_slice().len() {
+        octets if octets > MAX_CONTENT_OCTETS => Err(too_long(octets)),
+        _ => Ok(body),
     }
 }

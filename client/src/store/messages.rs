@@ -63,11 +63,11 @@ impl State {
 }
 
 /// Every message, with its thread.
-const ALL: &str = "select messages.*, conversations.peer, conversations.group_id
+pub(super) const ALL: &str = "select messages.*, conversations.peer, conversations.group_id
     from messages join conversations on conversations.key = messages.thread";
 
 #[derive(FromRow)]
-struct Row {
+pub(super) struct Row {
     id: i64,
     peer: Option<Vec<u8>>,
     group_id: Option<Vec<u8>>,
@@ -86,7 +86,7 @@ struct Row {
 }
 
 impl Row {
-    fn read(self, vault: &Vault) -> Result<StoredMessage, ClientError> {
+    pub(super) fn read(self, vault: &Vault) -> Result<StoredMessage, ClientError> {
         let chain = Chain {
             sender: BoxId::from_bytes(fixed(&self.sender)?),
             device: DeviceId::from_bytes(fixed(&self.sender_device)?),
@@ -145,6 +145,37 @@ pub(crate) async fn insert(
     .execute(connection)
     .await?;
     Ok(inserted.last_insert_rowid())
+}
+
+/// The message with this number.
+pub(crate) async fn message(
+    connection: &mut SqliteConnection,
+    vault: &Vault,
+    id: i64,
+) -> Result<StoredMessage, ClientError> {
+    let query = format!("{ALL} where id = ?");
+    let row: Row = sqlx::query_as(AssertSqlSafe(query)).bind(id).fetch_one(connection).await?;
+    row.read(vault)
+}
+
+/// Erases what a message says. Its place in its chain stays.
+pub(crate) async fn erase(connection: &mut SqliteConnection, vault: &Vault, id: i64) -> Result<(), ClientError> {
+    let (sender, device, conversation, sequence): (Vec<u8>, Vec<u8>, Vec<u8>, i64) =
+        sqlx::query_as("select sender, sender_device, conversation, sequence from messages where id = ?")
+            .bind(id)
+            .fetch_one(&mut *connection)
+            .await?;
+    let chain = Chain {
+        sender: BoxId::from_bytes(fixed(&sender)?),
+        device: DeviceId::from_bytes(fixed(&device)?),
+        conversation: Uuid::from_bytes(fixed(&conversation)?),
+    };
+    sqlx::query("update messages set body = ? where id = ?")
+        .bind(vault.seal(&chain.label("message", number(sequence)?), &[]))
+        .bind(id)
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 /// A place in a device's chain of messages in a conversation.
@@ -233,35 +264,7 @@ pub(crate) async fn keep_confirmation(connection: &mut SqliteConnection, handle:
 
 impl Store {
     pub(crate) async fn message(&self, vault: &Vault, id: i64) -> Result<StoredMessage, ClientError> {
-        let query = format!("{ALL} where id = ?");
-        let row: Row = sqlx::query_as(AssertSqlSafe(query)).bind(id).fetch_one(&self.pool).await?;
-        row.read(vault)
-    }
-
-    /// The first `limit` messages that weren't read yet.
-    pub(crate) async fn unread(&self, vault: &Vault, limit: u32) -> Result<Vec<StoredMessage>, ClientError> {
-        let query = format!("{ALL} where state = 'new' and shown = 1 order by id limit ?");
-        let rows: Vec<Row> = sqlx::query_as(AssertSqlSafe(query)).bind(limit).fetch_all(&self.pool).await?;
-        rows.into_iter().map(|row| row.read(vault)).collect()
-    }
-
-    /// The last `limit` messages, in their order here.
-    pub(crate) async fn latest(&self, vault: &Vault, limit: u32) -> Result<Vec<StoredMessage>, ClientError> {
-        let query = format!("select * from ({ALL} where shown = 1 order by id desc limit ?) order by id");
-        let rows: Vec<Row> = sqlx::query_as(AssertSqlSafe(query)).bind(limit).fetch_all(&self.pool).await?;
-        rows.into_iter().map(|row| row.read(vault)).collect()
-    }
-
-    pub(crate) async fn mark_read(&self, ids: &[i64]) -> Result<(), ClientError> {
-        let mut transaction = self.begin().await?;
-        for id in ids {
-            sqlx::query("update messages set state = 'read' where id = ? and state = 'new'")
-                .bind(id)
-                .execute(&mut *transaction)
-                .await?;
-        }
-        transaction.commit().await?;
-        Ok(())
+        message(&mut *self.read().await?, vault, id).await
     }
 
     /// Handles that wait to be confirmed.

@@ -1,5 +1,6 @@
 //! The local store: a SQLite database in the person's home, private to its owner.
 
+pub(crate) mod about;
 pub(crate) mod contacts;
 pub(crate) mod conversations;
 pub(crate) mod device;
@@ -7,7 +8,10 @@ pub(crate) mod linking;
 pub(crate) mod messages;
 pub(crate) mod outbox;
 pub(crate) mod own_devices;
+pub(crate) mod peers;
+pub(crate) mod receipts;
 pub(crate) mod records;
+pub(crate) mod transcripts;
 pub(crate) mod warnings;
 pub(crate) mod wrapping_keys;
 
@@ -30,11 +34,12 @@ use crate::vault::{Costs, Lock, LockedBy};
 const FILE: &str = "rossby.sqlite";
 /// The schema, step by step; `pragma user_version` counts the steps that a store has taken. A step that was released never
 /// changes.
-const SCHEMA: [&str; 4] = [
+const SCHEMA: [&str; 5] = [
     include_str!("schema/1_first.sql"),
     include_str!("schema/2_devices.sql"),
     include_str!("schema/3_conversations.sql"),
     include_str!("schema/4_wrapping_keys.sql"),
+    include_str!("schema/5_content.sql"),
 ];
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 

@@ -33,6 +33,16 @@ pub(crate) struct RecipientRow {
     pub(crate) state: State,
     pub(crate) accepted_at: Option<Timestamp>,
     pub(crate) reason: Option<String>,
+    /// When a device of the recipient had it, and when its person had read it, as the recipient says.
+    pub(crate) delivered_at: Option<Timestamp>,
+    pub(crate) read_at: Option<Timestamp>,
+}
+
+impl RecipientRow {
+    /// A recipient who has said nothing yet.
+    pub(crate) const fn new(box_id: BoxId, state: State, accepted_at: Option<Timestamp>) -> Self {
+        Self { box_id, state, accepted_at, reason: None, delivered_at: None, read_at: None }
+    }
 }
 
 /// Adds a recipient to a message.
@@ -57,33 +67,73 @@ pub(crate) async fn recipients(
     connection: &mut SqliteConnection,
     message: i64,
 ) -> Result<Vec<RecipientRow>, ClientError> {
-    type Row = (Vec<u8>, String, Option<i64>, Option<String>);
-    let rows: Vec<Row> =
-        sqlx::query_as("select box_id, state, accepted_at, reason from recipients where message = ? order by box_id")
-            .bind(message)
-            .fetch_all(connection)
-            .await?;
-    let read = |(box_id, state, accepted_at, reason): (Vec<u8>, String, Option<i64>, _)| {
-        let (box_id, state) = (BoxId::from_bytes(fixed(&box_id)?), State::of(&state)?);
-        Ok(RecipientRow { box_id, state, accepted_at: accepted_at.map(time).transpose()?, reason })
+    type Row = (Vec<u8>, String, Option<i64>, Option<String>, Option<i64>, Option<i64>);
+    let rows: Vec<Row> = sqlx::query_as(
+        "select box_id, state, accepted_at, reason, delivered_at, read_at from recipients where message = ?
+         order by box_id",
+    )
+    .bind(message)
+    .fetch_all(connection)
+    .await?;
+    let read = |(box_id, state, accepted_at, reason, delivered_at, read_at): Row| {
+        Ok(RecipientRow {
+            box_id: BoxId::from_bytes(fixed(&box_id)?),
+            state: State::of(&state)?,
+            accepted_at: accepted_at.map(time).transpose()?,
+            reason,
+            delivered_at: delivered_at.map(time).transpose()?,
+            read_at: read_at.map(time).transpose()?,
+        })
     };
     rows.into_iter().map(read).collect()
 }
 
-/// Puts a message into the outbox, or another sealing of it in its place.
+/// Puts another sealing of a message that waits into the outbox.
+pub(crate) async fn reseal(
+    connection: &mut SqliteConnection,
+    outgoing: &Outgoing,
+    sealed: &Sealed,
+) -> Result<(), ClientError> {
+    sqlx::query("update outbox set outer_id = ?, value = ? where box_id = ? and message = ?")
+        .bind(sealed.outer_id.as_bytes().as_slice())
+        .bind(sealed.value.as_slice())
+        .bind(outgoing.recipient.as_bytes().as_slice())
+        .bind(outgoing.message)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Whether a message still waits for a recipient.
+pub(crate) async fn waits(connection: &mut SqliteConnection, outgoing: &Outgoing) -> Result<bool, ClientError> {
+    let found = sqlx::query_scalar("select exists (select 1 from outbox where box_id = ? and message = ?)")
+        .bind(outgoing.recipient.as_bytes().as_slice())
+        .bind(outgoing.message)
+        .fetch_one(connection)
+        .await?;
+    Ok(found)
+}
+
+/// Whether a message still waits for anyone.
+pub(crate) async fn waits_for_any(connection: &mut SqliteConnection, message: i64) -> Result<bool, ClientError> {
+    let found = sqlx::query_scalar("select exists (select 1 from outbox where message = ?)")
+        .bind(message)
+        .fetch_one(connection)
+        .await?;
+    Ok(found)
+}
+
+/// Puts a message into the outbox.
 pub(crate) async fn keep_outgoing(connection: &mut SqliteConnection, outgoing: &Outgoing) -> Result<(), ClientError> {
     let sealed = outgoing.sealed.as_ref();
-    sqlx::query(
-        "insert into outbox (box_id, message, expires_at, outer_id, value) values (?, ?, ?, ?, ?)
-         on conflict (box_id, message) do update set outer_id = excluded.outer_id, value = excluded.value",
-    )
-    .bind(outgoing.recipient.as_bytes().as_slice())
-    .bind(outgoing.message)
-    .bind(outgoing.expires_at.signed_millis())
-    .bind(sealed.map(|sealed| sealed.outer_id.as_bytes().as_slice()))
-    .bind(sealed.map(|sealed| sealed.value.as_slice()))
-    .execute(connection)
-    .await?;
+    sqlx::query("insert into outbox (box_id, message, expires_at, outer_id, value) values (?, ?, ?, ?, ?)")
+        .bind(outgoing.recipient.as_bytes().as_slice())
+        .bind(outgoing.message)
+        .bind(outgoing.expires_at.signed_millis())
+        .bind(sealed.map(|sealed| sealed.outer_id.as_bytes().as_slice()))
+        .bind(sealed.map(|sealed| sealed.value.as_slice()))
+        .execute(connection)
+        .await?;
     Ok(())
 }
 

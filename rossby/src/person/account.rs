@@ -180,6 +180,25 @@ const fn who(audience: Audience) -> &'static str {
     }
 }
 
+/// On or off.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Switch {
+    /// On
+    On,
+    /// Off
+    Off,
+}
+
+impl Switch {
+    const fn is_on(self) -> bool {
+        matches!(self, Self::On)
+    }
+}
+
+const fn on_or_off(is_on: bool) -> &'static str {
+    if is_on { "on" } else { "off" }
+}
+
 /// Settings.
 #[derive(Debug, Args)]
 pub(crate) struct SettingsCommand {
@@ -189,6 +208,12 @@ pub(crate) struct SettingsCommand {
     /// From whom you accept messages
     #[arg(long, value_name = "WHO")]
     accept_from: Option<Who>,
+    /// Whether people whom you have accepted are told that you have read their messages
+    #[arg(long, value_name = "ON|OFF")]
+    read_receipts: Option<Switch>,
+    /// Whether people whom you have accepted are told that their messages have come
+    #[arg(long, value_name = "ON|OFF")]
+    delivery_receipts: Option<Switch>,
     /// Keep the server that --server names: for one that has moved. It must know this device
     #[arg(long, requires = "server")]
     keep_server: bool,
@@ -208,15 +233,34 @@ impl SettingsCommand {
         if let Some(audience) = self.accept_from {
             client.change(Setting::AcceptFrom(audience.into())).await?;
         }
+        let mut receipts = client.receipt_settings().await?;
+        if self.read_receipts.is_some() || self.delivery_receipts.is_some() {
+            receipts.read = self.read_receipts.map_or(receipts.read, Switch::is_on);
+            receipts.delivery = self.delivery_receipts.map_or(receipts.delivery, Switch::is_on);
+            client.set_receipts(receipts).await?;
+            client.hand_over_what_waits().await?;
+        }
         let settings = client.settings().await?;
         let server = client.server().to_owned();
         client.close().await;
         let (discoverable, accept_from) = (who(settings.discoverable), who(settings.accept_from));
         let text = format!(
-            "discoverable  {discoverable}\naccept-from   {accept_from}\ncontacts      {}\nblocks        {}\nserver        {server}\n",
-            settings.contacts, settings.blocks
+            "discoverable       {discoverable}\naccept-from        {accept_from}\nread-receipts      {}\n\
+             delivery-receipts  {}\ncontacts           {}\nblocks             {}\nserver             {server}\n",
+            on_or_off(receipts.read),
+            on_or_off(receipts.delivery),
+            settings.contacts,
+            settings.blocks
         );
-        let document = json!({ "discoverable": discoverable, "accept_from": accept_from, "contacts": settings.contacts, "blocks": settings.blocks, "server": server });
+        let document = json!({
+            "discoverable": discoverable,
+            "accept_from": accept_from,
+            "read_receipts": receipts.read,
+            "delivery_receipts": receipts.delivery,
+            "contacts": settings.contacts,
+            "blocks": settings.blocks,
+            "server": server,
+        });
         screen.result(text, &document)?;
         Ok(ExitCode::SUCCESS)
     }

@@ -8,14 +8,15 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use clap::Args;
 use rossby_client::{
-    Client, ClientError, Contact, Conversation, Kind, MAX_TEXT_OCTETS, Message, MessageState, Peer, Received,
+    Client, ClientError, Contact, Content, ContentError, Location, MAX_TEXT_OCTETS, Message, MessageName, Peer,
+    Received,
 };
 use rossby_schemas::http::messages::MAX_WAIT_SECONDS;
 use serde_json::json;
 
 use super::options::PersonOptions;
-use super::screen::{Screen, address, bold, faint, minute, printable};
-use super::{TRY_AGAIN, documents};
+use super::screen::{Screen, bold, faint, minute};
+use super::{changes, documents, lines};
 
 /// How long to wait before asking a server again that can't be reached.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -39,38 +40,49 @@ pub(crate) struct Send {
     /// The text; read from the standard input if it is left out or `-`
     #[arg(allow_hyphen_values = true)]
     text: Option<String>,
+    /// Answer this message of theirs or yours: its id, or the beginning of it
+    #[arg(long, value_name = "MESSAGE", value_parser = changes::message)]
+    reply_to: Option<MessageName>,
+    /// Send a place instead of a text, in degrees to the north and to the east
+    #[arg(long, value_name = "LAT,LON", allow_hyphen_values = true, conflicts_with_all = ["text", "reply_to"], value_parser = place)]
+    location: Option<Location>,
     #[command(flatten)]
     pub(super) options: PersonOptions,
 }
 
+fn place(text: &str) -> Result<Location, ContentError> {
+    text.parse()
+}
+
 impl Send {
     pub(super) async fn run(&self, screen: &Screen) -> anyhow::Result<ExitCode> {
-        let text = match &self.text {
-            Some(text) if text != "-" => text.clone(),
-            _ => from_standard_input(screen)?,
+        let text = match &self.location {
+            Some(_) => None,
+            None => Some(typed(self.text.as_deref(), screen)?),
         };
-        if text.trim().is_empty() {
-            bail!("there is no text to send");
-        }
         let client = self.options.open().await?;
-        let sent = client.send(&self.to, &text).await?;
-        let (said, code) = match sent.state {
-            MessageState::Sent => ("Sent.".to_owned(), ExitCode::SUCCESS),
-            MessageState::Failed => {
-                ("Not sent: there is no such user, or none who takes messages from you.".to_owned(), ExitCode::FAILURE)
-            }
-            MessageState::Pending | MessageState::New | MessageState::Read => {
-                let reason = sent.reason.as_ref().map(ToString::to_string).unwrap_or_default();
-                (
-                    format!("Kept in the outbox; it goes out with the next `rossby send` or `rossby inbox`. {reason}"),
-                    ExitCode::from(TRY_AGAIN),
-                )
-            }
+        let sent = match (text, &self.reply_to, self.location.clone()) {
+            (Some(text), None, _) => client.send(&self.to, &text).await?,
+            (Some(text), Some(message), _) => client.reply(&self.to, message, &text).await?,
+            (None, _, Some(location)) => client.send_content(&self.to, &Content::Location(location)).await?,
+            (None, _, None) => bail!("there is nothing to send"),
         };
-        screen.result_and_warnings(&client, format!("{said}\n"), documents::sent(&sent)).await?;
+        let code = changes::say(&client, screen, &sent, "Sent.").await?;
         client.close().await;
         Ok(code)
     }
+}
+
+/// A text from the arguments, or from the standard input.
+pub(super) fn typed(text: Option<&str>, screen: &Screen) -> anyhow::Result<String> {
+    let text = match text {
+        Some(text) if text != "-" => text.to_owned(),
+        _ => from_standard_input(screen)?,
+    };
+    if text.trim().is_empty() {
+        bail!("there is no text to send");
+    }
+    Ok(text)
 }
 
 /// The whole standard input, up to what can be sent.
@@ -137,13 +149,17 @@ impl Inbox {
             "duplicates": received.duplicates,
             "more": more,
         });
-        let mut text = if messages.is_empty() { "No new messages.\n".to_owned() } else { shown(&messages) };
+        let mut text = if messages.is_empty() { "No new messages.\n".to_owned() } else { lines::inbox(&messages) };
         if more {
             text += "More messages wait: look again with the same command.\n";
         }
         screen.result_and_warnings(client, text, document).await?;
         client.mark_read(&messages).await?;
-        failure.map_or(Ok(()), |error| Err(error.into()))
+        match failure {
+            Some(error) => Err(error.into()),
+            // That they were read is told at once, and not only with what is sent next.
+            None => Ok(client.hand_over_what_waits().await?),
+        }
     }
 
     /// Shows messages as they come. What can't be reached is asked again.
@@ -161,12 +177,17 @@ impl Inbox {
                 received = client.receive(wait) => received,
                 _ = &mut stop => return Ok(()),
             };
+            let mut has_shown = false;
             loop {
                 let messages = client.unread(PAGE).await?;
                 if messages.is_empty() {
                     break;
                 }
                 Self::show_each(client, screen, &messages).await?;
+                has_shown = true;
+            }
+            if has_shown && received.is_ok() {
+                client.hand_over_what_waits().await?;
             }
             screen.pending_warnings(client).await?;
             match received {
@@ -194,7 +215,7 @@ impl Inbox {
 
     async fn show_each(client: &Client, screen: &Screen, messages: &[Message]) -> anyhow::Result<()> {
         for message in messages {
-            screen.result(shown(std::slice::from_ref(message)), &documents::message(message))?;
+            screen.result(lines::inbox(std::slice::from_ref(message)), &documents::message(message))?;
         }
         Ok(client.mark_read(messages).await?)
     }
@@ -210,39 +231,6 @@ fn pause_after(error: &ClientError) -> Option<Duration> {
         }
         _ => None,
     }
-}
-
-/// What a conversation is called that has no name here.
-fn unnamed(conversation: Conversation) -> String {
-    match conversation {
-        Conversation::Direct(peer) => format!("box {peer}"),
-        Conversation::Group(id) => format!("group {id}"),
-    }
-}
-
-fn shown(messages: &[Message]) -> String {
-    let mut text = String::new();
-    for message in messages {
-        let name = message
-            .peer_identifier
-            .as_deref()
-            .map_or_else(|| unnamed(message.conversation), |identifier| address(identifier).to_owned());
-        let name = if message.is_outgoing { format!("to {name}") } else { name };
-        let state = match message.state {
-            MessageState::Pending => " (in the outbox)",
-            MessageState::Failed => " (not sent)",
-            MessageState::Sent | MessageState::New | MessageState::Read => "",
-        };
-        let body = match (&message.text, message.kind) {
-            (Some(body), _) => printable(body),
-            (None, Kind::Text) => "[a text that is not UTF-8]".to_owned(),
-            (None, Kind::Unknown(number)) => format!("[a message of kind {number}, which this version does not know]"),
-        };
-        // A stranger's text can't pass for the line of another message.
-        let body = body.replace('\n', "\n    ");
-        text += &format!("{} {}{state}: {body}\n", faint(&minute(message.time)), bold(&printable(&name)));
-    }
-    text
 }
 
 /// Lookup.

@@ -1,6 +1,9 @@
 //! What the person's commands print as JSON. Scripts read it: names and forms stay.
 
-use rossby_client::{Account, Contact, Kind, LockKind, Message, MessageState, Notice, OwnDevice, Registration, Sent};
+use rossby_client::{
+    Account, Contact, Content, Conversation, ConversationOverview, Kind, LockKind, Message, MessageState, Notice,
+    OwnDevice, Recipient, Referred, Registration, Sent,
+};
 use serde_json::{Value, json};
 
 pub(super) fn registration(registration: &Registration) -> Value {
@@ -47,7 +50,8 @@ pub(super) fn own_device(device: &OwnDevice) -> Value {
 pub(super) fn sent(sent: &Sent) -> Value {
     json!({
         "message_id": sent.message_id,
-        "recipient": sent.recipient,
+        "recipient": sent.conversation.peer(),
+        "group": group(sent.conversation),
         "state": state(sent.state),
         "accepted_at": sent.accepted_at,
         "reason": sent.reason.as_ref().map(ToString::to_string),
@@ -73,21 +77,92 @@ pub(super) fn contact(contact: &Contact) -> Value {
 }
 
 pub(super) fn message(message: &Message) -> Value {
-    let kind = match message.kind {
-        Kind::Text => json!("text"),
-        Kind::Unknown(number) => json!(number),
-    };
-    json!({
+    let mut document = json!({
         "message_id": message.message_id,
         "peer": message.conversation.peer(),
+        "group": group(message.conversation),
         "author": message.author,
+        "author_identifier": message.author_identifier,
         "peer_identifier": message.peer_identifier,
         "outgoing": message.is_outgoing,
+        "request": message.is_request,
         "time": message.time,
         "accepted_at": message.accepted_at,
-        "kind": kind,
+        "kind": kind(message.kind),
         "text": message.text,
+        "edited_at": message.edited_at,
+        "deleted": message.is_deleted,
+        "refers_to": message.refers_to.as_ref().map(referred),
+        "reactions": message
+            .reactions
+            .iter()
+            .map(|emoji| json!({ "emoji": emoji.emoji, "authors": emoji.authors }))
+            .collect::<Vec<_>>(),
         "state": state(message.state),
+        "recipients": message.recipients.iter().map(recipient).collect::<Vec<_>>(),
+    });
+    match &message.content {
+        Some(Content::Location(location)) => document["location"] = json!(location),
+        Some(Content::Reaction(reaction)) => {
+            document["emoji"] = json!(reaction.emoji);
+            document["removed"] = json!(reaction.removed);
+        }
+        _ => {}
+    }
+    document
+}
+
+fn group(conversation: Conversation) -> Value {
+    match conversation {
+        Conversation::Direct(_) => Value::Null,
+        Conversation::Group(id) => json!(id.to_string()),
+    }
+}
+
+fn kind(kind: Kind) -> Value {
+    match kind {
+        Kind::Text => json!("text"),
+        Kind::Reply => json!("reply"),
+        Kind::Edit => json!("edit"),
+        Kind::Deletion => json!("deletion"),
+        Kind::Reaction => json!("reaction"),
+        Kind::Attachment => json!("attachment"),
+        Kind::Location => json!("location"),
+        Kind::Receipt => json!("receipt"),
+        Kind::Unknown(number) => json!(number),
+    }
+}
+
+fn referred(referred: &Referred) -> Value {
+    json!({
+        "box_id": referred.message.box_id,
+        "message_id": referred.message.message_id,
+        "kind": referred.kind.map(kind),
+        "text": referred.text,
+        "deleted": referred.is_deleted,
+        "outgoing": referred.is_outgoing,
+    })
+}
+
+fn recipient(recipient: &Recipient) -> Value {
+    json!({
+        "box_id": recipient.box_id,
+        "state": state(recipient.state),
+        "accepted_at": recipient.accepted_at,
+        "delivered_at": recipient.delivered_at,
+        "read_at": recipient.read_at,
+        "reason": recipient.reason,
+    })
+}
+
+pub(super) fn conversation(overview: &ConversationOverview) -> Value {
+    json!({
+        "peer": overview.conversation.peer(),
+        "group": group(overview.conversation),
+        "identifiers": overview.identifiers,
+        "standing": overview.standing,
+        "unread": overview.unread,
+        "last": message(&overview.last),
     })
 }
 

@@ -1,12 +1,15 @@
 //! The person's commands: what two people need to talk from their terminals.
 
 mod account;
+mod changes;
 mod conversation;
 mod devices;
 mod documents;
+mod lines;
 mod lock;
 mod options;
 mod screen;
+mod transcripts;
 
 use std::io;
 use std::pin::pin;
@@ -34,6 +37,18 @@ pub(crate) enum PersonCommand {
     Send(conversation::Send),
     /// Fetch and show messages
     Inbox(conversation::Inbox),
+    /// List your conversations, with what was not read yet
+    Conversations(transcripts::Conversations),
+    /// Show the messages of one conversation
+    Messages(transcripts::Messages),
+    /// List what strangers wrote; accept, decline or block them
+    Requests(transcripts::Requests),
+    /// Give a message of yours another text
+    Edit(changes::Edit),
+    /// Delete a message of yours for everyone
+    Delete(changes::Delete),
+    /// Put an emoji on a message
+    React(changes::React),
     /// Look someone up: their devices, and the safety number to compare with them
     Lookup(conversation::Lookup),
     /// Show this account
@@ -59,6 +74,12 @@ impl PersonCommand {
             Self::Devices(devices) => devices.run(screen).await,
             Self::Send(send) => send.run(screen).await,
             Self::Inbox(inbox) => inbox.run(screen).await,
+            Self::Conversations(conversations) => conversations.run(screen).await,
+            Self::Messages(messages) => messages.run(screen).await,
+            Self::Requests(requests) => requests.run(screen).await,
+            Self::Edit(edit) => edit.run(screen).await,
+            Self::Delete(delete) => delete.run(screen).await,
+            Self::React(react) => react.run(screen).await,
             Self::Lookup(lookup) => lookup.run(screen).await,
             Self::Whoami(whoami) => whoami.run(screen).await,
             Self::Passphrase(passphrase) => passphrase.run(screen).await,
@@ -87,6 +108,12 @@ impl PersonCommand {
             Self::Devices(command) => command.options(),
             Self::Send(command) => &command.options,
             Self::Inbox(command) => &command.options,
+            Self::Conversations(command) => &command.options,
+            Self::Messages(command) => &command.options,
+            Self::Requests(command) => command.options(),
+            Self::Edit(command) => &command.options,
+            Self::Delete(command) => &command.options,
+            Self::React(command) => &command.options,
             Self::Lookup(command) => &command.options,
             Self::Whoami(command) => &command.options,
             Self::Passphrase(command) => &command.options,

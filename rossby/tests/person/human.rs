@@ -103,6 +103,26 @@ impl Human {
         command
     }
 
+    /// Runs a command until what it prints is so: what others did is seen a moment later.
+    pub(crate) fn until(&self, arguments: &[&str], is_so: impl Fn(&Value) -> bool) -> Value {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let document = self.done(arguments);
+            if is_so(&document) {
+                return document;
+            }
+            assert!(Instant::now() < deadline, "{arguments:?} came to {document}");
+        }
+    }
+
+    /// Fetches until nothing waits any more, and nothing new has come: receipts follow after what was read.
+    pub(crate) fn settles(&self) {
+        self.until(&["whoami"], |account| {
+            assert_eq!(self.new_texts(), [""; 0]);
+            account["waiting"] == 0
+        });
+    }
+
     /// Waits until this many messages wait for this person: what was sent or confirmed is seen a moment later.
     pub(crate) fn waits(&self, expected: u64) {
         let deadline = Instant::now() + PATIENCE;
@@ -131,6 +151,16 @@ impl Human {
         let inbox = self.done(&["inbox"]);
         let messages = inbox["messages"].as_array().unwrap();
         messages.iter().map(|message| message["text"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// Fetches until this device has these messages and no others, in this order, read or not: whether each was sent by its
+    /// person, and its text.
+    pub(crate) fn has(&self, expected: &[(bool, &str)]) {
+        self.until(&["inbox", "--all"], |inbox| {
+            let messages = inbox["messages"].as_array().unwrap();
+            let shown = messages.iter().map(|m| (m["outgoing"].as_bool().unwrap(), m["text"].as_str().unwrap()));
+            shown.eq(expected.iter().copied())
+        });
     }
 }
 

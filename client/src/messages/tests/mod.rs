@@ -1,7 +1,10 @@
 //! A device under test, and people whose keys the tests have.
 
+mod content;
+mod hostile;
 mod outbox;
 mod receiving;
+mod requests;
 
 use std::sync::Arc;
 
@@ -14,12 +17,13 @@ use rossby_crypto::statements::{found, link, request_link};
 use rossby_crypto::token::DeviceToken;
 use rossby_schemas::encoding::Sha256Digest;
 use rossby_schemas::http::messages::FetchedMessage;
-use rossby_schemas::ids::{DeviceId, Head, MessageId, OuterId, RegionNumber};
+use rossby_schemas::ids::{BoxId, DeviceId, Head, MessageId, OuterId, RegionNumber};
 use rossby_schemas::time::{ManualClock, Timestamp};
 use uuid::Uuid;
 
 use super::receive::{Session, Taken};
 use crate::account::Own;
+use crate::content::Content;
 use crate::random::rng;
 use crate::store::records;
 use crate::{Client, ClientConfig, RegisterOptions, Unlock, Warning};
@@ -145,6 +149,63 @@ impl Sender {
             statements: self.record.statements().to_vec(),
         };
         content.sign(&self.key).unwrap()
+    }
+}
+
+/// What a device writes to the receiver, one after the other.
+pub(super) struct Writer {
+    pub(super) sender: Sender,
+    sequence: u64,
+    last: Option<SignedContent>,
+}
+
+impl Writer {
+    pub(super) fn new(sender: Sender) -> Self {
+        Self { sender, sequence: 0, last: None }
+    }
+
+    /// The last message once more, sealed anew under another outer id.
+    pub(super) fn repeats(&self, to: &Receiver) -> FetchedMessage {
+        fetched(to, self.last.as_ref().unwrap(), at(4))
+    }
+
+    /// Another device of the receiver's own box.
+    pub(super) fn own(of: &Receiver) -> Self {
+        let Own { device, record } = &of.session.own;
+        let key = SigningKey::from_seed(&device.signing_key.to_seed());
+        Self::new(Sender { key, device_id: device.device_id, record: record.clone() }.linked())
+    }
+
+    pub(super) fn box_id(&self) -> BoxId {
+        self.sender.record.box_id()
+    }
+
+    /// The next message, as the server gives it. Gives its id too.
+    pub(super) fn writes(&mut self, to: &Receiver, kind: u32, body: &[u8]) -> (MessageId, FetchedMessage) {
+        self.writes_at(to, kind, body, at(3))
+    }
+
+    /// The next message, which the server accepted at this time.
+    pub(super) fn writes_at(
+        &mut self,
+        to: &Receiver,
+        kind: u32,
+        body: &[u8],
+        accepted_at: Timestamp,
+    ) -> (MessageId, FetchedMessage) {
+        self.sequence += 1;
+        let previous = self.last.as_ref().map(SignedContent::link_hash);
+        let mut content = self.sender.signed(to, self.sequence, previous, "").content().clone();
+        (content.kind, content.body) = (kind, body.into());
+        let signed = content.sign(&self.sender.key).unwrap();
+        let written = (signed.content().message_id, fetched(to, &signed, accepted_at));
+        self.last = Some(signed);
+        written
+    }
+
+    /// The next message, of a kind that this version knows.
+    pub(super) fn says(&mut self, to: &Receiver, content: &Content) -> (MessageId, FetchedMessage) {
+        self.writes(to, content.kind().number(), content.encode().unwrap().as_slice())
     }
 }
 

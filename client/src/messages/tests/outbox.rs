@@ -210,12 +210,7 @@ async fn each_recipients_outcome_is_kept_and_the_messages_state_follows_from_all
     let outgoing = ann.client.store.outgoing(message, nobody).await.unwrap().unwrap();
     assert!(outgoing.sealed.is_none());
     let mut transaction = ann.client.store.begin().await.unwrap();
-    let gone = outbox::RecipientRow {
-        box_id: nobody,
-        state: Stored::Failed,
-        accepted_at: None,
-        reason: Some("gone".to_owned()),
-    };
+    let gone = outbox::RecipientRow::new(nobody, Stored::Failed, None);
     assert!(outbox::settle(&mut transaction, message, &gone).await.unwrap());
     assert!(!outbox::settle(&mut transaction, message, &gone).await.unwrap(), "once");
     transaction.commit().await.unwrap();

@@ -8,13 +8,6 @@ use serde_json::{Value, json};
 use crate::human::Human;
 use crate::set_up::SetUp;
 
-/// The messages that a device has, in their order: whether it was sent by its person, and the text.
-fn transcript(human: &Human) -> Vec<(bool, String)> {
-    let inbox = human.done(&["inbox", "--all"]);
-    let messages = inbox["messages"].as_array().unwrap();
-    messages.iter().map(|m| (m["outgoing"].as_bool().unwrap(), m["text"].as_str().unwrap().to_owned())).collect()
-}
-
 fn warnings(document: &Value) -> Vec<&str> {
     document["warnings"].as_array().unwrap().iter().map(|warning| warning["warning"].as_str().unwrap()).collect()
 }
@@ -41,29 +34,27 @@ pub(crate) fn share(set_up: &SetUp) {
 
     // What Ben writes comes to both, once; what either writes, to Ben and to the other.
     ben.done(&["send", "ann@example.org", "hello Ann"]);
+    let mut all = vec![(false, "hello Ann")];
     for device in [&phone, &laptop] {
-        device.reads(&["hello Ann"]);
+        device.has(&all);
     }
     phone.done(&["send", "ben@example.org", "from the phone"]);
-    laptop.waits(1);
-    laptop.done(&["inbox"]);
+    all.push((true, "from the phone"));
+    laptop.has(&all);
     laptop.done(&["send", "ben@example.org", "from the laptop"]);
-    phone.waits(1);
-    phone.done(&["inbox"]);
+    all.push((true, "from the laptop"));
     ben.reads(&["from the phone", "from the laptop"]);
-    let all = [(false, "hello Ann"), (true, "from the phone"), (true, "from the laptop")];
-    let all = all.map(|(outgoing, text)| (outgoing, text.to_owned()));
     for device in [&phone, &laptop] {
-        assert_eq!(transcript(device), all);
-        device.waits(0);
+        device.has(&all);
+        device.settles();
+        device.has(&all);
     }
     let seen = laptop.done(&["inbox", "--all"])["messages"][1].clone();
     assert_eq!((&seen["peer_identifier"], &seen["state"]), (&json!("mailto:ben@example.org"), &json!("sent")));
 
     // Names are shared.
     phone.done(&["devices", "name", ann["device_id"].as_str().unwrap(), "Ann's phone"]);
-    laptop.waits(1);
-    laptop.done(&["inbox"]);
+    laptop.until(&["inbox"], |_| laptop.done(&["devices"])["devices"][0]["name"] == "Ann's phone");
     let devices = laptop.done(&["devices"]);
     let listed: Vec<_> = devices["devices"].as_array().unwrap().iter().map(|d| (&d["name"], &d["this"])).collect();
     assert_eq!(listed, [(&json!("Ann's phone"), &json!(false)), (&json!("Ann's laptop"), &json!(true))]);
@@ -74,14 +65,17 @@ pub(crate) fn share(set_up: &SetUp) {
     assert_eq!(warnings(&phone.done(&["whoami"])), ["device-linked"]);
     assert_eq!(warnings(&phone.done(&["whoami"])), [""; 0], "once");
     ben.done(&["send", "ann@example.org", "to all three"]);
-    for device in [&phone, &laptop, &tablet] {
-        device.reads(&["to all three"]);
+    all.push((false, "to all three"));
+    for device in [&phone, &laptop] {
+        device.has(&all);
     }
+    tablet.has(&[(false, "to all three")]);
 
     // A device can't remove one that was there before it; an older one can remove it, and it stops at once.
     assert_eq!(laptop.refused(&["devices", "remove", "Ann's phone", "--yes"]).0, "may-not-remove");
+    laptop.settles();
     ben.done(&["send", "ann@example.org", "for two of them"]);
-    laptop.waits(1);
+    laptop.until(&["whoami"], |account| account["waiting"] != 0);
     phone.done(&["devices", "remove", "Ann's laptop", "--yes"]);
     for command in [&["inbox"][..], &["whoami"], &["lookup", "ben@example.org"]] {
         assert_eq!(laptop.refused(command).0, "not-known");
@@ -89,14 +83,14 @@ pub(crate) fn share(set_up: &SetUp) {
     let output = laptop.run(&["send", "ben@example.org", "am I still here?"]);
     assert_eq!(output.status.code(), Some(75));
     assert!(String::from_utf8_lossy(&output.stdout).contains("does not know this device"), "{output:?}");
-    for device in [&phone, &tablet] {
-        device.reads(&["for two of them"]);
-    }
+    all.push((false, "for two of them"));
+    phone.has(&all);
+    tablet.has(&[(false, "to all three"), (false, "for two of them")]);
     assert_eq!(warnings(&tablet.done(&["whoami"])), [""; 0], "it was told with the messages, if at all");
     ben.done(&["send", "ann@example.org", "without the laptop"]);
-    for device in [&phone, &tablet] {
-        device.reads(&["without the laptop"]);
-    }
+    all.push((false, "without the laptop"));
+    phone.has(&all);
+    tablet.has(&[(false, "to all three"), (false, "for two of them"), (false, "without the laptop")]);
     assert_eq!(ben.new_texts(), [""; 0]);
 
     // The recovery key can remove the first device too.

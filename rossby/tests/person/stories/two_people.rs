@@ -41,8 +41,7 @@ pub(crate) fn talk(set_up: &SetUp) {
     assert_eq!((&message["text"], &message["peer"]), (&"Hello Ben".into(), &ann_is["box_id"]), "{inbox}");
     assert_eq!(message["peer_identifier"], Value::Null);
     assert_eq!(ben.done(&["send", ann_is["box_id"].as_str().unwrap(), "Hello Ann"])["state"], "sent");
-    ann.waits(1);
-    let inbox = ann.done(&["inbox"]);
+    let inbox = ann.until(&["inbox"], |inbox| inbox["messages"] != Value::Array(Vec::new()));
     assert_eq!(inbox["messages"][0]["text"], "Hello Ann");
     assert_eq!(inbox["messages"][0]["peer_identifier"], "tel:+15551234567");
     ben.done(&["lookup", "ann@example.org"]);
@@ -50,6 +49,9 @@ pub(crate) fn talk(set_up: &SetUp) {
 
     // What was read is not new again, and nothing waits any more.
     assert_eq!(ben.new_texts(), [""; 0]);
+    for human in [&ann, &ben, &ann] {
+        human.settles();
+    }
     for human in [&ann, &ben] {
         human.waits(0);
         assert_eq!(human.done(&["whoami"])["warnings"], Value::Array(Vec::new()));

@@ -1,0 +1,83 @@
+//! Kind 1004, among the own devices: how the person stands to others, and whether receipts are sent.
+
+use rossby_schemas::ids::BoxId;
+use rossby_schemas::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Body, ContentError};
+
+/// How many peers one such message names at most.
+pub(crate) const MAX_PEERS: usize = 200;
+
+/// How the person stands to others. Of what the devices say, the latest counts.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct PeerStates {
+    /// Other people.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) peers: Vec<PeerState>,
+    /// Which receipts the person sends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) receipts: Option<ReceiptsState>,
+}
+
+/// How the person stands to a box.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct PeerState {
+    /// The box.
+    pub(crate) box_id: BoxId,
+    /// How.
+    pub(crate) standing: Standing,
+    /// When the person said so.
+    pub(crate) changed_at: Timestamp,
+    /// What the server had accepted from it by then was declined as a request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) declined_at: Option<Timestamp>,
+}
+
+/// How a person stands to somebody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Standing {
+    /// What they write is a request.
+    Stranger,
+    /// The person wrote to them, took their request, or made them a contact.
+    Accepted,
+    /// The person has blocked them.
+    Blocked,
+}
+
+impl Standing {
+    /// A short stable name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Stranger => "stranger",
+            Self::Accepted => "accepted",
+            Self::Blocked => "blocked",
+        }
+    }
+
+    pub(crate) fn of(name: &str) -> Option<Self> {
+        [Self::Stranger, Self::Accepted, Self::Blocked].into_iter().find(|standing| standing.name() == name)
+    }
+}
+
+/// Which receipts the person sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ReceiptsState {
+    pub(crate) delivery: bool,
+    pub(crate) read: bool,
+    /// When the person said so.
+    pub(crate) changed_at: Timestamp,
+}
+
+impl Body for PeerStates {
+    fn check(&self) -> Result<(), ContentError> {
+        match self.peers.len() {
+            count if count > MAX_PEERS => {
+                Err(ContentError::field("peers", format!("has {count} entries; at most {MAX_PEERS} are taken")))
+            }
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! Messages as they are read: by conversation, by whether they were read, by id.
+
+use rossby_schemas::ids::{BoxId, MessageId};
+use sqlx::{AssertSqlSafe, SqliteConnection};
+
+use super::messages::{ALL, Row, StoredMessage};
+use super::{conversations, fixed, number};
+use crate::content::MessageRef;
+use crate::error::ClientError;
+use crate::messages::Conversation;
+use crate::vault::Vault;
+
+/// When a message was written, by its sender, and no later than the server had it; the order of a conversation.
+const WRITTEN: &str = "min(time, coalesce(accepted_at, time))";
+
+/// A conversation, as a list of them shows it.
+#[derive(Debug)]
+pub(crate) struct Overview {
+    pub(crate) conversation: Conversation,
+    pub(crate) unread: u64,
+    /// The number of the message that came or was sent last.
+    pub(crate) last: i64,
+}
+
+fn read_all(vault: &Vault, rows: Vec<Row>) -> Result<Vec<StoredMessage>, ClientError> {
+    rows.into_iter().map(|row| row.read(vault)).collect()
+}
+
+/// The first `limit` messages that weren't read yet, and what was said of messages, in the order in which they came.
+pub(crate) async fn unread(
+    connection: &mut SqliteConnection,
+    vault: &Vault,
+    limit: u32,
+) -> Result<Vec<StoredMessage>, ClientError> {
+    let query = format!("{ALL} where state = 'new' order by id limit ?");
+    read_all(vault, sqlx::query_as(AssertSqlSafe(query)).bind(limit).fetch_all(connection).await?)
+}
+
+/// The last `limit` messages, in their order here.
+pub(crate) async fn latest(
+    connection: &mut SqliteConnection,
+    vault: &Vault,
+    limit: u32,
+) -> Result<Vec<StoredMessage>, ClientError> {
+    let query = format!("select * from ({ALL} where shown = 1 order by id desc limit ?) order by id");
+    read_all(vault, sqlx::query_as(AssertSqlSafe(query)).bind(limit).fetch_all(connection).await?)
+}
+
+/// The last `limit` messages of a conversation, or those before one of them, in the order in which they were written.
+pub(crate) async fn page(
+    connection: &mut SqliteConnection,
+    vault: &Vault,
+    conversation: Conversation,
+    limit: u32,
+    before: Option<i64>,
+) -> Result<Vec<StoredMessage>, ClientError> {
+    let thread = conversations::key(connection, conversation).await?;
+    let query = format!(
+        "select * from (
+             {ALL} where thread = ?1 and shown = 1 and (
+                 ?2 is null or ({WRITTEN}, message_id, id) < (select {WRITTEN}, message_id, id from messages where id = ?2)
+             )
+             order by {WRITTEN} desc, message_id desc, id desc limit ?3
+         ) order by {WRITTEN}, message_id, id"
+    );
+    let rows = sqlx::query_as(AssertSqlSafe(query)).bind(thread).bind(before).bind(limit).fetch_all(connection).await?;
+    read_all(vault, rows)
+}
+
+/// The conversations with a message that people read, the one with the last message first.
+pub(crate) async fn overviews(connection: &mut SqliteConnection) -> Result<Vec<Overview>, ClientError> {
+    type Row = (Option<Vec<u8>>, Option<Vec<u8>>, i64, i64);
+    let rows: Vec<Row> = sqlx::query_as(
+        "select conversations.peer, conversations.group_id, sum(messages.state = 'new'), max(messages.id)
+         from messages join conversations on conversations.key = messages.thread
+         where messages.shown = 1 group by messages.thread order by 4 desc",
+    )
+    .fetch_all(connection)
+    .await?;
+    let read = |(peer, group, unread, last): Row| {
+        Ok(Overview { conversation: conversations::read(peer, group)?, unread: number(unread)?, last })
+    };
+    rows.into_iter().map(read).collect()
+}
+
+/// The messages of a conversation with an author and an id, which an author may have given to several.
+pub(crate) async fn named(
+    connection: &mut SqliteConnection,
+    vault: &Vault,
+    conversation: Conversation,
+    message: MessageRef,
+) -> Result<Vec<StoredMessage>, ClientError> {
+    let thread = conversations::key(connection, conversation).await?;
+    let query =
+        format!("{ALL} where message_id = ? and thread = ? and sender = ? and shown = 1 order by {WRITTEN}, id");
+    let rows = sqlx::query_as(AssertSqlSafe(query))
+        .bind(message.message_id.as_bytes().as_slice())
+        .bind(thread)
+        .bind(message.box_id.as_bytes().as_slice())
+        .fetch_all(connection)
+        .await?;
+    read_all(vault, rows)
+}
+
+/// The messages whose ids lie between two, both included, `limit` at most.
+pub(crate) async fn between(
+    connection: &mut SqliteConnection,
+    vault: &Vault,
+    (from, to): (MessageId, MessageId),
+    limit: u32,
+) -> Result<Vec<StoredMessage>, ClientError> {
+    let query = format!("{ALL} where message_id between ? and ? and shown = 1 order by message_id, id limit ?");
+    let rows = sqlx::query_as(AssertSqlSafe(query))
+        .bind(from.as_bytes().as_slice())
+        .bind(to.as_bytes().as_slice())
+        .bind(limit)
+        .fetch_all(connection)
+        .await?;
+    read_all(vault, rows)
+}
+
+/// A message was read, and what was said of it.
+pub(crate) async fn mark_read(connection: &mut SqliteConnection, id: i64) -> Result<Vec<MessageRef>, ClientError> {
+    let rows: Vec<(Vec<u8>, Vec<u8>)> = sqlx::query_as(
+        "update messages set state = 'read'
+         where state = 'new' and (id = ?1 or id in (
+             select about.message from about join messages target
+                 on target.thread = about.thread and target.sender = about.author and target.message_id = about.target
+             where target.id = ?1
+         ))
+         returning sender, message_id",
+    )
+    .bind(id)
+    .fetch_all(connection)
+    .await?;
+    let read = |(author, id): (Vec<u8>, Vec<u8>)| {
+        let (box_id, message_id) = (BoxId::from_bytes(fixed(&author)?), MessageId::from_bytes(fixed(&id)?));
+        Ok(MessageRef { box_id, message_id })
+    };
+    rows.into_iter().map(read).collect()
+}
+
+/// Takes a message off what people read: it is neither shown nor new any more.
+pub(crate) async fn hide(connection: &mut SqliteConnection, id: i64) -> Result<(), ClientError> {
+    sqlx::query("update messages set shown = 0, state = 'read' where id = ?").bind(id).execute(connection).await?;
+    Ok(())
+}

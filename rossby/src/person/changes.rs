@@ -1,0 +1,108 @@
+//! Saying something of a message: edit, delete, react.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use rossby_client::{MessageName, MessageState, Sent};
+
+use super::options::PersonOptions;
+use super::screen::Screen;
+use super::{TRY_AGAIN, documents};
+
+/// A message, as a person names it.
+pub(super) fn message(text: &str) -> Result<MessageName, std::convert::Infallible> {
+    text.parse()
+}
+
+/// Edit.
+#[derive(Debug, Args)]
+pub(crate) struct Edit {
+    /// Your message: its id, or the beginning of it
+    #[arg(value_name = "MESSAGE", value_parser = message)]
+    message: MessageName,
+    /// The text that it has from now on; read from the standard input if it is left out or `-`
+    #[arg(allow_hyphen_values = true)]
+    text: Option<String>,
+    #[command(flatten)]
+    pub(super) options: PersonOptions,
+}
+
+impl Edit {
+    pub(super) async fn run(&self, screen: &Screen) -> anyhow::Result<ExitCode> {
+        let text = super::conversation::typed(self.text.as_deref(), screen)?;
+        let client = self.options.open().await?;
+        let sent = client.edit(&self.message, &text).await?;
+        let code = say(&client, screen, &sent, "Edited.").await?;
+        client.close().await;
+        Ok(code)
+    }
+}
+
+/// Delete.
+#[derive(Debug, Args)]
+pub(crate) struct Delete {
+    /// Your message: its id, or the beginning of it
+    #[arg(value_name = "MESSAGE", value_parser = message)]
+    message: MessageName,
+    #[command(flatten)]
+    pub(super) options: PersonOptions,
+}
+
+impl Delete {
+    pub(super) async fn run(&self, screen: &Screen) -> anyhow::Result<ExitCode> {
+        let client = self.options.open().await?;
+        let sent = client.delete(&self.message).await?;
+        let code = say(&client, screen, &sent, "Deleted, here and for everyone whose device hears of it.").await?;
+        client.close().await;
+        Ok(code)
+    }
+}
+
+/// React.
+#[derive(Debug, Args)]
+pub(crate) struct React {
+    /// The message: its id, or the beginning of it
+    #[arg(value_name = "MESSAGE", value_parser = message)]
+    message: MessageName,
+    /// The emoji
+    emoji: String,
+    /// Take it away
+    #[arg(long)]
+    remove: bool,
+    #[command(flatten)]
+    pub(super) options: PersonOptions,
+}
+
+impl React {
+    pub(super) async fn run(&self, screen: &Screen) -> anyhow::Result<ExitCode> {
+        let client = self.options.open().await?;
+        let sent = client.react(&self.message, &self.emoji, self.remove).await?;
+        let code = say(&client, screen, &sent, if self.remove { "Taken away." } else { "Sent." }).await?;
+        client.close().await;
+        Ok(code)
+    }
+}
+
+/// Says what became of something that was to be sent.
+pub(super) async fn say(
+    client: &rossby_client::Client,
+    screen: &Screen,
+    sent: &Sent,
+    done: &str,
+) -> anyhow::Result<ExitCode> {
+    let (said, code) = match sent.state {
+        MessageState::Sent => (done.to_owned(), ExitCode::SUCCESS),
+        MessageState::Failed => {
+            ("Not sent: there is no such user, or none who takes messages from you.".to_owned(), ExitCode::FAILURE)
+        }
+        MessageState::Pending | MessageState::New | MessageState::Read => {
+            let reason = sent.reason.as_ref().map(ToString::to_string).unwrap_or_default();
+            (
+                format!("Kept in the outbox; it goes out with the next `rossby send` or `rossby inbox`. {reason}"),
+                ExitCode::from(TRY_AGAIN),
+            )
+        }
+    };
+    screen.result_and_warnings(client, format!("{said}\n"), documents::sent(sent)).await?;
+    Ok(code)
+}

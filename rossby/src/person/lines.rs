@@ -1,0 +1,139 @@
+//! Messages as lines for people. What a stranger wrote can neither command the terminal nor pass for the line of another message.
+
+use rossby_client::{Content, Conversation, Kind, Message, MessageState, Recipient, Referred};
+
+use super::screen::{address, bold, faint, minute, printable};
+
+/// How much of a message is quoted.
+const QUOTED_CHARS: usize = 40;
+/// How much of an id is shown: enough to name a message by.
+const ID_CHARS: usize = 8;
+
+/// What a conversation is called.
+pub(super) fn name(conversation: Conversation, identifier: Option<&str>) -> String {
+    match (identifier, conversation) {
+        (Some(identifier), _) => printable(address(identifier)),
+        (None, Conversation::Direct(peer)) => format!("box {peer}"),
+        (None, Conversation::Group(id)) => format!("group {id}"),
+    }
+}
+
+/// Messages as the inbox shows them: who wrote what, with whom.
+pub(super) fn inbox(messages: &[Message]) -> String {
+    let (requests, others): (Vec<&Message>, Vec<&Message>) = messages.iter().partition(|message| message.is_request);
+    let mut text: String = others.into_iter().map(inbox_line).collect();
+    if !requests.is_empty() {
+        text += "Message requests from people whom you have not written to; see `rossby requests`:\n";
+        text.extend(requests.into_iter().map(inbox_line));
+    }
+    text
+}
+
+fn inbox_line(message: &Message) -> String {
+    let name = name(message.conversation, message.peer_identifier.as_deref());
+    let name = if message.is_outgoing { format!("to {name}") } else { name };
+    let state = match message.state {
+        MessageState::Pending => " (in the outbox)",
+        MessageState::Failed => " (not sent)",
+        MessageState::Sent | MessageState::New | MessageState::Read => "",
+    };
+    format!("{} {}{state}{}\n", faint(&minute(message.time)), bold(&name), said(message))
+}
+
+/// The messages of one conversation, with their ids and with what became of them.
+pub(super) fn transcript(messages: &[Message]) -> String {
+    messages.iter().map(transcript_line).collect()
+}
+
+fn transcript_line(message: &Message) -> String {
+    let author = match (message.is_outgoing, message.author_identifier.as_deref()) {
+        (true, _) => "you".to_owned(),
+        (false, Some(identifier)) => printable(address(identifier)),
+        (false, None) => format!("box {}", message.author),
+    };
+    let id: String = message.message_id.to_string().chars().take(ID_CHARS).collect();
+    let mut text = format!("{} {} {}{}", faint(&minute(message.time)), faint(&id), bold(&author), said(message));
+    for emoji in &message.reactions {
+        text += &format!("  {} {}", printable(&emoji.emoji), emoji.authors.len());
+    }
+    if let Some(mark) = mark(message) {
+        text += &format!("  {}", faint(&format!("({mark})")));
+    }
+    text + "\n"
+}
+
+/// What became of a message that was sent from here.
+fn mark(message: &Message) -> Option<String> {
+    if !message.is_outgoing {
+        return None;
+    }
+    let count = |is: fn(&Recipient) -> bool| message.recipients.iter().filter(|recipient| is(recipient)).count();
+    let (all, delivered) = (message.recipients.len(), count(|recipient| recipient.delivered_at.is_some()));
+    let read = count(|recipient| recipient.read_at.is_some());
+    Some(match message.state {
+        MessageState::Pending => "in the outbox".to_owned(),
+        MessageState::Failed => "not sent".to_owned(),
+        _ if all > 1 && delivered > 0 => format!("read by {read}, delivered to {delivered} of {all}"),
+        _ if read > 0 => "read".to_owned(),
+        _ if delivered > 0 => "delivered".to_owned(),
+        _ => "sent".to_owned(),
+    })
+}
+
+/// What a message says, behind the name of who wrote it. Lines of it are set in, so that none can pass for another message.
+fn said(message: &Message) -> String {
+    let about = message.refers_to.as_ref();
+    let edited = if message.edited_at.is_some() { " (edited)" } else { "" };
+    let said = match (&message.content, message.kind) {
+        _ if message.is_deleted => ": [deleted]".to_owned(),
+        (Some(Content::Text(text)), _) => format!("{edited}: {}", printable(text)),
+        (Some(Content::Reply(reply)), _) => format!(", to {}{edited}: {}", quoted(about), printable(&reply.text)),
+        (Some(Content::Edit(edit)), _) => format!(" [edited a message]: {}", printable(&edit.text)),
+        (Some(Content::Deletion(_)), _) => " [deleted a message]".to_owned(),
+        (Some(Content::Reaction(reaction)), _) => {
+            let word = if reaction.removed { "took away" } else { "reacted" };
+            format!(" [{word} {} on {}]", printable(&reaction.emoji), quoted(about))
+        }
+        (Some(Content::Location(location)), _) => format!(": [a place] {}", printable(&location.to_string())),
+        (Some(Content::Receipt(_)), _) => " [a receipt]".to_owned(),
+        (None, Kind::Unknown(number)) => format!(": [a message of kind {number}, which this version does not know]"),
+        (None, _) => ": [a message that this version can't show]".to_owned(),
+    };
+    said.replace('\n', "\n    ")
+}
+
+/// The beginning of a message, in one line.
+pub(super) fn summary(message: &Message) -> String {
+    let who = if message.is_outgoing { "you" } else { "" };
+    cut(&format!("{who}{}", said(message)))
+}
+
+fn quoted(about: Option<&Referred>) -> String {
+    match about {
+        Some(Referred { is_deleted: true, .. }) => "a deleted message".to_owned(),
+        Some(Referred { text: Some(text), .. }) => format!("“{}”", cut(&printable(text))),
+        Some(Referred { kind: Some(Kind::Location), .. }) => "a place".to_owned(),
+        Some(Referred { kind: None, .. }) | None => "a message that is not here".to_owned(),
+        Some(_) => "a message".to_owned(),
+    }
+}
+
+/// The first line of a text, and not too much of it.
+fn cut(text: &str) -> String {
+    let line = text.lines().next().unwrap_or_default();
+    let cut: String = line.chars().take(QUOTED_CHARS).collect();
+    if cut.len() < text.len() { cut + "…" } else { cut }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quotes_are_one_short_line() {
+        assert_eq!(cut("short"), "short");
+        assert_eq!(cut("two\nlines"), "two…");
+        assert_eq!(cut(&"ä".repeat(41)), "ä".repeat(40) + "…");
+        assert_eq!(cut(""), "");
+    }
+}

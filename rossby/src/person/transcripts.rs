@@ -1,0 +1,199 @@
+//! Reading: the list of conversations, the messages of one, and message requests.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use rossby_client::{Client, ClientError, ConversationOverview, MessageName, Peer};
+use serde_json::json;
+
+use super::conversation::peer;
+use super::options::PersonOptions;
+use super::screen::{Screen, bold, faint, minute};
+use super::{changes, documents, lines};
+
+/// How many messages are shown at once, if nothing else is asked for.
+const LIMIT: u32 = 50;
+
+/// Fetches what has come, if the server can be reached; what is here is shown all the same.
+async fn refresh(client: &Client, offline: bool, screen: &Screen) -> anyhow::Result<()> {
+    if offline {
+        return Ok(());
+    }
+    loop {
+        match client.receive(Duration::ZERO).await {
+            Ok(received) if received.more => {}
+            Ok(_) => return Ok(()),
+            Err(error @ ClientError::Unreachable { .. }) => {
+                screen.note(&error.to_string());
+                return Ok(());
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Conversations.
+#[derive(Debug, Args)]
+pub(crate) struct Conversations {
+    /// Don't ask the server
+    #[arg(long)]
+    offline: bool,
+    #[command(flatten)]
+    pub(super) options: PersonOptions,
+}
+
+impl Conversations {
+    pub(super) async fn run(&self, screen: &Screen) -> anyhow::Result<ExitCode> {
+        let client = self.options.open().await?;
+        refresh(&client, self.offline, screen).await?;
+        let (requests, conversations): (Vec<_>, Vec<_>) =
+            client.conversations().await?.into_iter().partition(ConversationOverview::is_request);
+        let mut text: String = conversations.iter().map(line).collect();
+        if conversations.is_empty() {
+            text += "No conversations yet; begin one with `rossby send`.\n";
+        }
+        if !requests.is_empty() {
+            text += &format!("{} message requests; see `rossby requests`.\n", requests.len());
+        }
+        let document = json!({
+            "conversations": conversations.iter().map(documents::conversation).collect::<Vec<_>>(),
+            "requests": requests.len(),
+        });
+        screen.result_and_warnings(&client, text, document).await?;
+        client.close().await;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// A conversation in a list.
+fn line(overview: &ConversationOverview) -> String {
+    let name = lines::name(overview.conversation, overview.identifiers.first().map(String::as_str));
+    let unread = if overview.unread > 0 { format!(" ({} unread)", overview.unread) } else { String::new() };
+    let (time, last) = (faint(&minute(overview.last.time)), lines::summary(&overview.last));
+    format!("{}{unread}\n    {time} {last}\n", bold(&name))
+}
+
+/// Messages.
+#[derive(Debug, Args)]
+pub(crate) struct Messages {
+    /// With whom: a phone number, an email address, or a box
+    #[arg(value_parser = peer)]
+    who: Peer,
+    /// How many messages to show at most: the last ones
+    #[arg(long, value_name = "NUMBER", default_value_t = LIMIT, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    limit: u32,
+    /// Show those before this one: its id, or the beginning of it
+    #[arg(long, value_name = "MESSAGE", value_parser = changes::message)]
+    before: Option<MessageName>,
+    /// Don't ask the server
+    #[arg(long)]
+    offline: bool,
+    #[command(flatten)]
+    pub(super) options: PersonOptions,
+}
+
+impl Messages {
+    pub(super) async fn run(&self, screen: &Screen) -> anyhow::Result<ExitCode> {
+        let client = self.options.open().await?;
+        refresh(&client, self.offline, screen).await?;
+        let conversation = client.conversation_with(&self.who).await?;
+        let before = match &self.before {
+            Some(name) => Some(client.find_in(conversation, name).await?),
+            None => None,
+        };
+        let messages = client.transcript(conversation, self.limit, before.as_ref()).await?;
+        let text = match messages.is_empty() {
+            true => "No messages.\n".to_owned(),
+            false => lines::transcript(&messages),
+        };
+        let document = json!({ "messages": messages.iter().map(documents::message).collect::<Vec<_>>() });
+        screen.result_and_warnings(&client, text, document).await?;
+        client.mark_read(&messages).await?;
+        if !self.offline {
+            client.hand_over_what_waits().await?;
+        }
+        client.close().await;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Requests.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Requests {
+    #[command(subcommand)]
+    command: Option<RequestsCommand>,
+    /// Don't ask the server
+    #[arg(long)]
+    offline: bool,
+    #[command(flatten)]
+    options: PersonOptions,
+}
+
+#[derive(Debug, Subcommand)]
+enum RequestsCommand {
+    /// Take somebody's messages from now on; writing to them does so too
+    Accept(Answer),
+    /// Erase what somebody wrote; they aren't told, and can ask again
+    Decline(Answer),
+    /// Erase what somebody wrote, and block them
+    Block(Answer),
+}
+
+/// Whose request it is.
+#[derive(Debug, Args)]
+struct Answer {
+    /// A phone number, an email address, or a box
+    #[arg(value_parser = peer)]
+    who: Peer,
+    #[command(flatten)]
+    options: PersonOptions,
+}
+
+impl Requests {
+    pub(super) const fn options(&self) -> &PersonOptions {
+        match &self.command {
+            None => &self.options,
+            Some(
+                RequestsCommand::Accept(answer) | RequestsCommand::Decline(answer) | RequestsCommand::Block(answer),
+            ) => &answer.options,
+        }
+    }
+
+    pub(super) async fn run(&self, screen: &Screen) -> anyhow::Result<ExitCode> {
+        let client = self.options().open().await?;
+        let (box_id, word, who) = match &self.command {
+            None => {
+                self.list(&client, screen).await?;
+                client.close().await;
+                return Ok(ExitCode::SUCCESS);
+            }
+            Some(RequestsCommand::Accept(answer)) => (client.accept_peer(&answer.who).await?, "accepted", &answer.who),
+            Some(RequestsCommand::Decline(answer)) => {
+                (client.decline_request(&answer.who).await?, "declined", &answer.who)
+            }
+            Some(RequestsCommand::Block(answer)) => {
+                (client.decline_and_block(&answer.who).await?, "blocked", &answer.who)
+            }
+        };
+        client.hand_over_what_waits().await?;
+        let document = json!({ "box_id": box_id, "standing": client.standing(box_id).await? });
+        screen.result_and_warnings(&client, format!("{who} is {word}.\n"), document).await?;
+        client.close().await;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    async fn list(&self, client: &Client, screen: &Screen) -> anyhow::Result<()> {
+        refresh(client, self.offline, screen).await?;
+        let requests: Vec<_> =
+            client.conversations().await?.into_iter().filter(ConversationOverview::is_request).collect();
+        let mut text: String = requests.iter().map(line).collect();
+        text += match requests.is_empty() {
+            true => "No message requests.\n",
+            false => "Answer with `rossby requests accept`, `decline` or `block`, or by writing to them.\n",
+        };
+        let document = json!({ "requests": requests.iter().map(documents::conversation).collect::<Vec<_>>() });
+        screen.result_and_warnings(client, text, document).await
+    }
+}
