@@ -162,7 +162,7 @@ pub enum ClientError {
     #[error("this account is in no group {0}")]
     NoSuchGroup(Uuid),
     /// There is no request.
-    #[error("box {0} asks for nothing: what it writes was accepted before, or is blocked")]
+    #[error("box {0} asks for nothing: it has written nothing, or was accepted or blocked before")]
     NoRequest(BoxId),
     /// The message can't be sealed.
     #[error(transparent)]

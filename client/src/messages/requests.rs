@@ -47,10 +47,12 @@ impl Client {
         let (box_id, device) = (self.box_of(peer).await?, self.device().await?);
         let mut transaction = self.store.begin().await?;
         let known = peers::state(&mut transaction, box_id).await?;
-        if known.standing != Standing::Stranger {
+        // By what is here, and by no clock: what comes a moment later is not declined unseen.
+        let last = peers::last_accepted(&mut transaction, box_id).await?;
+        if known.standing != Standing::Stranger || last.is_none() {
             return Err(ClientError::NoRequest(box_id));
         }
-        let said = PeerState { declined_at: Some(self.http.server_now()), ..known };
+        let said = PeerState { declined_at: last, ..known };
         self.take_peer_state(&mut transaction, said).await?;
         self.tell_peers(&mut transaction, &device, &[said]).await?;
         transaction.commit().await?;

@@ -59,6 +59,22 @@ pub(crate) async fn merge(connection: &mut SqliteConnection, said: PeerState) ->
     Ok(merged)
 }
 
+/// When the server accepted the last of what a peer wrote and is still there, if there is anything.
+pub(crate) async fn last_accepted(
+    connection: &mut SqliteConnection,
+    peer: BoxId,
+) -> Result<Option<Timestamp>, ClientError> {
+    let thread = conversations::key(connection, Conversation::Direct(peer)).await?;
+    let last: Option<i64> = sqlx::query_scalar(
+        "select max(accepted_at) from messages where thread = ? and sender = ? and (shown = 1 or state = 'new')",
+    )
+    .bind(thread)
+    .bind(peer.as_bytes().as_slice())
+    .fetch_one(connection)
+    .await?;
+    last.map(time).transpose()
+}
+
 /// What a peer wrote that the server had accepted by then: the numbers of the messages that are still there.
 pub(crate) async fn declined(
     connection: &mut SqliteConnection,

@@ -244,3 +244,36 @@ async fn what_is_stopped_for_one_recipient_stops_no_other() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_mixes_up_and_repeats_what_people_say_changes_nothing() {
+    tell(|town| {
+        let sent = |arguments: &[&str]| town.ben.done(arguments)["message_id"].as_str().unwrap().to_owned();
+        let one = sent(&["send", "ann@example.org", "one"]);
+        let two = sent(&["send", "ann@example.org", "two"]);
+        sent(&["edit", &one, "one, once more"]);
+        sent(&["edit", &one, "one, at last"]);
+        sent(&["react", &one, "👍"]);
+        sent(&["delete", &two]);
+        town.ann.waits(6);
+        town.relay.change(|path, answer| {
+            if path == "/v1/messages" && answer["messages"].is_array() {
+                let messages = answer["messages"].as_array_mut().unwrap();
+                messages.reverse();
+                messages.extend_from_within(..);
+            }
+        });
+        let inbox = town.ann.done(&["inbox"]);
+        assert_eq!(inbox["duplicates"], 6, "{inbox}");
+        assert!(has_warning(&inbox, "of the messages"), "that some came before others is told: {inbox}");
+        town.relay.change(|_, _| {});
+        let bens = inbox["messages"][0]["peer"].as_str().unwrap().to_owned();
+        let shown = town.ann.done(&["messages", &bens]);
+        let of = |id: &str| shown["messages"].as_array().unwrap().iter().find(|m| m["message_id"] == id).unwrap();
+        assert_eq!((&of(&one)["text"], &of(&one)["reactions"][0]["emoji"]), (&json!("one, at last"), &json!("👍")));
+        assert_eq!((&of(&two)["text"], &of(&two)["deleted"]), (&Value::Null, &json!(true)));
+        assert_eq!(shown["messages"].as_array().unwrap().len(), 2);
+        assert_eq!(town.ann.new_texts(), [""; 0]);
+    })
+    .await;
+}

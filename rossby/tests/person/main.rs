@@ -32,6 +32,11 @@ fn several_devices_are_one_person() {
 }
 
 #[test]
+fn messages_are_answered_edited_deleted_and_receipted() {
+    stories::content::says(&SetUp::embedded());
+}
+
+#[test]
 fn nothing_is_lost_when_the_server_is_away() {
     stories::outbox::waits(&SetUp::embedded());
 }

@@ -37,6 +37,12 @@ async fn the_systems_keyring_holds_the_keys() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn messages_are_answered_edited_deleted_and_receipted() {
+    let set_up = SetUp::on_servers().await;
+    tokio::task::spawn_blocking(move || stories::content::says(&set_up)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_lost_when_the_server_is_away() {
     let set_up = SetUp::on_servers().await;
     tokio::task::spawn_blocking(move || stories::outbox::waits(&set_up)).await.unwrap();

@@ -1,6 +1,7 @@
 //! What people do with the server, on any set-up.
 
 pub(crate) mod capture;
+pub(crate) mod content;
 pub(crate) mod devices;
 pub(crate) mod duplicates;
 pub(crate) mod kills;
