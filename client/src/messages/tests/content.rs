@@ -137,9 +137,11 @@ async fn file(ann: &Receiver, story: &[Told], order: &[usize]) -> (Vec<Message>,
     (shown, warned)
 }
 
-/// What a story comes to, by the rules as they are written in docs/PROTOCOL.md and no other way: number, text, whether it was
-/// edited, emojis.
-fn expected(story: &[Told]) -> BTreeMap<u8, (Option<String>, bool, Vec<(String, Vec<u8>)>)> {
+/// What a message shows: its text, whether that was changed, and each emoji with those who put it there.
+type Shown = (Option<String>, bool, Vec<(String, Vec<u8>)>);
+
+/// What a story comes to, by the rules as they are written in docs/PROTOCOL.md and no other way.
+fn expected(story: &[Told]) -> BTreeMap<u8, Shown> {
     let mut shown = BTreeMap::new();
     let about = |place: usize, told: &Told| target(story, place).number == told.number;
     for told in story {
