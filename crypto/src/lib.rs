@@ -17,3 +17,4 @@ pub mod sealing;
 pub mod signing;
 pub mod statements;
 pub mod token;
+pub mod verification;

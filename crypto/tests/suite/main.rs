@@ -13,4 +13,5 @@ mod sealing_statements;
 mod secrets;
 mod small_order;
 mod vectors;
+mod verification;
 mod world;

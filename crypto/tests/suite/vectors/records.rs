@@ -4,6 +4,7 @@ use rossby_crypto::key_record::KeyRecord;
 use rossby_crypto::recovery::RecoveryKey;
 use rossby_crypto::safety_number::SafetyNumber;
 use rossby_crypto::statements::{Linked, Remover, Statement, remove};
+use rossby_crypto::verification::VerificationCode;
 use rossby_schemas::ids::Head;
 use serde_json::{Value, json};
 
@@ -119,6 +120,22 @@ fn safety_number() {
             "founded": [hex(&one.statements()[0]), hex(&other.statements()[0])],
             "digits": SafetyNumber::of(&one, &other).digits(),
             "shown": SafetyNumber::of(&other, &one).to_string(),
+        }]),
+    );
+}
+
+#[test]
+fn verification() {
+    let (phone, laptop) = (device(1), device(2));
+    let (ann, ben) = (with(&founded_by(&phone), &phone, &laptop), founded_by(&device(3)));
+    check(
+        "verification.json",
+        "What a device of one box shows to another's camera: founding hash and head of both, and the text. Device 1 founds the \
+         first box and links device 2; device 3 founds the other.",
+        &json!([{
+            "by": { "founding_hash": hex(ann.founded().hash()), "head": head(ann.head()) },
+            "to": { "founding_hash": hex(ben.founded().hash()), "head": head(ben.head()) },
+            "text": VerificationCode::new(&ann, &ben).to_string(),
         }]),
     );
 }
