@@ -6,6 +6,8 @@ use rossby_crypto::key_record::KeyRecordError;
 use rossby_crypto::linking::{LinkRefusal, MAX_DEVICE_NAME, NotALinkSecret};
 use rossby_crypto::message::SealError;
 use rossby_crypto::recovery::NotRecoveryWords;
+use rossby_crypto::safety_number::SAFETY_NUMBER_DIGITS;
+use rossby_crypto::verification::{Mismatch, NotAVerificationCode};
 use rossby_schemas::http::problem::{Problem, ProblemType};
 use rossby_schemas::ids::{BoxId, DeviceId, MessageId};
 use uuid::Uuid;
@@ -109,6 +111,20 @@ pub enum ClientError {
         /// The box that it leads to now.
         found: BoxId,
     },
+    /// What somebody showed is not what is known of them: they are not verified.
+    #[error(
+        "that is not the same: {0}. Nothing was marked as verified; do not trust what you write to them before you know why"
+    )]
+    NotTheSame(String),
+    /// A safety number isn't 60 digits.
+    #[error("a safety number has {SAFETY_NUMBER_DIGITS} digits")]
+    NotDigits,
+    /// The text is no verification code.
+    #[error(transparent)]
+    NotAVerificationCode(#[from] NotAVerificationCode),
+    /// Nobody verified the box.
+    #[error("box {0} is not verified")]
+    NotVerified(BoxId),
     /// Two key records of one box were shown, neither of which extends the other: sending is withheld.
     #[error(
         "box {0} was shown with two key records that contradict each other: nothing is sent to it. Someone shows \
@@ -216,6 +232,12 @@ pub enum ClientError {
     Removed,
 }
 
+impl From<Mismatch> for ClientError {
+    fn from(mismatch: Mismatch) -> Self {
+        Self::NotTheSame(mismatch.to_string())
+    }
+}
+
 impl ClientError {
     /// The problem document's kind, if the server refused.
     #[must_use]
@@ -247,6 +269,10 @@ impl ClientError {
             Self::NotACode => "not-a-code",
             Self::NotAPeer(_) => "not-a-recipient",
             Self::RootChanged { .. } => "root-changed",
+            Self::NotTheSame(_) => "not-the-same",
+            Self::NotDigits => "not-digits",
+            Self::NotAVerificationCode(_) => "not-a-verification-code",
+            Self::NotVerified(_) => "not-verified",
             Self::Forked(_) => "forked",
             Self::BadRecord { .. } => "bad-key-record",
             Self::NoDevice(_) => "no-device",

@@ -22,7 +22,7 @@ pub use account::{
     Account, DeviceRef, LinkCode, LinkOffer, OwnDevice, RegisterOptions, Registration, SealingSchedule, Setting,
     Settings,
 };
-pub use contacts::{Contact, ContactDevice, Peer};
+pub use contacts::{Contact, ContactDevice, Peer, Shown, Verification, Verified};
 pub use content::{
     Content, ContentError, Deletion, Edit, Kind, Location, MAX_TEXT_OCTETS, MessageRef, Reaction, Receipt,
     ReceiptState, Reply, Standing,

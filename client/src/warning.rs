@@ -50,7 +50,21 @@ pub enum Warning {
     RootChanged {
         /// The identifier.
         identifier: String,
+        /// Whether the person had verified the box before.
+        #[serde(default)]
+        was_verified: bool,
     },
+    /// A box that the person has verified has got new devices.
+    NewDevices {
+        /// The box.
+        box_id: BoxId,
+        /// An identifier that leads there.
+        identifier: Option<String>,
+        /// How many, since it was verified.
+        devices: usize,
+    },
+    /// The device of somebody who was verified just now knows more of a record than the server shows here.
+    BehindTheirs(BoxId),
     /// A device of the recipient will not get the message.
     LeftOut {
         /// The device.
@@ -141,6 +155,8 @@ impl Warning {
             Self::RefusedSealingStatement { .. } => "refused-sealing-statement",
             Self::Fork(_) => "fork",
             Self::RootChanged { .. } => "root-changed",
+            Self::NewDevices { .. } => "new-devices",
+            Self::BehindTheirs(_) => "behind-theirs",
             Self::LeftOut { .. } => "left-out",
             Self::Gap { .. } => "gap",
             Self::BrokenChain { .. } => "broken-chain",
@@ -171,9 +187,24 @@ impl fmt::Display for Warning {
                 f,
                 "box {box_id} was shown with two key records that contradict each other; nothing is sent to it any more"
             ),
-            Self::RootChanged { identifier } => write!(
+            Self::RootChanged { identifier, was_verified: false } => write!(
                 f,
                 "{identifier} leads to another box than before, with other keys; nothing is sent to it until you accept that"
+            ),
+            Self::RootChanged { identifier, was_verified: true } => write!(
+                f,
+                "{identifier}, whom you had verified, leads to another box than before, with other keys: the mark is gone, and \
+                 nothing is sent until you verify or accept the new one"
+            ),
+            Self::NewDevices { box_id, identifier, devices } => {
+                let who = identifier.clone().unwrap_or_else(|| format!("box {box_id}"));
+                let devices = if *devices == 1 { "1 new device".to_owned() } else { format!("{devices} new devices") };
+                write!(f, "{who} has {devices} since you verified them; ask them whether that is theirs")
+            }
+            Self::BehindTheirs(box_id) => write!(
+                f,
+                "the device that box {box_id} was verified with knows of devices of theirs, or of yours, that the server does not \
+                 show here; look again later"
             ),
             Self::LeftOut { device_id, reason } => write!(f, "device {device_id} will not get it: {reason}"),
             Self::Gap { sender, missing } => {

@@ -1,23 +1,28 @@
 //! Other people: looked up, verified, and pinned.
 
 mod key_records;
+mod verification;
 
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
 pub(crate) use key_records::{Known, contradicting};
+use rossby_crypto::key_record::{KeyRecord, VerifiedSealingStatement};
 use rossby_crypto::safety_number::SafetyNumber;
 use rossby_schemas::http::lookup::{LookupRequest, LookupResponse};
 use rossby_schemas::identifier::Identifier;
 use rossby_schemas::ids::{BoxId, DeviceId, Head};
 use rossby_schemas::time::Timestamp;
+use sqlx::SqliteConnection;
+pub(crate) use verification::shown_mark;
+pub use verification::{Shown, Verification, Verified};
 
 use crate::Client;
 use crate::error::ClientError;
 use crate::http::Call;
 use crate::store::contacts::{self, Pin};
-use crate::store::records;
+use crate::store::{records, verified};
 use crate::warning::Warning;
 
 /// How long a looked-up record is good for sending without another look-up. What changes in between, the server tells as
@@ -68,6 +73,8 @@ pub struct Contact {
     pub safety_number: SafetyNumber,
     /// Whether sending is withheld: the identifier leads to another box than before.
     pub is_changed: bool,
+    /// Whether the person has verified it.
+    pub verified: Option<Verified>,
 }
 
 /// A device of a contact.
@@ -103,34 +110,46 @@ impl Client {
             && let Some(pin) = contacts::pin(&mut transaction, identifier).await?
             && let Some(changed_to) = pin.changed_to
         {
-            if accept_change && shown_before == Some(changed_to) {
-                let pin = Pin { box_id: changed_to, changed_to: None };
-                contacts::set_pin(&mut transaction, identifier, pin).await?;
+            // What was found just now was told just now.
+            let was_shown = shown_before == Some(changed_to);
+            if accept_change && was_shown {
+                self.accept_change(&mut transaction, identifier, changed_to).await?;
             } else {
                 is_changed = true;
-                let warning = Warning::RootChanged { identifier: identifier.as_uri().to_owned() };
-                self.warn(&mut transaction, &warning).await?;
+                if was_shown {
+                    self.tell_change(&mut transaction, identifier, pin.box_id).await?;
+                }
             }
         }
-        let identifiers = contacts::identifiers_of(&mut transaction, box_id).await?;
-        let own = records::own_record(&mut transaction, own_box).await?;
         transaction.commit().await?;
-        let devices = known.record.devices().iter().map(|device| ContactDevice {
+        self.known_contact(&known.record, is_changed).await
+    }
+
+    /// What is known of a box with this record.
+    async fn known_contact(&self, record: &KeyRecord, is_changed: bool) -> Result<Contact, ClientError> {
+        let own_box = self.device().await?.box_id;
+        let box_id = record.box_id();
+        let mut connection = self.store.read().await?;
+        let identifiers = contacts::identifiers_of(&mut connection, box_id).await?;
+        let own = records::own_record(&mut connection, own_box).await?;
+        let sealing = records::sealing_statements(&mut connection, record).await?;
+        let verified = shown_mark(&mut connection, box_id).await?;
+        let expires = |id: DeviceId| {
+            sealing.iter().map(VerifiedSealingStatement::content).find(|key| key.device_id == id).map(|key| key.expires)
+        };
+        let devices = record.devices().iter().map(|device| ContactDevice {
             device_id: device.device_id,
             is_removed: !device.is_member(),
-            sealing_expires: known
-                .sealing
-                .iter()
-                .find(|statement| statement.content().device_id == device.device_id)
-                .map(|statement| statement.content().expires),
+            sealing_expires: expires(device.device_id),
         });
         Ok(Contact {
             box_id,
             identifiers,
-            head: known.record.head(),
+            head: record.head(),
             devices: devices.collect(),
-            safety_number: SafetyNumber::of(&own, &known.record),
+            safety_number: SafetyNumber::of(&own, record),
             is_changed,
+            verified,
         })
     }
 
@@ -166,10 +185,16 @@ impl Client {
                 }
                 // What led elsewhere in between leads back: nothing has changed.
                 Some(pin) if pin.box_id == answer.box_id => Pin { changed_to: None, ..pin },
-                Some(pin) => Pin { changed_to: Some(answer.box_id), ..pin },
+                Some(pin) => {
+                    if pin.changed_to != Some(answer.box_id) {
+                        self.tell_change(&mut transaction, identifier, pin.box_id).await?;
+                    }
+                    Pin { changed_to: Some(answer.box_id), ..pin }
+                }
             };
             contacts::set_pin(&mut transaction, identifier, pin).await?;
         }
+        self.tell_new_devices(&mut transaction, &known.record).await?;
         known.is_forked = records::is_forked(&mut transaction, answer.box_id).await?;
         transaction.commit().await?;
         Ok(known)
@@ -198,16 +223,46 @@ impl Client {
             Some(known) => known,
             None => self.look_up(peer).await?,
         };
-        if let Peer::Identifier(identifier) = peer {
-            let mut connection = self.store.read().await?;
-            if let Some(Pin { box_id: pinned, changed_to: Some(found) }) =
+        let mut connection = self.store.read().await?;
+        if let Peer::Identifier(identifier) = peer
+            && let Some(Pin { box_id: pinned, changed_to: Some(found) }) =
                 contacts::pin(&mut connection, identifier).await?
-            {
-                let identifier = identifier.as_uri().to_owned();
-                return Err(ClientError::RootChanged { identifier, pinned, found });
-            }
+        {
+            let identifier = identifier.as_uri().to_owned();
+            return Err(ClientError::RootChanged { identifier, pinned, found });
         }
-        if known.is_forked { Err(ClientError::Forked(known.record.box_id())) } else { Ok(known) }
+        may_send(&mut connection, known.record.box_id()).await?;
+        Ok(known)
+    }
+
+    /// Takes the box that an identifier leads to now for the right one. What waits for the box before it is not sent, if no
+    /// identifier leads there any more.
+    async fn accept_change(
+        &self,
+        connection: &mut SqliteConnection,
+        identifier: &Identifier,
+        box_id: BoxId,
+    ) -> Result<(), ClientError> {
+        let pin = contacts::pin(connection, identifier).await?;
+        let Some(before) = pin.filter(|pin| pin.changed_to == Some(box_id)) else { return Ok(()) };
+        contacts::set_pin(connection, identifier, Pin { box_id, changed_to: None }).await?;
+        if !contacts::is_pinned(connection, before.box_id).await? {
+            self.give_up(connection, before.box_id, "whoever it was for has another box now, which you accepted")
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Tells that an identifier that led to a box leads to another one.
+    pub(crate) async fn tell_change(
+        &self,
+        connection: &mut SqliteConnection,
+        identifier: &Identifier,
+        before: BoxId,
+    ) -> Result<(), ClientError> {
+        let was_verified = verified::mark(connection, before).await?.is_some_and(|mark| mark.is_verified);
+        let warning = Warning::RootChanged { identifier: identifier.as_uri().to_owned(), was_verified };
+        self.warn(connection, &warning).await
     }
 
     /// The box of somebody else that an address leads to, as it is pinned, or as the server says if it isn't.
@@ -241,5 +296,17 @@ impl Client {
         let known = Known::load(&mut connection, box_id).await?;
         // One without a key to seal to is of no use.
         Ok(known.filter(|known| !known.record.sealable(&known.sealing, None, self.now()).devices.is_empty()))
+    }
+}
+
+/// Fails where nothing may be sent to a box: it was shown with contradicting records, or every identifier that led to it leads
+/// elsewhere now.
+pub(crate) async fn may_send(connection: &mut SqliteConnection, box_id: BoxId) -> Result<(), ClientError> {
+    if records::is_forked(connection, box_id).await? {
+        return Err(ClientError::Forked(box_id));
+    }
+    match contacts::moved(connection, box_id).await? {
+        Some((identifier, found)) => Err(ClientError::RootChanged { identifier, pinned: box_id, found }),
+        None => Ok(()),
     }
 }

@@ -9,10 +9,11 @@ use rossby_schemas::http::messages::{
 };
 use rossby_schemas::ids::BoxId;
 use rossby_schemas::time::Timestamp;
+use sqlx::SqliteConnection;
 use tokio::time::Instant;
 
 use crate::Client;
-use crate::contacts::{Known, Peer};
+use crate::contacts::{Known, Peer, may_send};
 use crate::content::Kind;
 use crate::error::ClientError;
 use crate::http::Call;
@@ -164,6 +165,13 @@ impl Client {
                 self.not_sent(&outgoing, "it expired in the outbox").await?;
                 continue;
             }
+            // What was sealed before may not go out any more.
+            if *recipient != device.box_id
+                && let Err(error) = may_send(&mut *self.store.read().await?, *recipient).await
+            {
+                flush.stop(*recipient, error);
+                continue;
+            }
             let sealed = match outgoing.sealed.clone() {
                 Some(sealed) => sealed,
                 None => match self.seal_at_last(device, &outgoing).await {
@@ -259,21 +267,42 @@ impl Client {
 
     /// A message will not be sent to a recipient: that is told, once.
     async fn not_sent(&self, outgoing: &Outgoing, reason: &str) -> Result<(), ClientError> {
-        let recipient = RecipientRow {
-            reason: Some(reason.to_owned()),
-            ..RecipientRow::new(outgoing.recipient, State::Failed, None)
-        };
         let mut transaction = self.store.begin().await?;
-        if outbox::settle(&mut transaction, outgoing.message, &recipient).await? {
-            let stored = messages::message(&mut transaction, &self.vault, outgoing.message).await?;
+        self.give_up_message(&mut transaction, outgoing.message, outgoing.recipient, reason).await?;
+        Ok(transaction.commit().await?)
+    }
+
+    /// Nothing of what waits for a recipient will be sent.
+    pub(crate) async fn give_up(
+        &self,
+        connection: &mut SqliteConnection,
+        recipient: BoxId,
+        reason: &str,
+    ) -> Result<(), ClientError> {
+        for message in outbox::waiting(connection, recipient).await? {
+            self.give_up_message(connection, message, recipient, reason).await?;
+        }
+        Ok(())
+    }
+
+    async fn give_up_message(
+        &self,
+        connection: &mut SqliteConnection,
+        message: i64,
+        recipient: BoxId,
+        reason: &str,
+    ) -> Result<(), ClientError> {
+        let row = RecipientRow { reason: Some(reason.to_owned()), ..RecipientRow::new(recipient, State::Failed, None) };
+        if outbox::settle(connection, message, &row).await? {
+            let stored = messages::message(connection, &self.vault, message).await?;
             let kind = Kind::of(stored.kind);
             if kind.is_shown() || kind.is_notice() {
-                let warning = Warning::NotSent { recipient: outgoing.recipient, reason: reason.to_owned() };
-                self.warn(&mut transaction, &warning).await?;
+                let warning = Warning::NotSent { recipient, reason: reason.to_owned() };
+                self.warn(connection, &warning).await?;
             }
-            self.settled(&mut transaction, &stored).await?;
+            self.settled(connection, &stored).await?;
         }
-        Ok(transaction.commit().await?)
+        Ok(())
     }
 
     /// The recipient's record as far as the server has it, if that is less than what is known.

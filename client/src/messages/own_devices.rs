@@ -18,7 +18,6 @@ use crate::store::contacts::{self, Pin};
 use crate::store::device::Device;
 use crate::store::messages::StoredMessage;
 use crate::store::{own_devices, receipts};
-use crate::warning::Warning;
 
 const SENT: u32 = 1000;
 const DEVICE_NAMES: u32 = 1001;
@@ -259,8 +258,7 @@ impl Client {
             Some(pin) if pin.box_id == box_id || pin.changed_to == Some(box_id) => Ok(()),
             Some(pin) => {
                 contacts::set_pin(connection, identifier, Pin { changed_to: Some(box_id), ..pin }).await?;
-                let warning = Warning::RootChanged { identifier: identifier.as_uri().to_owned() };
-                self.warn(connection, &warning).await
+                self.tell_change(connection, identifier, pin.box_id).await
             }
         }
     }

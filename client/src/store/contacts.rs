@@ -57,6 +57,31 @@ pub(crate) async fn pins(connection: &mut SqliteConnection) -> Result<Vec<(Strin
     rows.into_iter().map(|(identifier, box_id)| Ok((identifier, BoxId::from_bytes(fixed(&box_id)?)))).collect()
 }
 
+/// Where a box's identifier leads now, if every identifier that led to the box leads elsewhere.
+pub(crate) async fn moved(
+    connection: &mut SqliteConnection,
+    box_id: BoxId,
+) -> Result<Option<(String, BoxId)>, ClientError> {
+    let row: Option<(String, Vec<u8>)> = sqlx::query_as(
+        "select identifier, changed_to from pins where box_id = ?1 and changed_to is not null
+             and not exists (select 1 from pins where box_id = ?1 and changed_to is null)
+         order by identifier limit 1",
+    )
+    .bind(box_id.as_bytes().as_slice())
+    .fetch_optional(connection)
+    .await?;
+    row.map(|(identifier, found)| Ok((identifier, BoxId::from_bytes(fixed(&found)?)))).transpose()
+}
+
+/// Whether an identifier is pinned to a box, wherever it leads now.
+pub(crate) async fn is_pinned(connection: &mut SqliteConnection, box_id: BoxId) -> Result<bool, ClientError> {
+    let found = sqlx::query_scalar("select exists (select 1 from pins where box_id = ?)")
+        .bind(box_id.as_bytes().as_slice())
+        .fetch_one(connection)
+        .await?;
+    Ok(found)
+}
+
 /// The identifiers that lead to a box by this device's own look-ups.
 pub(crate) async fn identifiers_of(
     connection: &mut SqliteConnection,

@@ -12,6 +12,7 @@ pub(crate) mod peers;
 pub(crate) mod receipts;
 pub(crate) mod records;
 pub(crate) mod transcripts;
+pub(crate) mod verified;
 pub(crate) mod warnings;
 pub(crate) mod wrapping_keys;
 
@@ -34,12 +35,13 @@ use crate::vault::{Costs, Lock, LockedBy};
 const FILE: &str = "rossby.sqlite";
 /// The schema, step by step; `pragma user_version` counts the steps that a store has taken. A step that was released never
 /// changes.
-const SCHEMA: [&str; 5] = [
+const SCHEMA: [&str; 6] = [
     include_str!("schema/1_first.sql"),
     include_str!("schema/2_devices.sql"),
     include_str!("schema/3_conversations.sql"),
     include_str!("schema/4_wrapping_keys.sql"),
     include_str!("schema/5_content.sql"),
+    include_str!("schema/6_verified.sql"),
 ];
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 

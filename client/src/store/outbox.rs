@@ -137,6 +137,15 @@ pub(crate) async fn keep_outgoing(connection: &mut SqliteConnection, outgoing: &
     Ok(())
 }
 
+/// The messages that wait for a recipient, the oldest first.
+pub(crate) async fn waiting(connection: &mut SqliteConnection, recipient: BoxId) -> Result<Vec<i64>, ClientError> {
+    let messages = sqlx::query_scalar("select message from outbox where box_id = ? order by message")
+        .bind(recipient.as_bytes().as_slice())
+        .fetch_all(connection)
+        .await?;
+    Ok(messages)
+}
+
 /// What became of a message for a recipient: it leaves the outbox, and the message's own state follows from all of its
 /// recipients. False if that was known already.
 pub(crate) async fn settle(

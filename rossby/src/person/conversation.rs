@@ -1,4 +1,4 @@
-//! Talking: send, inbox, lookup.
+//! Talking: send, inbox.
 
 use std::io::Read as _;
 use std::pin::pin;
@@ -8,14 +8,13 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use clap::Args;
 use rossby_client::{
-    Client, ClientError, Contact, Content, ContentError, Location, MAX_TEXT_OCTETS, Message, MessageName, Peer,
-    Received,
+    Client, ClientError, Content, ContentError, Location, MAX_TEXT_OCTETS, Message, MessageName, Peer, Received,
 };
 use rossby_schemas::http::messages::MAX_WAIT_SECONDS;
 use serde_json::json;
 
 use super::options::PersonOptions;
-use super::screen::{Screen, bold, faint, minute};
+use super::screen::Screen;
 use super::{changes, documents, lines};
 
 /// How long to wait before asking a server again that can't be reached.
@@ -230,51 +229,5 @@ fn pause_after(error: &ClientError) -> Option<Duration> {
             Some(asked_for.clamp(PAUSE, LONGEST_PAUSE))
         }
         _ => None,
-    }
-}
-
-/// Lookup.
-#[derive(Debug, Args)]
-pub(crate) struct Lookup {
-    /// A phone number, an email address, or a box
-    #[arg(value_parser = peer)]
-    who: Peer,
-    /// Take the box that the address leads to now for the right one
-    #[arg(long)]
-    accept_change: bool,
-    #[command(flatten)]
-    pub(super) options: PersonOptions,
-}
-
-impl Lookup {
-    pub(super) async fn run(&self, screen: &Screen) -> anyhow::Result<ExitCode> {
-        let client = self.options.open().await?;
-        let contact = client.lookup(&self.who, self.accept_change).await?;
-        screen.result_and_warnings(&client, self.text(&contact), documents::contact(&contact)).await?;
-        client.close().await;
-        Ok(ExitCode::SUCCESS)
-    }
-
-    fn text(&self, contact: &Contact) -> String {
-        let mut text = format!("{}\n", bold(&self.who.to_string()));
-        text += &format!("  {} {}\n", faint("box          "), contact.box_id);
-        for device in &contact.devices {
-            let state = match (device.is_removed, device.sealing_expires) {
-                (true, _) => "removed".to_owned(),
-                (false, Some(expires)) => format!("sealing key until {}", minute(expires)),
-                (false, None) => "no sealing key".to_owned(),
-            };
-            text += &format!("  {} {}, {state}\n", faint("device       "), device.device_id);
-        }
-        let digits = contact.safety_number.to_string();
-        let (first, second) = digits.split_at(digits.len() / 2);
-        text += &format!(
-            "  {} {}\n                {}\nCompare it with them, by voice or side by side: it is the same for both if nobody stands \
-             between you.\n",
-            faint("safety number"),
-            bold(first.trim()),
-            bold(second.trim())
-        );
-        text
     }
 }

@@ -5,8 +5,6 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
-use qrcode::QrCode;
-use qrcode::render::unicode::Dense1x2;
 use rossby_client::{ClientError, DeviceRef, OwnDevice};
 use rossby_crypto::linking::{LinkRefusal, LinkSecret};
 use rossby_crypto::recovery::RecoveryKey;
@@ -15,7 +13,7 @@ use zeroize::Zeroizing;
 
 use super::documents;
 use super::options::PersonOptions;
-use super::screen::{Screen, address, bold, faint, minute, printable};
+use super::screen::{Screen, address, bold, faint, minute, printable, qr_code};
 
 /// What a QR code holds before the link code, so that whoever reads it knows what it is.
 const SCHEME: &str = "ROSSBY:LINK:";
@@ -39,7 +37,7 @@ impl Link {
         let shown = format!(
             "{}\nOn a device that you have, read it or type: rossby devices add {}\nIt is good until {}, and for one device. \
              Show it to nobody.\n",
-            qr_code(&text),
+            picture(&text),
             bold(&text),
             minute(code.expires_at)
         );
@@ -66,12 +64,8 @@ fn machine_name() -> String {
 }
 
 /// The code as a picture of characters, for a camera.
-fn qr_code(text: &str) -> String {
-    let octets = Zeroizing::new(format!("{SCHEME}{}", text.replace('-', "")));
-    // So short a text always fits.
-    QrCode::new(octets.as_bytes())
-        .map(|code| code.render::<Dense1x2>().dark_color(Dense1x2::Light).light_color(Dense1x2::Dark).build())
-        .unwrap_or_default()
+fn picture(text: &str) -> String {
+    qr_code(Zeroizing::new(format!("{SCHEME}{}", text.replace('-', ""))).as_bytes())
 }
 
 fn link_secret(text: &str) -> Result<LinkSecret, ClientError> {
@@ -299,6 +293,6 @@ mod tests {
         for bad in ["", "ROSSBY:LINK:", "ROSSBY:LINK", "é", "ROSSBY:LINKé:AAAA"] {
             assert!(link_secret(bad).is_err(), "{bad}");
         }
-        assert!(qr_code(&text).lines().count() > 10);
+        assert!(picture(&text).lines().count() > 10);
     }
 }

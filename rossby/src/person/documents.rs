@@ -73,6 +73,7 @@ pub(super) fn contact(contact: &Contact) -> Value {
         "devices": devices.collect::<Vec<_>>(),
         "safety_number": contact.safety_number.digits(),
         "changed": contact.is_changed,
+        "verified": contact.verified.map(|verified| json!({ "at": verified.at, "new_devices": verified.new_devices })),
     })
 }
 

@@ -10,6 +10,7 @@ mod lock;
 mod options;
 mod screen;
 mod transcripts;
+mod verify;
 
 use std::io;
 use std::pin::pin;
@@ -50,7 +51,9 @@ pub(crate) enum PersonCommand {
     /// Put an emoji on a message
     React(changes::React),
     /// Look someone up: their devices, and the safety number to compare with them
-    Lookup(conversation::Lookup),
+    Lookup(verify::Lookup),
+    /// Make sure that nobody stands between you and someone: digits to compare, a code for a camera
+    Verify(verify::Verify),
     /// Show this account
     Whoami(account::Whoami),
     /// Change the passphrase that locks your keys, or lock them otherwise
@@ -81,6 +84,7 @@ impl PersonCommand {
             Self::Delete(delete) => delete.run(screen).await,
             Self::React(react) => react.run(screen).await,
             Self::Lookup(lookup) => lookup.run(screen).await,
+            Self::Verify(verify) => verify.run(screen).await,
             Self::Whoami(whoami) => whoami.run(screen).await,
             Self::Passphrase(passphrase) => passphrase.run(screen).await,
             Self::Settings(settings) => settings.run(screen).await,
@@ -115,6 +119,7 @@ impl PersonCommand {
             Self::Delete(command) => &command.options,
             Self::React(command) => &command.options,
             Self::Lookup(command) => &command.options,
+            Self::Verify(command) => &command.options,
             Self::Whoami(command) => &command.options,
             Self::Passphrase(command) => &command.options,
             Self::Settings(command) => &command.options,

@@ -4,6 +4,8 @@ use std::fmt::Display;
 use std::io::{self, IsTerminal as _, Write as _};
 
 use anstyle::{AnsiColor, Style};
+use qrcode::QrCode;
+use qrcode::render::unicode::Dense1x2;
 use rossby_client::{Client, Notice};
 use rossby_schemas::time::Timestamp;
 use serde_json::{Value, json};
@@ -118,6 +120,14 @@ pub(super) fn minute(time: Timestamp) -> String {
     let text = time.to_string();
     let (day, rest) = text.split_once('T').unwrap_or((&text, ""));
     format!("{day} {}Z", rest.get(..5).unwrap_or_default())
+}
+
+/// A short text as a picture of characters, for a camera.
+pub(super) fn qr_code(text: &[u8]) -> String {
+    // So short a text always fits.
+    QrCode::new(text)
+        .map(|code| code.render::<Dense1x2>().dark_color(Dense1x2::Light).light_color(Dense1x2::Dark).build())
+        .unwrap_or_default()
 }
 
 /// A text without what would move the cursor, change the screen, or turn the direction of writing around: anyone can send

@@ -13,6 +13,7 @@ mod relay;
 mod rotation;
 mod set_up;
 mod stories;
+mod withheld;
 
 #[path = "../server/process.rs"]
 mod process;
@@ -34,6 +35,11 @@ fn several_devices_are_one_person() {
 #[test]
 fn messages_are_answered_edited_deleted_and_receipted() {
     stories::content::says(&SetUp::embedded());
+}
+
+#[test]
+fn two_people_verify_each_other() {
+    stories::verify::each_other(&SetUp::embedded());
 }
 
 #[test]

@@ -43,6 +43,12 @@ async fn messages_are_answered_edited_deleted_and_receipted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn two_people_verify_each_other() {
+    let set_up = SetUp::on_servers().await;
+    tokio::task::spawn_blocking(move || stories::verify::each_other(&set_up)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_lost_when_the_server_is_away() {
     let set_up = SetUp::on_servers().await;
     tokio::task::spawn_blocking(move || stories::outbox::waits(&set_up)).await.unwrap();

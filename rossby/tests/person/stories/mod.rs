@@ -7,3 +7,4 @@ pub(crate) mod duplicates;
 pub(crate) mod kills;
 pub(crate) mod outbox;
 pub(crate) mod two_people;
+pub(crate) mod verify;
