@@ -22,9 +22,10 @@ use uuid::Uuid;
 use super::{Receiver, Sender, at};
 use crate::messages::send::Written;
 use crate::random::rng;
+use crate::store::contacts::{self, Pin};
 use crate::store::messages::State as Stored;
 use crate::store::{outbox, records};
-use crate::{Conversation, Kind, MessageState, Recipient, Warning};
+use crate::{ClientError, Conversation, Kind, MessageState, Recipient, Warning};
 
 type Decide = Box<dyn FnMut(&[OutgoingMessage]) -> Result<Vec<SendOutcome>, ProblemType> + Send>;
 
@@ -294,4 +295,37 @@ async fn a_server_that_answers_for_others_is_not_believed() {
     let stopped = ann.client.flush().await.unwrap();
     assert!(stopped[0].error.to_string().contains("other messages"), "{stopped:?}");
     assert_eq!(shown(&ann, message).await.0, MessageState::Pending);
+}
+
+#[tokio::test]
+async fn what_was_sealed_before_is_withheld_from_whoever_forked_or_moved_since() {
+    let (server, url) = Server::start().await;
+    let ann = Receiver::at_server(&url).await;
+    let [honest, forked, moved, found] =
+        [known(&ann, 1).await, known(&ann, 1).await, known(&ann, 1).await, known(&ann, 1).await];
+    let message = write(&ann, Conversation::Group(Uuid::new_v4()), &[honest, forked, moved], "for all three").await;
+    let identifier = "ben@example.org".parse().unwrap();
+    let mut transaction = ann.client.store.begin().await.unwrap();
+    records::keep_fork(&mut transaction, &ann.client.vault, forked, &[b"evidence"], at(1)).await.unwrap();
+    let pin = Pin { box_id: moved, changed_to: Some(found) };
+    contacts::set_pin(&mut transaction, &identifier, pin).await.unwrap();
+    transaction.commit().await.unwrap();
+
+    let stopped = ann.client.flush().await.unwrap();
+    assert_eq!(server.requests(), [vec![honest]]);
+    assert_eq!(stopped.len(), 2);
+    assert!(stopped.iter().any(|stopped| matches!(&stopped.error, ClientError::Forked(of) if *of == forked)));
+    let is_moved = |error: &ClientError| matches!(error, ClientError::RootChanged { pinned, .. } if *pinned == moved);
+    assert!(stopped.iter().any(|stopped| is_moved(&stopped.error)));
+    // One that another identifier still leads to is who it was.
+    let mut transaction = ann.client.store.begin().await.unwrap();
+    let pin = Pin { box_id: moved, changed_to: None };
+    contacts::set_pin(&mut transaction, &"+15550100".parse().unwrap(), pin).await.unwrap();
+    transaction.commit().await.unwrap();
+    ann.client.flush().await.unwrap();
+    assert_eq!(server.requests(), [vec![moved]]);
+    let states = shown(&ann, message).await.1.into_iter().map(|recipient| (recipient.box_id, recipient.state));
+    let mut states: Vec<_> = states.collect();
+    states.sort_by_key(|(_, state)| *state == MessageState::Sent);
+    assert_eq!(states[0], (forked, MessageState::Pending));
 }
