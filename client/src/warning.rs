@@ -44,6 +44,13 @@ pub enum Warning {
         /// Why.
         reason: String,
     },
+    /// A key record that the server showed was refused; the one that is known is kept.
+    RefusedRecord {
+        /// The box.
+        box_id: BoxId,
+        /// Why.
+        reason: String,
+    },
     /// The box was shown with two contradicting key records.
     Fork(BoxId),
     /// The identifier leads to another box now.
@@ -153,6 +160,7 @@ impl Warning {
         match self {
             Self::ShorterRecord(_) => "shorter-record",
             Self::RefusedSealingStatement { .. } => "refused-sealing-statement",
+            Self::RefusedRecord { .. } => "refused-record",
             Self::Fork(_) => "fork",
             Self::RootChanged { .. } => "root-changed",
             Self::NewDevices { .. } => "new-devices",
@@ -182,6 +190,9 @@ impl fmt::Display for Warning {
             }
             Self::RefusedSealingStatement { box_id, reason } => {
                 write!(f, "a sealing key of box {box_id} was refused: {reason}")
+            }
+            Self::RefusedRecord { box_id, reason } => {
+                write!(f, "a key record that the server showed of box {box_id} was refused: {reason}")
             }
             Self::Fork(box_id) => write!(
                 f,

@@ -62,13 +62,14 @@ enum Rotation {
 
 impl Client {
     /// Asks for the account, checks it against what is known, rotates the sealing key when it is time, and erases those
-    /// that nothing can be sealed to any more.
+    /// that nothing can be sealed to any more. Once a day, asks for other people's records too.
     ///
     /// # Errors
     /// [`ClientError::Forked`] if the server shows another record than the one that is known, [`ClientError::Removed`], and
     /// what the server says.
     pub async fn sync(&self) -> Result<(), ClientError> {
-        self.audit().await.map(|_| ())
+        self.audit().await?;
+        self.refresh_contacts().await
     }
 
     pub(crate) async fn audit(&self) -> Result<Own, ClientError> {

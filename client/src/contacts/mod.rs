@@ -1,6 +1,7 @@
 //! Other people: looked up, verified, and pinned.
 
 mod key_records;
+mod refresh;
 mod verification;
 
 use std::fmt;
@@ -310,3 +311,6 @@ pub(crate) async fn may_send(connection: &mut SqliteConnection, box_id: BoxId) -
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,9 +9,9 @@ use sqlx::SqliteConnection;
 
 use super::{Contact, Peer};
 use crate::Client;
+use crate::content::Mark;
 use crate::error::ClientError;
-use crate::store::verified::{self, Mark};
-use crate::store::{contacts, records};
+use crate::store::{contacts, records, verified};
 use crate::warning::Warning;
 
 /// That the person has verified somebody.
@@ -61,6 +61,10 @@ impl Client {
     pub async fn verify(&self, peer: &Peer, shown: &Shown) -> Result<Contact, ClientError> {
         // The own record is compared too: it must be all that the server has.
         self.audit().await?;
+        self.compare_and_mark(peer, shown).await
+    }
+
+    pub(super) async fn compare_and_mark(&self, peer: &Peer, shown: &Shown) -> Result<Contact, ClientError> {
         let contact = self.lookup(peer, false).await?;
         let (own, other) = self.both_records(contact.box_id).await?;
         let mut is_behind = false;
@@ -110,13 +114,15 @@ impl Client {
         Ok((own, other.ok_or(ClientError::DamagedStore("a record that was looked up is missing"))?))
     }
 
-    /// Keeps what the person says now of a box.
+    /// Keeps what the person says now of a box, and tells the own devices.
     async fn mark(&self, connection: &mut SqliteConnection, said: Mark) -> Result<(), ClientError> {
         // After what was said before, whatever the clocks.
         let before = verified::mark(connection, said.box_id).await?;
         let after = before.map(|before| before.changed_at.plus(std::time::Duration::from_millis(1)));
-        let changed_at = after.map_or(said.changed_at, |after| after.max(said.changed_at));
-        verified::merge(connection, Mark { changed_at, ..said }).await
+        let said = Mark { changed_at: after.map_or(said.changed_at, |after| after.max(said.changed_at)), ..said };
+        verified::merge(connection, said).await?;
+        let device = self.device().await?;
+        self.tell_marks(connection, &device, &[said]).await
     }
 
     /// Tells of devices that a verified box has got since the person was told last.

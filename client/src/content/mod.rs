@@ -18,7 +18,7 @@ pub use deletion::Deletion;
 pub use edit::Edit;
 pub use location::Location;
 pub use peer_states::Standing;
-pub(crate) use peer_states::{MAX_PEERS, PeerState, PeerStates, ReceiptsState};
+pub(crate) use peer_states::{MAX_PEERS, Mark, PeerState, PeerStates, ReceiptsState};
 pub use reaction::Reaction;
 pub(crate) use read_marks::{MAX_MARKED, ReadMarks};
 pub(crate) use receipt::MAX_RECEIPTED;

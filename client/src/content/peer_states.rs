@@ -1,12 +1,12 @@
 //! Kind 1004, among the own devices: how the person stands to others, and whether receipts are sent.
 
-use rossby_schemas::ids::BoxId;
+use rossby_schemas::ids::{BoxId, Head};
 use rossby_schemas::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Body, ContentError};
 
-/// How many peers one such message names at most.
+/// How many peers one such message names at most, in each of its lists.
 pub(crate) const MAX_PEERS: usize = 200;
 
 /// How the person stands to others. Of what the devices say, the latest counts.
@@ -18,6 +18,22 @@ pub(crate) struct PeerStates {
     /// Which receipts the person sends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) receipts: Option<ReceiptsState>,
+    /// Boxes that the person has verified, or no longer takes for verified.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) verified: Vec<Mark>,
+}
+
+/// What a person said of a box: that they have compared its safety number, or that this counts no more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Mark {
+    /// The box.
+    pub(crate) box_id: BoxId,
+    #[serde(rename = "verified")]
+    pub(crate) is_verified: bool,
+    /// The head of the box's record then.
+    pub(crate) head: Head,
+    /// When the person said so.
+    pub(crate) changed_at: Timestamp,
 }
 
 /// How the person stands to a box.
@@ -73,11 +89,11 @@ pub(crate) struct ReceiptsState {
 
 impl Body for PeerStates {
     fn check(&self) -> Result<(), ContentError> {
-        match self.peers.len() {
-            count if count > MAX_PEERS => {
-                Err(ContentError::field("peers", format!("has {count} entries; at most {MAX_PEERS} are taken")))
+        for (field, count) in [("peers", self.peers.len()), ("verified", self.verified.len())] {
+            if count > MAX_PEERS {
+                return Err(ContentError::field(field, format!("has {count} entries; at most {MAX_PEERS} are taken")));
             }
-            _ => Ok(()),
         }
+        Ok(())
     }
 }

@@ -181,6 +181,14 @@ fn what_the_own_devices_say_is_bounded_too() {
         decode::<PeerStates>(&json!({ "peers": vec![peer.clone(); count] }).to_string().into_bytes().into())
     };
     assert!(states(0).is_ok() && states(200).is_ok() && states(201).is_err());
+    let mark = json!({
+        "box_id": id, "verified": true, "head": { "version": 3, "hash": "A".repeat(43) },
+        "changed_at": "2026-11-24T09:00:00Z",
+    });
+    let marks = |count: usize| {
+        decode::<PeerStates>(&json!({ "verified": vec![mark.clone(); count] }).to_string().into_bytes().into())
+    };
+    assert!(marks(200).is_ok_and(|states| states.verified[199].head.version == 3) && marks(201).is_err());
     let states: PeerStates = decode(&br#"{}"#.as_slice().into()).unwrap();
     assert_eq!(states, PeerStates::default());
     let malformed = decode::<PeerStates>(&br#"{"receipts":{"delivery":true}}"#.as_slice().into());

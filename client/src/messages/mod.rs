@@ -153,4 +153,4 @@ impl From<RecipientRow> for Recipient {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -64,7 +64,7 @@ impl Client {
         let changed_at = self.now().max(known.changed_at.plus(Duration::from_millis(1)));
         let said = ReceiptsState { delivery, read, changed_at };
         peers::merge_receipts(&mut transaction, said).await?;
-        let states = PeerStates { peers: Vec::new(), receipts: Some(said) };
+        let states = PeerStates { receipts: Some(said), ..PeerStates::default() };
         self.tell_devices(&mut transaction, &device, &OwnMessage::PeerStates(states)).await?;
         Ok(transaction.commit().await?)
     }

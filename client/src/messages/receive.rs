@@ -74,6 +74,7 @@ impl Client {
     pub async fn receive(&self, wait: Duration) -> Result<Received, ClientError> {
         let mut session = Session::new(self.audit().await?);
         let received = self.receive_as(&mut session, wait).await?;
+        self.refresh_contacts().await?;
         self.hand_over_what_waits().await?;
         Ok(received)
     }

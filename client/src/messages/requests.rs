@@ -8,10 +8,10 @@ use super::own_devices::OwnMessage;
 use crate::Client;
 use crate::account::Setting;
 use crate::contacts::Peer;
-use crate::content::{MAX_PEERS, MAX_RECEIPTED, PeerState, PeerStates, ReceiptState, Standing};
+use crate::content::{MAX_PEERS, MAX_RECEIPTED, Mark, PeerState, PeerStates, ReceiptState, Standing};
 use crate::error::ClientError;
 use crate::store::device::Device;
-use crate::store::{messages, peers, receipts, transcripts};
+use crate::store::{messages, peers, receipts, transcripts, verified};
 
 impl Client {
     /// How the person stands to somebody.
@@ -131,7 +131,21 @@ impl Client {
         peers: &[PeerState],
     ) -> Result<(), ClientError> {
         for peers in peers.chunks(MAX_PEERS) {
-            let states = PeerStates { peers: peers.to_vec(), receipts: None };
+            let states = PeerStates { peers: peers.to_vec(), ..PeerStates::default() };
+            self.tell_devices(connection, device, &OwnMessage::PeerStates(states)).await?;
+        }
+        Ok(())
+    }
+
+    /// Tells the own devices whom the person has verified, or no longer takes for verified.
+    pub(crate) async fn tell_marks(
+        &self,
+        connection: &mut SqliteConnection,
+        device: &Device,
+        marks: &[Mark],
+    ) -> Result<(), ClientError> {
+        for marks in marks.chunks(MAX_PEERS) {
+            let states = PeerStates { verified: marks.to_vec(), ..PeerStates::default() };
             self.tell_devices(connection, device, &OwnMessage::PeerStates(states)).await?;
         }
         Ok(())
@@ -145,8 +159,10 @@ impl Client {
     ) -> Result<(), ClientError> {
         let all = peers::all(connection).await?;
         self.tell_peers(connection, device, &all).await?;
+        let marks = verified::all(connection).await?;
+        self.tell_marks(connection, device, &marks).await?;
         let receipts = Some(peers::receipts(connection).await?);
-        let states = PeerStates { peers: Vec::new(), receipts };
+        let states = PeerStates { receipts, ..PeerStates::default() };
         self.tell_devices(connection, device, &OwnMessage::PeerStates(states)).await
     }
 
@@ -159,6 +175,9 @@ impl Client {
     ) -> Result<(), ClientError> {
         for said in states.peers.iter().filter(|said| said.box_id != own) {
             self.take_peer_state(connection, *said).await?;
+        }
+        for said in states.verified.iter().filter(|said| said.box_id != own) {
+            verified::merge(connection, *said).await?;
         }
         match states.receipts {
             Some(receipts) => peers::merge_receipts(connection, receipts).await,

@@ -8,7 +8,7 @@ use sqlx::SqliteConnection;
 
 use super::{Conversation, Emoji, Message, Recipient, Referred};
 use crate::Client;
-use crate::contacts::Peer;
+use crate::contacts::{Peer, Verified, shown_mark};
 use crate::content::{Content, Kind, MessageRef, Standing};
 use crate::error::ClientError;
 use crate::store::messages::StoredMessage;
@@ -26,6 +26,10 @@ pub struct ConversationOverview {
     pub identifiers: Vec<String>,
     /// How the person stands to the other side of a direct one.
     pub standing: Option<Standing>,
+    /// Whether the person has verified the other side of a direct one.
+    pub verified: Option<Verified>,
+    /// Whether sending is withheld: the address of the other side of a direct one leads to another box now.
+    pub is_changed: bool,
     /// How many of its messages weren't read yet.
     pub unread: u64,
     /// The message that came or was sent last.
@@ -66,11 +70,20 @@ impl Client {
                 ),
                 None => (Vec::new(), None),
             };
+            let (verified, is_changed) = match overview.conversation.peer() {
+                Some(peer) => {
+                    let moved = contacts::moved(&mut connection, peer).await?;
+                    (shown_mark(&mut connection, peer).await?, moved.is_some())
+                }
+                None => (None, false),
+            };
             let last = messages::message(&mut connection, &self.vault, overview.last).await?;
             conversations.push(ConversationOverview {
                 conversation: overview.conversation,
                 identifiers,
                 standing,
+                verified,
+                is_changed,
                 unread: overview.unread,
                 last: self.show(&mut connection, own, last).await?,
             });

@@ -73,6 +73,15 @@ pub(crate) async fn moved(
     row.map(|(identifier, found)| Ok((identifier, BoxId::from_bytes(fixed(&found)?)))).transpose()
 }
 
+/// The identifiers that are pinned to a box, wherever they lead now.
+pub(crate) async fn pinned_to(connection: &mut SqliteConnection, box_id: BoxId) -> Result<Vec<String>, ClientError> {
+    let found = sqlx::query_scalar("select identifier from pins where box_id = ? order by identifier")
+        .bind(box_id.as_bytes().as_slice())
+        .fetch_all(connection)
+        .await?;
+    Ok(found)
+}
+
 /// Whether an identifier is pinned to a box, wherever it leads now.
 pub(crate) async fn is_pinned(connection: &mut SqliteConnection, box_id: BoxId) -> Result<bool, ClientError> {
     let found = sqlx::query_scalar("select exists (select 1 from pins where box_id = ?)")

@@ -11,6 +11,7 @@ pub(crate) mod own_devices;
 pub(crate) mod peers;
 pub(crate) mod receipts;
 pub(crate) mod records;
+pub(crate) mod refresh;
 pub(crate) mod transcripts;
 pub(crate) mod verified;
 pub(crate) mod warnings;

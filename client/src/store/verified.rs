@@ -1,21 +1,11 @@
 //! Whom the person has verified. Of what the own devices say, the latest counts.
 
 use rossby_schemas::ids::{BoxId, Head};
-use rossby_schemas::time::Timestamp;
 use sqlx::SqliteConnection;
 
 use super::{digest, fixed, time};
+use crate::content::Mark;
 use crate::error::ClientError;
-
-/// What the person said of a box: that they have compared its safety number, or that this counts no more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Mark {
-    pub(crate) box_id: BoxId,
-    pub(crate) is_verified: bool,
-    /// The head of the box's record then.
-    pub(crate) head: Head,
-    pub(crate) changed_at: Timestamp,
-}
 
 type Row = (Vec<u8>, bool, u32, Vec<u8>, i64);
 
@@ -36,6 +26,15 @@ pub(crate) async fn mark(connection: &mut SqliteConnection, box_id: BoxId) -> Re
             .fetch_optional(connection)
             .await?;
     row.map(read).transpose()
+}
+
+/// What was said last of every box of which anything was.
+pub(crate) async fn all(connection: &mut SqliteConnection) -> Result<Vec<Mark>, ClientError> {
+    let rows: Vec<Row> =
+        sqlx::query_as("select box_id, is_verified, version, hash, changed_at from verified order by box_id")
+            .fetch_all(connection)
+            .await?;
+    rows.into_iter().map(read).collect()
 }
 
 /// Takes what was said of a box, if it is later than what is known; of two things said at one time, that it isn't verified. The

@@ -2,7 +2,7 @@
 
 use rossby_client::{
     Account, Contact, Content, Conversation, ConversationOverview, Kind, LockKind, Message, MessageState, Notice,
-    OwnDevice, Recipient, Referred, Registration, Sent,
+    OwnDevice, Recipient, Referred, Registration, Sent, Verified,
 };
 use serde_json::{Value, json};
 
@@ -58,6 +58,10 @@ pub(super) fn sent(sent: &Sent) -> Value {
     })
 }
 
+fn verified(verified: Option<Verified>) -> Value {
+    verified.map_or(Value::Null, |verified| json!({ "at": verified.at, "new_devices": verified.new_devices }))
+}
+
 pub(super) fn contact(contact: &Contact) -> Value {
     let devices = contact.devices.iter().map(|device| {
         json!({
@@ -73,7 +77,7 @@ pub(super) fn contact(contact: &Contact) -> Value {
         "devices": devices.collect::<Vec<_>>(),
         "safety_number": contact.safety_number.digits(),
         "changed": contact.is_changed,
-        "verified": contact.verified.map(|verified| json!({ "at": verified.at, "new_devices": verified.new_devices })),
+        "verified": verified(contact.verified),
     })
 }
 
@@ -162,6 +166,8 @@ pub(super) fn conversation(overview: &ConversationOverview) -> Value {
         "group": group(overview.conversation),
         "identifiers": overview.identifiers,
         "standing": overview.standing,
+        "verified": verified(overview.verified),
+        "changed": overview.is_changed,
         "unread": overview.unread,
         "last": message(&overview.last),
     })

@@ -70,8 +70,14 @@ impl Conversations {
 fn line(overview: &ConversationOverview) -> String {
     let name = lines::name(overview.conversation, overview.identifiers.first().map(String::as_str));
     let unread = if overview.unread > 0 { format!(" ({} unread)", overview.unread) } else { String::new() };
+    let mark = match (overview.verified, overview.is_changed) {
+        (_, true) => " (the address leads to another box now; nothing is sent)",
+        (Some(verified), false) if verified.new_devices > 0 => " (verified; new devices since)",
+        (Some(_), false) => " (verified)",
+        (None, false) => "",
+    };
     let (time, last) = (faint(&minute(overview.last.time)), lines::summary(&overview.last));
-    format!("{}{unread}\n    {time} {last}\n", bold(&name))
+    format!("{}{mark}{unread}\n    {time} {last}\n", bold(&name))
 }
 
 /// Messages.

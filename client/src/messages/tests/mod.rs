@@ -28,13 +28,14 @@ use crate::random::rng;
 use crate::store::records;
 use crate::{Client, ClientConfig, RegisterOptions, Unlock, Warning};
 
-pub(super) fn at(seconds: u64) -> Timestamp {
+pub(crate) fn at(seconds: u64) -> Timestamp {
     Timestamp::from_millis(1_795_512_600_000 + seconds * 1000).unwrap()
 }
 
 /// The device under test, as it is after it was authorized, with no server to ask.
-pub(super) struct Receiver {
-    pub(super) client: Client,
+pub(crate) struct Receiver {
+    pub(crate) client: Client,
+    pub(crate) clock: Arc<ManualClock>,
     pub(super) session: Session,
     sealing: VerifiedSealingStatement,
     _folder: tempfile::TempDir,
@@ -45,12 +46,13 @@ impl Receiver {
         Self::at_server("http://127.0.0.1:9").await
     }
 
-    pub(super) async fn at_server(url: &str) -> Self {
+    pub(crate) async fn at_server(url: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let home = folder.path().join("home");
         let mut config = ClientConfig::new(home, Unlock::KeyFile(folder.path().join("key")));
         config.server = Some(url.to_owned());
-        config.clock = Arc::new(ManualClock::new(at(0)));
+        let clock = Arc::new(ManualClock::new(at(0)));
+        config.clock = clock.clone();
         let client = Client::create(config).await.unwrap();
         let options = RegisterOptions { region: RegionNumber(1), recovery_key: false, start_over: false };
         let (device, _) = client.new_device(&"ann@example.org".parse().unwrap(), options).await.unwrap();
@@ -63,7 +65,7 @@ impl Receiver {
         drop(connection);
         let sealing = client.store.sealing_keys().await.unwrap().remove(0);
         let sealing = record.verify_sealing(&sealing.statement, None).unwrap();
-        Self { client, session: Session::new(Own { device, record }), sealing, _folder: folder }
+        Self { client, clock, session: Session::new(Own { device, record }), sealing, _folder: folder }
     }
 
     pub(super) async fn take(&mut self, fetched: &FetchedMessage) -> Taken {
@@ -71,7 +73,7 @@ impl Receiver {
     }
 
     /// What was not shown yet.
-    pub(super) async fn warned(&self) -> Vec<Warning> {
+    pub(crate) async fn warned(&self) -> Vec<Warning> {
         let notices = self.client.warnings().await.unwrap();
         self.client.warnings_shown(&notices).await.unwrap();
         notices.into_iter().map(|notice| notice.warning).collect()
@@ -89,14 +91,14 @@ impl Receiver {
 }
 
 /// A device that writes.
-pub(super) struct Sender {
+pub(crate) struct Sender {
     pub(super) key: SigningKey,
     pub(super) device_id: DeviceId,
-    pub(super) record: KeyRecord,
+    pub(crate) record: KeyRecord,
 }
 
 impl Sender {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let (key, device_id) = (SigningKey::generate(&mut rng()), DeviceId(Uuid::new_v4()));
         let founded = found(&key, device_id, RegionNumber(1), [7; 32], None, at(0));
         let record = KeyRecord::verify(std::slice::from_ref(founded.octets())).unwrap();
@@ -104,7 +106,7 @@ impl Sender {
     }
 
     /// The record after it has linked a new device, and that device.
-    pub(super) fn linked(&self) -> Self {
+    pub(crate) fn linked(&self) -> Self {
         let (key, device_id) = (SigningKey::generate(&mut rng()), DeviceId(Uuid::new_v4()));
         let (box_id, head) = (self.record.box_id(), self.record.head());
         let request = request_link(&key, device_id, box_id, head);

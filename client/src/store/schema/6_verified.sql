@@ -12,3 +12,13 @@ create table verified (
     -- The version of the record of whose devices the person was told.
     told_version integer not null
 ) strict, without rowid;
+
+-- When a box's record was last asked for in the daily batch, whatever the answer.
+alter table contacts add column asked_at integer;
+
+-- When the next batch is due; null before the first.
+create table refresh (
+    one integer primary key check (one = 1),
+    next_at integer
+) strict;
+insert into refresh (one) values (1);

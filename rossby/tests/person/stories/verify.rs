@@ -16,11 +16,12 @@ fn warnings(document: &Value) -> Vec<&str> {
 pub(crate) fn each_other(set_up: &SetUp) {
     let folder = tempfile::tempdir().unwrap();
     let server = set_up.start(&folder.path().join("data"), 0);
-    let [ann, ben, eve, laptop] = ["ann@example.org", "+15550100", "eve@example.org", "laptop"]
+    let [ann, tablet, ben, eve, laptop] = ["ann@example.org", "tablet", "+15550100", "eve@example.org", "laptop"]
         .map(|name| Human::new(folder.path(), name, &server));
     for human in [&ann, &ben, &eve] {
         human.join(&server);
     }
+    tablet.link(&ann, "Ann's tablet");
 
     // Both see the same digits, and nobody is verified by that.
     let (shown_to_ann, shown_to_ben) = (ann.done(&["verify", "+15550100"]), ben.done(&["verify", "ann@example.org"]));
@@ -53,6 +54,24 @@ pub(crate) fn each_other(set_up: &SetUp) {
     assert_eq!(ben.done(&["verify", "ann@example.org", "--digits", &groups.join(" ")])["warnings"], json!([]));
     assert_eq!(ann.done(&["lookup", "+15550100"])["verified"]["new_devices"], 0);
 
+    // Ann's tablet agrees, and shows it with the conversation; so does a device that comes later.
+    ann.done(&["send", "+15550100", "hello"]);
+    let marked = |human: &Human| {
+        let list = human.until(&["conversations"], |list| list["conversations"][0]["verified"].is_object());
+        list["conversations"][0].clone()
+    };
+    for human in [&ann, &tablet] {
+        let conversation = marked(human);
+        assert_eq!((&conversation["verified"]["new_devices"], &conversation["changed"]), (&json!(0), &json!(false)));
+    }
+    let watch = Human::new(folder.path(), "watch", &server);
+    watch.link(&ann, "Ann's watch");
+    let seen = watch.until(&["lookup", "+15550100"], |seen| {
+        watch.done(&["inbox"]);
+        seen["verified"].is_object()
+    });
+    assert_eq!(seen["verified"]["at"], verified["verified"]["at"]);
+
     // The number stays when devices come; that they came is told, once, until it is verified anew.
     laptop.link(&ben, "Ben's laptop");
     let seen = ann.done(&["lookup", "+15550100"]);
@@ -65,6 +84,7 @@ pub(crate) fn each_other(set_up: &SetUp) {
     assert_eq!((&again["verified"]["new_devices"], warnings(&again)), (&json!(0), vec![]), "{again}");
 
     assert_eq!(ann.done(&["verify", "+15550100", "--unverify"])["verified"], Value::Null);
+    tablet.until(&["conversations"], |list| list["conversations"][0]["verified"].is_null());
     assert_eq!(ann.done(&["lookup", "+15550100"])["verified"], Value::Null);
     assert_eq!(ann.refused(&["verify", "+15550100", "--unverify"]).0, "not-verified");
     server.stop();
