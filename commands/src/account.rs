@@ -1,8 +1,9 @@
 //! A device's own account.
 
 use rossby_schemas::http::account::{AccountResponse, DeviceStatus, ProfileDocument};
-use rossby_schemas::http::identifiers::OwnIdentifier;
+use rossby_schemas::http::identifiers::{ClaimOnIdentifier, OwnClaim, OwnIdentifier};
 
+use crate::claim;
 use crate::error::{CommandError, Refusal};
 use crate::request_key::document;
 use crate::service::Service;
@@ -29,11 +30,12 @@ impl Service {
                 lost: pointer.lost,
             });
         }
-        let identifiers = self.models.identifiers_of(caller.box_id).await?.into_iter().map(|own| OwnIdentifier {
-            identifier_hash: own.hash,
-            version: own.version,
-            added_at: own.verified_at,
-            signed: own.signed,
+        let identifiers = self.own_identifiers(caller).await?;
+        let claims = self.models.claims_for(caller.box_id).await?.into_iter().map(|claim| OwnClaim {
+            claim_id: claim.id,
+            identifier_hash: claim.identifier_hash,
+            effective_at: claim.effective_at,
+            state: claim::state(claim.state),
         });
         let profile = self.models.profile(caller.box_id).await?;
         Ok(AccountResponse {
@@ -42,7 +44,8 @@ impl Service {
             key_record,
             keys_version: record.version,
             devices,
-            identifiers: identifiers.collect(),
+            identifiers,
+            claims: claims.collect(),
             profile: ProfileDocument {
                 version: profile.version,
                 discoverable: profile.discoverable,
@@ -52,5 +55,25 @@ impl Service {
                 contacts: profile.contacts,
             },
         })
+    }
+
+    /// The box's identifiers, each with the claim of it that waits.
+    async fn own_identifiers(&self, caller: Caller) -> Result<Vec<OwnIdentifier>, CommandError> {
+        let own = self.models.identifiers_of(caller.box_id).await?;
+        let claims = self.models.claims_on(caller.box_id).await?;
+        let limit = self.config.limits.recovery_objections;
+        let shown = own.into_iter().map(|own| OwnIdentifier {
+            identifier_hash: own.hash,
+            version: own.version,
+            added_at: own.verified_at,
+            signed: own.signed,
+            claim: claims.iter().find(|claim| claim.identifier_hash == own.hash).map(|claim| ClaimOnIdentifier {
+                claim_id: claim.id,
+                claimed_at: claim.claimed_at,
+                effective_at: claim.effective_at,
+                recovery_objections_left: limit.saturating_sub(own.recovery_objections),
+            }),
+        });
+        Ok(shown.collect())
     }
 }

@@ -3,7 +3,9 @@
 
 use rossby_crypto::account::{AccountChange, AccountCommand};
 use rossby_crypto::key_record::KeyRecord;
+use rossby_crypto::signing::Signature;
 use rossby_projections::Profile;
+use rossby_schemas::encoding::Octets;
 use rossby_schemas::events::keys::TokenRevokedV1;
 use rossby_schemas::events::profiles::{
     AcceptFromSetV1, BoxBlockedV1, BoxUnblockedV1, ContactAddedV1, ContactRemovedV1, DiscoverableSetV1,
@@ -97,18 +99,7 @@ impl Service {
         caller: Caller,
         request: &AccountCommandRequest,
     ) -> Result<CommandResponse, CommandError> {
-        let record = self.models.key_record(caller.box_id).await?.ok_or(Refusal::NotADevice)?;
-        let record = KeyRecord::verify(&record.statements).map_err(|_| Refusal::NotADevice)?;
-        let command = AccountCommand::verify_by(&record, &request.command, &request.signature)
-            .map_err(|error| Refusal::statement("/command", error))?;
-        if command.device_id != caller.device_id {
-            return Err(Refusal::statement("/command", "is signed by another device than the one that asks").into());
-        }
-        let signed = SignedCommand {
-            device_id: command.device_id,
-            command: request.command.clone(),
-            signature: request.signature,
-        };
+        let (command, signed) = self.verified_command(caller, &request.command, &request.signature).await?;
         let fields: [&[u8]; 2] = [request.command.as_slice(), request.signature.as_slice()];
         let running = self.executor.begin(CommandIdentity::new(command.command_id, "account", &fields)).await?;
         let stream = match &command.change {
@@ -127,6 +118,24 @@ impl Service {
         let decide = |state: &State| decide(state, &command, &signed, &self.config.limits);
         let done = self.executor.step(&running, &stream, 0, WhenSuperseded::Conflict, load, decide).await?;
         Ok(CommandResponse { command_id: command.command_id, version: done.version })
+    }
+
+    /// A command that the caller's device has signed.
+    pub(crate) async fn verified_command(
+        &self,
+        caller: Caller,
+        octets: &Octets,
+        signature: &Signature,
+    ) -> Result<(AccountCommand, SignedCommand), CommandError> {
+        let record = self.models.key_record(caller.box_id).await?.ok_or(Refusal::NotADevice)?;
+        let record = KeyRecord::verify(&record.statements).map_err(|_| Refusal::NotADevice)?;
+        let command = AccountCommand::verify_by(&record, octets, signature)
+            .map_err(|error| Refusal::statement("/command", error))?;
+        if command.device_id != caller.device_id {
+            return Err(Refusal::statement("/command", "is signed by another device than the one that asks").into());
+        }
+        let signed = SignedCommand { device_id: command.device_id, command: octets.clone(), signature: *signature };
+        Ok((command, signed))
     }
 
     async fn account_state(&self, command: &AccountCommand, stream: &Stream) -> Result<State, CommandError> {
@@ -148,7 +157,7 @@ impl Service {
 
 #[cfg(test)]
 mod tests {
-    use rossby_schemas::encoding::{FixedOctets, Octets};
+    use rossby_schemas::encoding::FixedOctets;
     use rossby_schemas::events::profiles::{AclTag, Audience};
     use rossby_schemas::ids::{BoxId, CommandId, DeviceId};
     use rossby_schemas::time::Timestamp;

@@ -1,4 +1,5 @@
-//! Codes for a device of a box: to show that an identifier, which the box is to have too, belongs to its person.
+//! Codes for a device of a box: to show that an identifier belongs to its person, which the box is to have too, or which it
+//! has and somebody claims.
 
 use rossby_crypto::authorize::AuthorizeProof;
 use rossby_crypto::key_record::KeyRecord;
@@ -37,19 +38,31 @@ fn decide(
 }
 
 impl Service {
-    /// Sends a code to an identifier that the caller's box is to have too. Says the same whether it is taken or not.
+    /// Sends a code to an identifier that the caller's box is to have too, or to one of its own that somebody claims. For the
+    /// former it says the same whether it is taken or not.
     ///
     /// # Errors
-    /// [`Refusal`] for what is no identifier, a box that has as many as it may, and a day's codes that are used up.
+    /// [`Refusal`] for what is no identifier, a box that has as many as it may, a claim that doesn't wait, and a day's codes that
+    /// are used up.
     pub async fn ask_code(&self, caller: Caller, request: &AskCodeRequest) -> Result<AskCodeResponse, CommandError> {
         let identifier: Identifier =
             request.identifier.parse().map_err(|error| Refusal::invalid("/identifier", error))?;
         let secret = self.secrets.current();
         let hash = secret.identifier_hash(&identifier);
         self.check_home(hash)?;
-        self.check_room(caller, hash).await?;
+        let (purpose, allowance) = match request.object_to {
+            None => {
+                self.check_room(caller, hash).await?;
+                (CodePurpose::Add, Allowance::Identifier)
+            }
+            Some(claim_id) => {
+                self.check_claimed(caller, hash, claim_id).await?;
+                (CodePurpose::Object { claim_id }, Allowance::Objections(caller.device_id))
+            }
+        };
 
-        let fields: [&[u8]; 3] = [caller.box_id.as_bytes(), caller.device_id.as_bytes(), &hash.0];
+        let claim = request.object_to.as_ref().map_or(&[][..], |id| id.as_bytes());
+        let fields: [&[u8]; 4] = [caller.box_id.as_bytes(), caller.device_id.as_bytes(), &hash.0, claim];
         let running = self.executor.begin(CommandIdentity::new(request.command_id, "ask-code", &fields)).await?;
         let stream = Stream::of_registration(self, &running, hash).await?;
         let id = EventId::derive(Topic::Registrations, &hash.to_string(), request.command_id, 0);
@@ -61,9 +74,8 @@ impl Service {
             slot: hash.slot(),
             box_id: caller.box_id,
             device_id: caller.device_id,
-            purpose: CodePurpose::Add,
+            purpose,
         };
-        let allowance = Allowance::Identifier;
         let load = || self.registration_state(&stream.name, id, allowance);
         let decide = |state: &RegistrationState| decide(state, &asked, self.now(), &self.config.limits);
         self.executor.step(&running, &stream, 0, WhenSuperseded::DecideAgain, load, decide).await?;
@@ -74,13 +86,26 @@ impl Service {
 
     /// Refuses an identifier for which the caller's box has no room. How many there are is what this region knows of the
     /// identifiers' streams: several that are added at the same moment may pass the limit.
-    async fn check_room(&self, caller: Caller, hash: IdentifierHash) -> Result<(), CommandError> {
+    pub(crate) async fn check_room(&self, caller: Caller, hash: IdentifierHash) -> Result<(), CommandError> {
         let own = self.models.identifiers_of(caller.box_id).await?;
         let limit = self.config.limits.identifiers;
         if own.len() >= limit && !own.iter().any(|own| own.hash == hash) {
             return Err(Refusal::TooManyIdentifiers { limit }.into());
         }
         Ok(())
+    }
+
+    /// Refuses a claim that doesn't wait, or of an identifier that isn't the caller's box's.
+    async fn check_claimed(
+        &self,
+        caller: Caller,
+        hash: IdentifierHash,
+        claim_id: RegistrationId,
+    ) -> Result<(), CommandError> {
+        let owner = self.models.identifier(hash).await?.owner;
+        let open = self.models.open_claim(hash).await?;
+        let is_own = owner.is_some_and(|owner| owner.box_id == caller.box_id);
+        if is_own && open.is_some_and(|open| open.id == claim_id) { Ok(()) } else { Err(Refusal::NoSuchClaim.into()) }
     }
 
     /// Shows the code that the caller's device has asked for. Gives what it needs to sign a command about the identifier; asking

@@ -146,7 +146,7 @@ impl Service {
 }
 
 /// What founds the box of a registration that is for that.
-fn founding(registration: &Registration) -> Option<Founding> {
+pub(crate) fn founding(registration: &Registration) -> Option<Founding> {
     let Purpose::Found { founding_statement, sealing_statement } = &registration.purpose else { return None };
     Some(Founding {
         device_id: registration.device_id,
@@ -173,6 +173,8 @@ mod tests {
         profile_blob: 0,
         devices: 0,
         identifiers: 0,
+        claim_wait: std::time::Duration::ZERO,
+        recovery_objections: 0,
         rendezvous_lifetime: std::time::Duration::ZERO,
         blob_octets: 0,
         uploaded_per_day: 0,
@@ -246,6 +248,8 @@ mod tests {
                 founding: None,
                 founded: true,
                 closing,
+                objected_at: None,
+                recovery_objections: 0,
             };
             decide_verified(&IdentifierState { version: 1, owner: Some(owner) }, &verified)
         };

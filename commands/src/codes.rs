@@ -23,12 +23,12 @@ use crate::executor::{Decision, Loaded, Running, WhenSuperseded};
 use crate::identity::CommandIdentity;
 use crate::service::Service;
 
-/// A code that could not be handed over. The text is for the server's own log, and holds no identifier and no code.
+/// A code or a notice that could not be handed over. The text is for the server's own log, and holds no identifier and no code.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct SendCodeError(pub String);
 
-/// Brings codes to phones and mailboxes.
+/// Brings codes, and notices of claims, to phones and mailboxes.
 #[async_trait]
 pub trait CodeSender: Send + Sync + fmt::Debug + 'static {
     /// Sends a code to an identifier, trying again as long as that makes sense.
@@ -36,6 +36,12 @@ pub trait CodeSender: Send + Sync + fmt::Debug + 'static {
     /// # Errors
     /// [`SendCodeError`]: it was given up.
     async fn send(&self, identifier: &Identifier, code: &Code, expires_at: Timestamp) -> Result<(), SendCodeError>;
+
+    /// Tells an identifier that somebody has shown its code and claims it, and from when on it is theirs.
+    ///
+    /// # Errors
+    /// [`SendCodeError`]: it was given up.
+    async fn tell_of_claim(&self, identifier: &Identifier, effective_at: Timestamp) -> Result<(), SendCodeError>;
 }
 
 /// The codes that this process has sent, so that a repeated command does not send another message.
@@ -49,12 +55,12 @@ impl SentCodes {
 
     /// Whether it is the first time that this one is sent. Unlike the cache's `or_insert`, `or_insert_with` lets one of
     /// several at once win.
-    fn is_first(&self, id: RegistrationId, number: u32) -> bool {
+    pub(crate) fn is_first(&self, id: RegistrationId, number: u32) -> bool {
         self.0.entry((id, number)).or_insert_with(|| ()).is_fresh()
     }
 
     /// It did not go out after all: the next repetition sends it.
-    fn forget(&self, id: RegistrationId, number: u32) {
+    pub(crate) fn forget(&self, id: RegistrationId, number: u32) {
         self.0.invalidate(&(id, number));
     }
 }

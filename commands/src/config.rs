@@ -47,6 +47,11 @@ pub struct Limits {
     pub profile_blob: usize,
     /// Devices of one box.
     pub devices: usize,
+    /// How long the box that an identifier belongs to has to object to a claim of it; and how long after an objection nobody can
+    /// claim it.
+    pub claim_wait: Duration,
+    /// Objections in a row by the recovery key, without a code of the identifier.
+    pub recovery_objections: u32,
     /// Identifiers of one box.
     pub identifiers: usize,
     /// How long two devices have to be linked.
@@ -72,6 +77,8 @@ impl Default for Limits {
             clock_skew: Duration::from_secs(2 * 60),
             profile_blob: 64 * 1024,
             devices: 10,
+            claim_wait: Duration::from_secs(7 * 24 * 3600),
+            recovery_objections: 3,
             identifiers: 16,
             rendezvous_lifetime: Duration::from_secs(10 * 60),
             blob_octets: 100 * 1024 * 1024,

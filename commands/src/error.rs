@@ -73,6 +73,17 @@ pub enum Refusal {
     },
     /// The device that asks is no longer in its box's key record.
     NotADevice,
+    /// There is no such claim, or it has ended.
+    NoSuchClaim,
+    /// The identifier belongs to nobody else.
+    IdentifierNotTaken,
+    /// A claim of the identifier was objected to not long ago.
+    ClaimTooSoon {
+        /// Seconds until the next can be made.
+        retry_after: u64,
+    },
+    /// The recovery key has objected as often in a row as it may.
+    CodeNeeded,
     /// The box has as many identifiers as it may.
     TooManyIdentifiers {
         /// How many it may have.
@@ -205,6 +216,26 @@ impl Refusal {
                 detail: Some("Load the current state, and sign anew on its version.".to_owned()),
                 current_version: Some(*current),
                 ..Problem::new(ProblemType::VersionConflict)
+            },
+            Self::NoSuchClaim => Problem {
+                detail: Some("It is unknown, of another device, or has ended.".to_owned()),
+                ..Problem::new(ProblemType::NoSuchClaim)
+            },
+            Self::IdentifierNotTaken => Problem {
+                detail: Some("There is nothing to claim: authorize, or add it.".to_owned()),
+                ..Problem::new(ProblemType::IdentifierNotTaken)
+            },
+            Self::ClaimTooSoon { retry_after } => Problem {
+                detail: Some("The account that has it has objected to a claim not long ago.".to_owned()),
+                retry_after: Some(*retry_after),
+                ..Problem::new(ProblemType::ClaimTooSoon)
+            },
+            Self::CodeNeeded => Problem {
+                detail: Some(
+                    "The recovery key has objected as often in a row as it may: show that the identifier is yours by a code."
+                        .to_owned(),
+                ),
+                ..Problem::new(ProblemType::CodeNeeded)
             },
             Self::TooManyIdentifiers { limit } => Problem {
                 detail: Some(format!("A box has at most {limit} identifiers: remove one first.")),

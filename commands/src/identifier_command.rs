@@ -1,11 +1,15 @@
 //! Commands that change which identifiers a box has, signed by the device over the identifier's stream.
 
-use rossby_crypto::account::{AccountChange, AccountCommand};
-use rossby_projections::{IdentifierState, Registration};
-use rossby_schemas::events::identifiers::{IdentifierReleasedV2, IdentifierVerifiedV2};
+use rossby_crypto::account::{AccountChange, AccountCommand, Objection, RecoveryObjection};
+use rossby_crypto::key_record::KeyRecord;
+use rossby_crypto::signing::VerificationKey;
+use rossby_projections::{Claim, IdentifierState, Purpose, Registration};
+use rossby_schemas::events::identifiers::{
+    ClaimObjectedV1, IdentifierReleasedV2, IdentifierVerifiedV2, ObjectionProof,
+};
 use rossby_schemas::events::{Event, SignedCommand};
 use rossby_schemas::http::account::CommandResponse;
-use rossby_schemas::ids::IdentifierHash;
+use rossby_schemas::ids::{BoxId, IdentifierHash, RegistrationId};
 
 use crate::append::Stream;
 use crate::ask_code::is_of;
@@ -24,6 +28,10 @@ struct State {
     own: usize,
     /// The registration that the command names.
     registration: Option<Registration>,
+    /// For an objection: the claim of the identifier that waits.
+    open: Option<Claim>,
+    /// For an objection: the box's recovery key, if it has one.
+    recovery_key: Option<VerificationKey>,
 }
 
 /// What a signed change comes to. Who has no part in the identifier learns nothing of it, its stream's version neither.
@@ -36,7 +44,10 @@ fn decide(
     match &command.change {
         AccountChange::AddIdentifier { identifier, .. } => decide_added(state, *identifier, command, signed, limits),
         AccountChange::RemoveIdentifier(identifier) => decide_removed(state, *identifier, command, signed),
-        _ => Err(Refusal::statement(FIELD, "is not offered by this version")),
+        AccountChange::ObjectToClaim { identifier, claim_id, proof } => {
+            decide_objected(state, (*identifier, *claim_id), proof, command, signed, limits)
+        }
+        _ => Err(Refusal::statement(FIELD, "is about no identifier")),
     }
 }
 
@@ -46,6 +57,31 @@ fn check_version(state: &State, command: &AccountCommand) -> Result<(), Refusal>
     if command.expected_version == current { Ok(()) } else { Err(Refusal::VersionConflict { current }) }
 }
 
+/// The registration that a command names, if the device that signed it has shown its code to add the identifier.
+pub(crate) fn shown_to_add<'a>(
+    registration: Option<&'a Registration>,
+    identifier: IdentifierHash,
+    command: &AccountCommand,
+) -> Result<&'a Registration, Refusal> {
+    let shown = registration.filter(|registration| is_shown(registration, identifier, command, Purpose::Add));
+    shown.ok_or_else(|| {
+        Refusal::statement(FIELD, "names no registration of this identifier whose code this device has shown")
+    })
+}
+
+/// Whether the device that signed a command has shown a registration's code, for this identifier and this purpose.
+fn is_shown(
+    registration: &Registration,
+    identifier: IdentifierHash,
+    command: &AccountCommand,
+    purpose: Purpose,
+) -> bool {
+    is_of(registration, Caller { box_id: command.box_id, device_id: command.device_id })
+        && registration.purpose == purpose
+        && registration.identifier_hash == identifier
+        && registration.right_command.is_some()
+}
+
 fn decide_added(
     state: &State,
     identifier: IdentifierHash,
@@ -53,16 +89,7 @@ fn decide_added(
     signed: &SignedCommand,
     limits: &Limits,
 ) -> Result<Decision, Refusal> {
-    let caller = Caller { box_id: command.box_id, device_id: command.device_id };
-    let shown = state.registration.as_ref().filter(|registration| {
-        is_of(registration, caller)
-            && registration.purpose == rossby_projections::Purpose::Add
-            && registration.identifier_hash == identifier
-            && registration.right_command.is_some()
-    });
-    let shown = shown.ok_or_else(|| {
-        Refusal::statement(FIELD, "names no registration of this identifier whose code this device has shown")
-    })?;
+    let shown = shown_to_add(state.registration.as_ref(), identifier, command)?;
     match &state.identifier.owner {
         Some(owner) if owner.box_id == command.box_id && !owner.closing => return Ok(Decision::Nothing),
         Some(owner) if !owner.closing => return Err(Refusal::IdentifierTaken),
@@ -103,6 +130,52 @@ fn decide_removed(
     })))
 }
 
+fn decide_objected(
+    state: &State,
+    (identifier, claim_id): (IdentifierHash, RegistrationId),
+    proof: &Objection,
+    command: &AccountCommand,
+    signed: &SignedCommand,
+    limits: &Limits,
+) -> Result<Decision, Refusal> {
+    let owner = state.identifier.owner.as_ref().filter(|owner| owner.box_id == command.box_id);
+    let owner = owner.filter(|_| state.open.as_ref().is_some_and(|open| open.id == claim_id));
+    let owner = owner.ok_or(Refusal::NoSuchClaim)?;
+    let proof = match proof {
+        Objection::Code(id) => {
+            let purpose = Purpose::Object { claim_id };
+            let registration = state.registration.as_ref().filter(|registration| registration.id == *id);
+            if !registration.is_some_and(|shown| is_shown(shown, identifier, command, purpose)) {
+                return Err(Refusal::statement(
+                    FIELD,
+                    "names no code that this device has shown to object to the claim",
+                ));
+            }
+            ObjectionProof::Code { registration_id: *id }
+        }
+        Objection::RecoveryKey(signature) => {
+            let objection = RecoveryObjection { box_id: command.box_id, identifier, claim_id };
+            let verifies = |key: &VerificationKey| objection.verify(key, signature).is_ok();
+            if !state.recovery_key.as_ref().is_some_and(verifies) {
+                return Err(Refusal::statement(FIELD, "is not signed by the box's recovery key"));
+            }
+            // Else an identifier that has gone to somebody else could be kept from them for ever.
+            if owner.recovery_objections >= limits.recovery_objections {
+                return Err(Refusal::CodeNeeded);
+            }
+            ObjectionProof::RecoveryKey
+        }
+    };
+    check_version(state, command)?;
+    Ok(Decision::Append(Event::ClaimObjectedV1(ClaimObjectedV1 {
+        claim_id,
+        identifier_hash: identifier,
+        box_id: command.box_id,
+        proof,
+        signed: signed.clone(),
+    })))
+}
+
 impl Service {
     /// Carries out a verified command about an identifier.
     pub(crate) async fn identifier_command(
@@ -116,18 +189,33 @@ impl Service {
         let load = || async {
             let loaded = self.identifier_state(identifier).await?;
             let own = self.models.identifiers_of(command.box_id).await?.len();
-            let registration = match &command.change {
+            let mut state = State { identifier: loaded.state, own, registration: None, open: None, recovery_key: None };
+            match &command.change {
                 AccountChange::AddIdentifier { registration_id, .. } => {
-                    self.models.registration(*registration_id).await?
+                    state.registration = self.models.registration(*registration_id).await?;
                 }
-                _ => None,
-            };
-            Ok(Loaded { version: loaded.version, state: State { identifier: loaded.state, own, registration } })
+                AccountChange::ObjectToClaim { proof, .. } => {
+                    state.open = self.models.open_claim(identifier).await?;
+                    match proof {
+                        Objection::Code(id) => state.registration = self.models.registration(*id).await?,
+                        Objection::RecoveryKey(_) => state.recovery_key = self.recovery_key(command.box_id).await?,
+                    }
+                }
+                _ => {}
+            }
+            Ok(Loaded { version: loaded.version, state })
         };
         let decide = |state: &State| decide(state, command, signed, &self.config.limits);
         let stream = Stream::identifier(identifier);
         let done = self.executor.step(running, &stream, 0, WhenSuperseded::Conflict, load, decide).await?;
         Ok(CommandResponse { command_id: command.command_id, version: done.version })
+    }
+
+    /// The recovery key that a box was founded with, if it was with one.
+    async fn recovery_key(&self, box_id: BoxId) -> Result<Option<VerificationKey>, CommandError> {
+        let record = self.models.key_record(box_id).await?.ok_or(Refusal::NotADevice)?;
+        let record = KeyRecord::verify(&record.statements).map_err(|_| Refusal::NotADevice)?;
+        Ok(record.founded().content().recovery_key)
     }
 }
 

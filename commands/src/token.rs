@@ -40,12 +40,23 @@ impl Service {
     /// [`Refusal::NotADevice`] for whoever is none, or hasn't signed: one answer for all.
     pub async fn issue_token(&self, request: &TokenRequest) -> Result<AuthorizeResponse, CommandError> {
         let (box_id, device_id) = (request.box_id, request.device_id);
-        let stored = self.models.key_record(box_id).await?.ok_or(Refusal::NotADevice)?;
-        let record = KeyRecord::verify(&stored.statements).map_err(|_| Refusal::NotADevice)?;
+        let record = self.models.key_record(box_id).await?.ok_or(Refusal::NotADevice)?;
+        let record = KeyRecord::verify(&record.statements).map_err(|_| Refusal::NotADevice)?;
         let device = record.device(device_id).filter(|device| device.is_member()).ok_or(Refusal::NotADevice)?;
         TokenProof { box_id, device_id }
             .verify(&device.signing_key, &request.signature)
             .map_err(|_| Refusal::NotADevice)?;
+        self.current_token(box_id, device_id).await
+    }
+
+    /// The token of a device that belongs to a box, sealed to its present sealing key.
+    pub(crate) async fn current_token(
+        &self,
+        box_id: BoxId,
+        device_id: DeviceId,
+    ) -> Result<AuthorizeResponse, CommandError> {
+        let stored = self.models.key_record(box_id).await?.ok_or(Refusal::NotADevice)?;
+        let record = KeyRecord::verify(&stored.statements).map_err(|_| Refusal::NotADevice)?;
         let sealing = stored
             .sealing_statements
             .iter()

@@ -1,5 +1,5 @@
-//! What a device signs to get its token: that it, which asked for a registration, has the code; or that it belongs to its box
-//! already.
+//! What a device signs to get its token: that it, which asked for a registration, has the code; that it belongs to its box
+//! already; or that a claim is its own.
 
 use rossby_schemas::ids::{BoxId, DeviceId, RegistrationId};
 
@@ -9,6 +9,7 @@ use crate::signing::{BadSignature, Signature, SigningKey, VerificationKey};
 
 const KIND: &str = "authorize";
 const TOKEN_KIND: &str = "token";
+const CLAIM_KIND: &str = "claim";
 
 /// A device says that it has a registration's code.
 ///
@@ -80,5 +81,38 @@ impl TokenProof {
         let mut writer = Writer::new();
         writer.fixed(self.box_id.as_bytes()).fixed(self.device_id.as_bytes());
         of_kind(TOKEN_KIND, &writer.finish())
+    }
+}
+
+/// A device asks what became of its claim of an identifier, and goes on with it.
+///
+/// Signed: `"rossby/v1/claim" ‖ 0x00 ‖ claim id ‖ device id`. It holds no time, for the same reason.
+#[derive(Debug, Clone, Copy)]
+pub struct ClaimProof {
+    /// The claim.
+    pub claim_id: RegistrationId,
+    /// The device that claims.
+    pub device_id: DeviceId,
+}
+
+impl ClaimProof {
+    /// Signs with the device's key.
+    #[must_use]
+    pub fn sign(&self, key: &SigningKey) -> Signature {
+        key.sign(&self.to_octets())
+    }
+
+    /// Checks the signature with the device's key: that of the claim's founding statement, or of the box's record.
+    ///
+    /// # Errors
+    /// [`BadSignature`].
+    pub fn verify(&self, key: &VerificationKey, signature: &Signature) -> Result<(), BadSignature> {
+        key.verify(&self.to_octets(), signature)
+    }
+
+    fn to_octets(self) -> Vec<u8> {
+        let mut writer = Writer::new();
+        writer.fixed(self.claim_id.as_bytes()).fixed(self.device_id.as_bytes());
+        of_kind(CLAIM_KIND, &writer.finish())
     }
 }

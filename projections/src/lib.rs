@@ -15,8 +15,8 @@ mod wake;
 
 pub use projection::Projection;
 pub use read_models::{
-    AcceptedMessage, BoxIdentifier, DevicePointer, DeviceState, IdentifierOwner, IdentifierState, IssuedCode, Profile,
-    Purpose, ReadModels, Registration, RegistrationDay, Waiting, WaitingMessage,
+    AcceptedMessage, BoxIdentifier, Claim, ClaimState, DevicePointer, DeviceState, IdentifierOwner, IdentifierState,
+    IssuedCode, Profile, Purpose, ReadModels, Registration, RegistrationDay, Waiting, WaitingMessage,
 };
 pub use runner::{Homes, PartitionStatus, Projector, ProjectorConfig, ProjectorError, ProjectorStatus, StatusHandle};
 pub use store::{

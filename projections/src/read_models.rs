@@ -14,8 +14,8 @@ use tokio::time::Instant;
 
 use crate::projection::Projection;
 pub use crate::store::{
-    AcceptedMessage, BoxIdentifier, DevicePointer, DeviceState, IdentifierOwner, IdentifierState, IssuedCode, Profile,
-    Purpose, Registration, RegistrationDay, Waiting, WaitingMessage,
+    AcceptedMessage, BoxIdentifier, Claim, ClaimState, DevicePointer, DeviceState, IdentifierOwner, IdentifierState,
+    IssuedCode, Profile, Purpose, Registration, RegistrationDay, Waiting, WaitingMessage,
 };
 use crate::store::{CommandEvent, Permission, PositionRow, Snapshot, Store, StoreError, StoredKeyRecord, Swept, Taken};
 use crate::wake::{Applied, Wakes};
@@ -212,6 +212,16 @@ queries! {
     identifier(hash: IdentifierHash) -> IdentifierState;
     /// A box's identifiers, in the order in which they were verified.
     identifiers_of(box_id: BoxId) -> Vec<BoxIdentifier>;
+    /// A claim, open or ended not long ago.
+    claim(id: RegistrationId) -> Option<Claim>;
+    /// The claim of an identifier that waits, if one does.
+    open_claim(identifier: IdentifierHash) -> Option<Claim>;
+    /// The open claims of identifiers that belong to a box.
+    claims_on(box_id: BoxId) -> Vec<Claim>;
+    /// What was claimed for a box not long ago, in the order in which it was.
+    claims_for(box_id: BoxId) -> Vec<Claim>;
+    /// Open claims that may take effect at `now`: their time has come, or the identifier is free.
+    due_claims(now: Timestamp, limit: u32) -> Vec<Claim>;
     /// Verified identifiers whose box nobody has founded yet: half-done commands.
     unfounded_identifiers(limit: u32) -> Vec<(IdentifierHash, IdentifierState)>;
     /// What waits for a device at `now`: `limit` messages and about `max_octets` at most, but always one.

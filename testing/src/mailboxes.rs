@@ -1,4 +1,4 @@
-//! Where codes go.
+//! Where codes and notices go.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,6 +15,7 @@ use crate::until;
 #[derive(Debug, Default)]
 pub struct Mailboxes {
     sent: Mutex<Vec<(String, String)>>,
+    claims: Mutex<Vec<(String, Timestamp)>>,
     /// Nothing gets there while this is set.
     pub are_full: AtomicBool,
 }
@@ -24,6 +25,13 @@ impl Mailboxes {
     pub async fn code(&self, identifier: &str, known: usize) -> String {
         until("a code", async || self.codes(identifier).len() > known).await;
         self.codes(identifier).remove(known)
+    }
+
+    /// The claims that an identifier was told of, by the times at which they take effect.
+    pub fn claims(&self, identifier: &str) -> Vec<Timestamp> {
+        let identifier: Identifier = identifier.parse().unwrap();
+        let claims = self.claims.lock().unwrap();
+        claims.iter().filter(|(to, _)| to == identifier.as_uri()).map(|(_, at)| *at).collect()
     }
 
     /// The codes that an identifier got, in order.
@@ -41,6 +49,11 @@ impl CodeSender for Mailboxes {
             return Err(SendCodeError("the mailbox is full".to_owned()));
         }
         self.sent.lock().unwrap().push((identifier.as_uri().to_owned(), code.digits().to_owned()));
+        Ok(())
+    }
+
+    async fn tell_of_claim(&self, identifier: &Identifier, effective_at: Timestamp) -> Result<(), SendCodeError> {
+        self.claims.lock().unwrap().push((identifier.as_uri().to_owned(), effective_at));
         Ok(())
     }
 }

@@ -6,7 +6,7 @@ use rossby_crypto::key_record::KeyRecord;
 use rossby_crypto::keyed_hash::Code;
 use rossby_crypto::message::{MessageContent, RecipientDevice, seal};
 use rossby_crypto::sealing::SealingSecretKey;
-use rossby_crypto::signing::SigningKey;
+use rossby_crypto::signing::{SigningKey, VerificationKey};
 use rossby_crypto::statements::{SealingKeyStated, found, link, request_link, state_sealing_key};
 use rossby_crypto::token::DeviceToken;
 use rossby_schemas::encoding::Octets;
@@ -34,11 +34,27 @@ impl Person {
         Self::in_region(HOME, now)
     }
 
+    /// A person with a recovery key, and that key.
+    pub fn with_recovery_key(now: Timestamp) -> (Self, SigningKey) {
+        let recovery = SigningKey::generate(&mut rng());
+        (Self::founding(HOME, Some(recovery.verification_key()), now), recovery)
+    }
+
     pub fn in_region(region: RegionNumber, now: Timestamp) -> Self {
+        Self::founding(region, None, now)
+    }
+
+    fn founding(region: RegionNumber, recovery_key: Option<VerificationKey>, now: Timestamp) -> Self {
         let key = SigningKey::generate(&mut rng());
         let device_id = DeviceId(Uuid::new_v4());
-        let founded =
-            found(&key, device_id, region, *Uuid::new_v4().as_bytes().repeat(2).first_chunk().unwrap(), None, now);
+        let founded = found(
+            &key,
+            device_id,
+            region,
+            *Uuid::new_v4().as_bytes().repeat(2).first_chunk().unwrap(),
+            recovery_key,
+            now,
+        );
         let record = KeyRecord::verify(std::slice::from_ref(founded.octets())).unwrap();
         let sealing_key = SealingSecretKey::generate(&mut rng());
         let mut person = Self { key, sealing_key, record, device_id, sealing_statement: Octets::default() };

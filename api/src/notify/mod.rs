@@ -1,4 +1,4 @@
-//! Notifiers: how codes reach phones and mailboxes.
+//! Notifiers: how codes, and notices of claims, reach phones and mailboxes.
 
 mod console;
 mod smtp;
@@ -17,7 +17,7 @@ use rossby_schemas::time::Timestamp;
 pub use smtp::{BadSmtpUrl, Smtp};
 pub use webhook::{BadWebhook, SIGNATURE_HEADER, TIMESTAMP_HEADER, Webhook};
 
-/// Sends codes to mailboxes one way and to phones another.
+/// Sends codes and notices to mailboxes one way and to phones another.
 #[derive(Debug, Clone)]
 pub struct Notifiers {
     /// For email addresses.
@@ -29,9 +29,19 @@ pub struct Notifiers {
 #[async_trait]
 impl CodeSender for Notifiers {
     async fn send(&self, identifier: &Identifier, code: &Code, expires_at: Timestamp) -> Result<(), SendCodeError> {
-        match identifier.kind() {
-            IdentifierKind::Email => self.email.send(identifier, code, expires_at).await,
-            IdentifierKind::Phone => self.sms.send(identifier, code, expires_at).await,
+        self.for_kind(identifier.kind()).send(identifier, code, expires_at).await
+    }
+
+    async fn tell_of_claim(&self, identifier: &Identifier, effective_at: Timestamp) -> Result<(), SendCodeError> {
+        self.for_kind(identifier.kind()).tell_of_claim(identifier, effective_at).await
+    }
+}
+
+impl Notifiers {
+    fn for_kind(&self, kind: IdentifierKind) -> &dyn CodeSender {
+        match kind {
+            IdentifierKind::Email => &*self.email,
+            IdentifierKind::Phone => &*self.sms,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Codes by email (SMTP, RFC 5321).
+//! Codes and notices by email (SMTP, RFC 5321).
 
 use std::fmt;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use super::backoff;
 
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Sends codes through an SMTP server.
+/// Sends codes and notices through an SMTP server.
 pub struct Smtp {
     transport: AsyncSmtpTransport<Tokio1Executor>,
     from: Mailbox,
@@ -45,33 +45,16 @@ impl Smtp {
         Ok(Self { transport: transport.timeout(Some(TIMEOUT)).build(), from })
     }
 
-    fn message(&self, to: Mailbox, code: &Code, expires_at: Timestamp) -> Result<Message, lettre::error::Error> {
-        Message::builder()
-            .from(self.from.clone())
-            .to(to)
-            .subject("Your code for Rossby")
-            .header(ContentType::TEXT_PLAIN)
-            .body(format!(
-                "{}\n\nis your code for Rossby. It is good until {expires_at}.\n\
-                 If you did not ask for it, do nothing, and give it to nobody.\n",
-                code.digits()
-            ))
-    }
-}
-
-impl fmt::Debug for Smtp {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Smtp").field("from", &self.from.email).finish_non_exhaustive()
-    }
-}
-
-#[async_trait]
-impl CodeSender for Smtp {
-    async fn send(&self, identifier: &Identifier, code: &Code, expires_at: Timestamp) -> Result<(), SendCodeError> {
+    async fn mail(&self, identifier: &Identifier, subject: &str, body: String) -> Result<(), SendCodeError> {
         let to =
             identifier.address().parse().map_err(|_| SendCodeError("the address can't be mailed to".to_owned()))?;
-        let message = self.message(Mailbox::new(None, to), code, expires_at);
-        let message = message.map_err(|error| SendCodeError(error.to_string()))?;
+        let message = Message::builder()
+            .from(self.from.clone())
+            .to(Mailbox::new(None, to))
+            .subject(subject)
+            .header(ContentType::TEXT_PLAIN)
+            .body(body)
+            .map_err(|error| SendCodeError(error.to_string()))?;
         let send = || async { self.transport.send(message.clone()).await };
         send.retry(backoff())
             .when(|error| !error.is_permanent())
@@ -84,5 +67,34 @@ impl CodeSender for Smtp {
                     None => "the mail server could not be reached".to_owned(),
                 })
             })
+    }
+}
+
+impl fmt::Debug for Smtp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Smtp").field("from", &self.from.email).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl CodeSender for Smtp {
+    async fn send(&self, identifier: &Identifier, code: &Code, expires_at: Timestamp) -> Result<(), SendCodeError> {
+        let body = format!(
+            "{}\n\nis your code for Rossby. It is good until {expires_at}.\n\
+             If you did not ask for it, do nothing, and give it to nobody.\n",
+            code.digits()
+        );
+        self.mail(identifier, "Your code for Rossby", body).await
+    }
+
+    async fn tell_of_claim(&self, identifier: &Identifier, effective_at: Timestamp) -> Result<(), SendCodeError> {
+        let body = format!(
+            "Somebody has shown a code that was sent to this address, and wants it for a new Rossby account.\n\
+             From {effective_at} on it is theirs, and leads to your account no more.\n\n\
+             If that was you, there is nothing to do but wait.\n\
+             If it was not, object on a device of yours: rossby identifiers object {}\n",
+            identifier.address()
+        );
+        self.mail(identifier, "Somebody claims this address for a new Rossby account", body).await
     }
 }

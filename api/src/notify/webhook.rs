@@ -1,4 +1,4 @@
-//! Codes by SMS: posted to a webhook, which hands them to whoever sends them.
+//! Codes and notices by SMS: posted to a webhook, which hands them to whoever sends them.
 
 use std::fmt;
 use std::sync::Arc;
@@ -24,7 +24,8 @@ pub const SIGNATURE_HEADER: &str = "x-rossby-signature";
 
 const TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Posts codes as JSON: `{"to": "+15551234567", "code": "12345678", "expires_at": "…"}`, signed.
+/// Posts codes as JSON: `{"to": "+15551234567", "code": "12345678", "expires_at": "…"}`, and notices of claims:
+/// `{"to": "+15551234567", "notice": "claimed", "effective_at": "…"}`, signed.
 pub struct Webhook {
     client: reqwest::Client,
     url: Url,
@@ -70,6 +71,16 @@ impl Webhook {
         Some(format!("v1={}", hex::encode(mac.finalize().into_bytes())))
     }
 
+    /// Posts a document, again and again as long as that makes sense.
+    async fn hand_over(&self, body: serde_json::Value) -> Result<(), SendCodeError> {
+        let body = Zeroizing::new(body.to_string().into_bytes());
+        (|| self.post(&body)).retry(backoff()).when(|failure| matches!(failure, Failure::Passing(_))).await.map_err(
+            |failure| match failure {
+                Failure::Passing(reason) | Failure::Final(reason) => SendCodeError(reason),
+            },
+        )
+    }
+
     async fn post(&self, body: &[u8]) -> Result<(), Failure> {
         let timestamp = self.clock.now().millis() / 1000;
         let signature = self.signature(timestamp, body).ok_or(Failure::Final("the secret can't be used".to_owned()))?;
@@ -111,11 +122,11 @@ impl fmt::Debug for Webhook {
 impl CodeSender for Webhook {
     async fn send(&self, identifier: &Identifier, code: &Code, expires_at: Timestamp) -> Result<(), SendCodeError> {
         let body = serde_json::json!({ "to": identifier.address(), "code": code.digits(), "expires_at": expires_at });
-        let body = Zeroizing::new(body.to_string().into_bytes());
-        (|| self.post(&body)).retry(backoff()).when(|failure| matches!(failure, Failure::Passing(_))).await.map_err(
-            |failure| match failure {
-                Failure::Passing(reason) | Failure::Final(reason) => SendCodeError(reason),
-            },
-        )
+        self.hand_over(body).await
+    }
+
+    async fn tell_of_claim(&self, identifier: &Identifier, effective_at: Timestamp) -> Result<(), SendCodeError> {
+        let body = serde_json::json!({ "to": identifier.address(), "notice": "claimed", "effective_at": effective_at });
+        self.hand_over(body).await
     }
 }

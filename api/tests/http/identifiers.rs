@@ -16,7 +16,7 @@ const PATH: &str = "/v1/account/identifiers";
 const PHONE: &str = "tel:+15551234567";
 
 fn ask_request(identifier: &str) -> AskCodeRequest {
-    AskCodeRequest { command_id: command(), identifier: identifier.to_owned() }
+    AskCodeRequest { command_id: command(), identifier: identifier.to_owned(), object_to: None }
 }
 
 fn show_request(person: &Person, registration_id: RegistrationId, code: &str) -> ShowCodeRequest {

@@ -31,6 +31,16 @@ async fn a_code_reaches_its_mailbox() {
 }
 
 #[tokio::test]
+async fn a_notice_of_a_claim_says_what_to_do() {
+    let sink = Sink::start(0);
+    smtp(sink.port).tell_of_claim(&identifier("Ann@Example.org"), expires_at()).await.unwrap();
+    let mail = sink.mail("ann@example.org").unwrap();
+    let (head, body) = mail.split_once("\n\n").unwrap();
+    assert!(head.lines().any(|line| line.starts_with("Subject: Somebody claims this address")), "{head}");
+    assert!(body.contains(EXPIRES_AT) && body.contains("rossby identifiers object ann@example.org"), "{body}");
+}
+
+#[tokio::test]
 async fn a_server_that_is_busy_is_asked_again() {
     let sink = Sink::start(0);
     smtp(sink.port).send(&identifier("busy@example.org"), &code(), expires_at()).await.unwrap();

@@ -92,6 +92,16 @@ async fn a_code_is_posted_and_signed() {
 }
 
 #[tokio::test]
+async fn a_notice_of_a_claim_is_told_from_a_code_by_its_fields() {
+    let (receiver, url) = Receiver::start(&[]).await;
+    webhook(&url).tell_of_claim(&identifier(PHONE), expires_at()).await.unwrap();
+    let came = receiver.came();
+    verify(&came[0].0, &came[0].1);
+    let body: serde_json::Value = serde_json::from_slice(&came[0].1).unwrap();
+    assert_eq!(body, json!({ "to": "+15551234567", "notice": "claimed", "effective_at": EXPIRES_AT }));
+}
+
+#[tokio::test]
 async fn what_passes_is_tried_again_and_signed_again() {
     let (receiver, url) = Receiver::start(&[StatusCode::SERVICE_UNAVAILABLE, StatusCode::TOO_MANY_REQUESTS]).await;
     send(&url).await.unwrap();

@@ -1,8 +1,9 @@
 //! Every way in which a command about an identifier is judged.
 
-use rossby_projections::{IdentifierOwner, Purpose};
+use rossby_crypto::signing::SigningKey;
+use rossby_projections::{ClaimState, IdentifierOwner};
 use rossby_schemas::encoding::{FixedOctets, Octets};
-use rossby_schemas::ids::{BoxId, CommandId, DeviceId, RegistrationId};
+use rossby_schemas::ids::{CommandId, DeviceId};
 use rossby_schemas::time::Timestamp;
 
 use super::*;
@@ -41,6 +42,8 @@ fn owned(box_id: BoxId, closing: bool) -> Option<IdentifierOwner> {
         founding: None,
         founded: true,
         closing,
+        objected_at: None,
+        recovery_objections: 0,
     })
 }
 
@@ -48,7 +51,8 @@ fn owned(box_id: BoxId, closing: bool) -> Option<IdentifierOwner> {
 fn state(owner: Option<IdentifierOwner>, own: usize) -> State {
     let right_command = Some(CommandId::from_bytes([5; 16]));
     let shown = Registration { purpose: Purpose::Add, right_command, ..registration(&[0]) };
-    State { identifier: IdentifierState { version: 7, owner }, own, registration: Some(shown) }
+    let identifier = IdentifierState { version: 7, owner };
+    State { identifier, own, registration: Some(shown), open: None, recovery_key: None }
 }
 
 fn add() -> AccountChange {
@@ -110,4 +114,93 @@ fn an_identifier_is_taken_away_by_its_box_unless_it_is_the_last() {
     for owner in [None, owned(OTHER, false), owned(OTHER, true)] {
         assert!(is_statement(judged(&state(owner, 2), 6, remove())), "its version is not told");
     }
+}
+
+const CLAIM: RegistrationId = RegistrationId::from_bytes([6; 16]);
+
+/// An identifier of the box that somebody claims, and a code that was shown to object.
+fn claimed(recovery_objections: u32) -> State {
+    let mut state = state(owned(BOX, false), 1);
+    state.identifier.owner.as_mut().unwrap().recovery_objections = recovery_objections;
+    state.registration.as_mut().unwrap().purpose = Purpose::Object { claim_id: CLAIM };
+    let now = crate::codes::tests::now();
+    let open = Claim {
+        id: CLAIM,
+        identifier_hash: HASH,
+        secret_number: 1,
+        slot: 0,
+        box_id: OTHER,
+        device_id: DEVICE,
+        claimed_by: CommandId::from_bytes([5; 16]),
+        claimed_at: now,
+        effective_at: now,
+        founding: None,
+        signed: None,
+        state: ClaimState::Open,
+        closing: false,
+    };
+    State { open: Some(open), ..state }
+}
+
+fn object(proof: Objection) -> AccountChange {
+    AccountChange::ObjectToClaim { identifier: HASH, claim_id: CLAIM, proof }
+}
+
+#[test]
+fn a_code_that_was_shown_for_it_objects() {
+    let by_code = || object(Objection::Code(REGISTRATION));
+    for earlier in [0, 3, 100] {
+        let decided = judged(&claimed(earlier), 7, by_code()).unwrap();
+        let Decision::Append(Event::ClaimObjectedV1(event)) = decided else { panic!("{decided:?}") };
+        assert_eq!((event.claim_id, event.identifier_hash, event.box_id), (CLAIM, HASH, BOX));
+        assert_eq!(event.proof, ObjectionProof::Code { registration_id: REGISTRATION });
+        assert_eq!(event.signed, signed());
+    }
+    assert_eq!(judged(&claimed(0), 6, by_code()), Err(Refusal::VersionConflict { current: 7 }));
+    let with = |change: fn(&mut State)| {
+        let mut state = claimed(0);
+        change(&mut state);
+        judged(&state, 7, by_code())
+    };
+    // Another claim than the one that waits; none; another's identifier.
+    for refused in [
+        with(|state| state.open.as_mut().unwrap().id = REGISTRATION),
+        with(|state| state.open = None),
+        with(|state| state.identifier.owner.as_mut().unwrap().box_id = OTHER),
+        with(|state| state.identifier.owner = None),
+    ] {
+        assert_eq!(refused, Err(Refusal::NoSuchClaim));
+    }
+    // A code that wasn't shown, or for another purpose, claim, device or identifier.
+    for change in [
+        (|shown| shown.right_command = None) as fn(&mut Registration),
+        |shown| shown.purpose = Purpose::Add,
+        |shown| shown.purpose = Purpose::Object { claim_id: REGISTRATION },
+        |shown| shown.device_id = DeviceId::from_bytes([9; 16]),
+        |shown| shown.identifier_hash = IdentifierHash([9; 32]),
+        |shown| shown.id = CLAIM,
+    ] {
+        let mut state = claimed(0);
+        change(state.registration.as_mut().unwrap());
+        assert!(is_statement(judged(&state, 7, by_code())), "{:?}", state.registration);
+    }
+}
+
+#[test]
+fn the_recovery_key_objects_so_often_in_a_row() {
+    let [key, other] = [1, 2].map(|n| SigningKey::from_seed(&[n; 32]));
+    let signature =
+        |key: &SigningKey, claim_id| RecoveryObjection { box_id: BOX, identifier: HASH, claim_id }.sign(key);
+    let by_key = |key: &SigningKey| object(Objection::RecoveryKey(signature(key, CLAIM)));
+    let state = |earlier| State { recovery_key: Some(key.verification_key()), registration: None, ..claimed(earlier) };
+    let decided = judged(&state(0), 7, by_key(&key)).unwrap();
+    let Decision::Append(Event::ClaimObjectedV1(event)) = decided else { panic!("{decided:?}") };
+    assert_eq!(event.proof, ObjectionProof::RecoveryKey);
+    assert!(judged(&state(2), 7, by_key(&key)).is_ok());
+    assert_eq!(judged(&state(3), 7, by_key(&key)), Err(Refusal::CodeNeeded));
+    assert!(is_statement(judged(&state(0), 7, by_key(&other))));
+    let elsewhere = object(Objection::RecoveryKey(signature(&key, REGISTRATION)));
+    assert!(is_statement(judged(&state(0), 7, elsewhere)), "signed for another claim");
+    let without = State { recovery_key: None, ..state(0) };
+    assert!(is_statement(judged(&without, 7, by_key(&key))), "the box has none");
 }

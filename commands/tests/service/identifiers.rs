@@ -24,7 +24,7 @@ const WORK: &str = "ann@work.example";
 const WRONG: &str = "00000000";
 
 pub(crate) fn ask_request(identifier: &str) -> AskCodeRequest {
-    AskCodeRequest { command_id: command(), identifier: identifier.to_owned() }
+    AskCodeRequest { command_id: command(), identifier: identifier.to_owned(), object_to: None }
 }
 
 pub(crate) fn show_request(person: &Person, registration_id: RegistrationId, code: &str) -> ShowCodeRequest {

@@ -3,6 +3,7 @@
 
 mod account;
 mod blobs;
+mod claims;
 mod devices;
 mod identifiers;
 mod limits;

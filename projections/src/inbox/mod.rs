@@ -25,6 +25,8 @@ pub(crate) async fn apply(
         Event::IdentifierVerifiedV2(e) => tx.verify_identifier(control.command, envelope.time, e).await,
         Event::IdentifierReleasedV1(e) => tx.release_identifier(&e.clone().into()).await,
         Event::IdentifierReleasedV2(e) => tx.release_identifier(e).await,
+        Event::IdentifierClaimedV1(e) => tx.claim_identifier(control.command, envelope.time, e).await,
+        Event::ClaimObjectedV1(e) => tx.object_to_claim(envelope.time, e).await,
         Event::BoxFoundedV1(e) => tx.state_fact(BoxFact::Founded, e.box_id).await,
         Event::DeviceRemovedV1(e) => tx.remove_share(e.box_id, e.device_id).await,
         Event::BoxClosingV1(e) => tx.state_fact(BoxFact::Closing, e.box_id).await,

@@ -37,6 +37,10 @@ pub struct IdentifierOwner {
     pub founded: bool,
     /// Whether the box is closing or closed: the identifier counts as free.
     pub closing: bool,
+    /// When a device of the box last objected to a claim of the identifier.
+    pub objected_at: Option<Timestamp>,
+    /// How often in a row it has done so by the recovery key.
+    pub recovery_objections: u32,
 }
 
 /// One of a box's identifiers.
@@ -50,6 +54,8 @@ pub struct BoxIdentifier {
     pub verified_at: Option<Timestamp>,
     /// The command by which a device added it; none for the box's first.
     pub signed: Option<SignedCommand>,
+    /// How often in a row a device has objected to claims of it by the recovery key.
+    pub recovery_objections: u32,
 }
 
 impl Store {
@@ -60,8 +66,8 @@ impl Store {
              i.founding_device, i.founding_statement, i.founding_sealing, \
              (select count(*) from founded f where f.box_id = i.box_id), \
              (select count(*) from closing c where c.box_id = i.box_id) + \
-             (select count(*) from closed d where d.box_id = i.box_id), i.identifier_hash \
-             from (select 1 as one) o left join identifiers i on i.identifier_hash = $1",
+             (select count(*) from closed d where d.box_id = i.box_id), i.identifier_hash, i.objected_at, \
+             i.recovery_objections from (select 1 as one) o left join identifiers i on i.identifier_hash = $1",
         )
         .bind(hash.to_string())
         .fetch_one(&self.pool)
@@ -74,7 +80,7 @@ impl Store {
         let rows = sqlx::query(
             "select i.identifier_hash, (select version from heads h where h.projection = 'inbox' \
              and h.topic = 'rossby.identifiers' and h.stream = i.identifier_hash), i.verified_at, i.signed_device, \
-             i.signed_command, i.signed_signature from identifiers i where i.box_id = $1 \
+             i.signed_command, i.signed_signature, i.recovery_objections from identifiers i where i.box_id = $1 \
              order by coalesce(i.verified_at, 0), i.identifier_hash",
         )
         .bind(box_id.as_bytes().to_vec())
@@ -86,6 +92,7 @@ impl Store {
                 version: row.maybe_number(1)?.unwrap_or(0),
                 verified_at: row.maybe_number(2)?.map(|_| row.time(2)).transpose()?,
                 signed: signed_command(row, 3)?,
+                recovery_objections: row.small(6)?,
             })
         };
         rows.iter().map(read).collect()
@@ -100,7 +107,8 @@ impl Store {
             "select (select version from heads h where h.projection = 'inbox' and h.topic = 'rossby.identifiers' \
              and h.stream = i.identifier_hash), i.box_id, i.registration_id, i.secret_number, i.slot, i.verified_by, \
              i.founding_device, i.founding_statement, i.founding_sealing, cast(0 as bigint), cast(0 as bigint), \
-             i.identifier_hash from identifiers i where i.founding_device is not null \
+             i.identifier_hash, i.objected_at, i.recovery_objections from identifiers i \
+             where i.founding_device is not null \
              and not exists (select 1 from founded f where f.box_id = i.box_id) \
              and not exists (select 1 from closed d where d.box_id = i.box_id) \
              order by i.identifier_hash limit $1",
@@ -148,6 +156,8 @@ fn state(row: &AnyRow) -> Result<IdentifierState, StoreError> {
         founding,
         founded: row.flag(9)?,
         closing: row.flag(10)?,
+        objected_at: row.maybe_number(12)?.map(|_| row.time(12)).transpose()?,
+        recovery_objections: row.small(13)?,
     };
     Ok(IdentifierState { version, owner: Some(owner) })
 }
@@ -169,7 +179,8 @@ impl Tx {
              slot = excluded.slot, verified_by = excluded.verified_by, founding_device = excluded.founding_device, \
              founding_statement = excluded.founding_statement, founding_sealing = excluded.founding_sealing, \
              verified_at = excluded.verified_at, signed_device = excluded.signed_device, \
-             signed_command = excluded.signed_command, signed_signature = excluded.signed_signature",
+             signed_command = excluded.signed_command, signed_signature = excluded.signed_signature, \
+             objected_at = null, recovery_objections = 0",
         )
         .bind(event.identifier_hash.to_string())
         .bind(event.box_id.as_bytes().to_vec())
@@ -186,7 +197,7 @@ impl Tx {
         .bind(signed.map(|signed| signed.signature.as_slice().to_vec()))
         .execute(&mut *self.inner)
         .await?;
-        Ok(())
+        self.settle_claims(at, event).await
     }
 
     pub(crate) async fn release_identifier(&mut self, event: &IdentifierReleasedV2) -> Result<(), StoreError> {

@@ -4,6 +4,7 @@
 //! begins) stands in this file and in the two folders of migrations.
 
 mod account;
+mod claims;
 mod identifiers;
 mod lost;
 mod positions;
@@ -28,6 +29,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 
 pub(crate) use self::account::{BoxState, Setting, TagList};
 pub use self::account::{DeviceState, Profile, StoredKeyRecord};
+pub use self::claims::{Claim, ClaimState};
 pub use self::identifiers::{BoxIdentifier, IdentifierOwner, IdentifierState};
 pub use self::positions::PositionRow;
 pub(crate) use self::positions::{LastRecord, Position, Quarantined};

@@ -21,6 +21,7 @@ pub const DERIVED_TABLES: &[&str] = &[
     "codes",
     "guesses",
     "identifiers",
+    "claims",
     "founded",
     "closing",
     "closed",
@@ -59,6 +60,9 @@ fn query(table: &str, at: Timestamp) -> (String, Bound) {
             Bound::Time(at),
         ),
         "owed" | "acknowledged" | "rendezvous" => (format!("{all} where expires_at > $1"), Bound::Time(at)),
+        "claims" => {
+            (format!("{all} where ended_at is null or ended_at > $1"), Bound::Time(at.minus(super::claims::REMEMBERED)))
+        }
         "registrations" | "codes" | "guesses" => {
             (format!("{all} where substr(stream, 66) >= $1"), Bound::Day(first_day(at)))
         }

@@ -114,7 +114,7 @@ impl Store {
         Ok(deleted.rows_affected())
     }
 
-    /// Deletes the registrations of days that are over. Few: a day's.
+    /// Deletes the registrations of days that are over, and claims that ended long ago. Few: a day's.
     async fn delete_days(&self, now: Timestamp) -> Result<u64, StoreError> {
         let mut deleted = 0;
         let mut tx = self.begin().await?;
@@ -134,6 +134,7 @@ impl Store {
             }
         }
         sqlx::query("delete from uploaded where day < $1").bind(now.utc_day()).execute(&mut *tx.inner).await?;
+        tx.delete_claims(now).await?;
         tx.commit().await?;
         Ok(deleted)
     }

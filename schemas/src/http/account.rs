@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::identifiers::OwnIdentifier;
+use super::identifiers::{OwnClaim, OwnIdentifier};
 use super::lookup::KeyRecordDocument;
 use super::messages::Lost;
 use crate::encoding::{FixedOctets, Octets};
@@ -27,6 +27,9 @@ pub struct AccountResponse {
     /// The box's identifiers, in the order in which they were added.
     #[serde(default)]
     pub identifiers: Vec<OwnIdentifier>,
+    /// Identifiers that were claimed for the box, not long ago.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub claims: Vec<OwnClaim>,
     /// The settings.
     pub profile: ProfileDocument,
 }

@@ -84,6 +84,14 @@ problems! {
     TooManyIdentifiers = "too-many-identifiers", 409, "The box has as many identifiers as it may";
     /// The identifier is the box's last: without one nobody could find or recover the box.
     LastIdentifier = "last-identifier", 409, "The box's last identifier can't be removed";
+    /// There is no such claim, or it has ended.
+    NoSuchClaim = "no-such-claim", 404, "There is no such claim";
+    /// The identifier belongs to nobody, so that there is nothing to claim: authorize, or add it.
+    IdentifierNotTaken = "identifier-not-taken", 409, "The identifier belongs to nobody";
+    /// A claim of the identifier was objected to not long ago. `retry_after` says when the next can be made.
+    ClaimTooSoon = "claim-too-soon", 409, "A claim of the identifier was objected to not long ago";
+    /// The recovery key has objected as often in a row as it may: only a code of the identifier can.
+    CodeNeeded = "code-needed", 409, "Only a code of the identifier can object now";
     /// The stream has moved on since the command was signed: load the current version and sign anew.
     VersionConflict = "version-conflict", 409, "The stream has moved on";
     /// Chunks of the blob are missing: `next_chunk` says the first.
@@ -165,7 +173,7 @@ pub struct Problem {
     /// For `blob-incomplete`: the first chunk that is missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_chunk: Option<u32>,
-    /// For `rate-limited`, `codes-exhausted` and `uploads-exhausted`: the seconds after which to try again.
+    /// For `rate-limited`, `codes-exhausted`, `uploads-exhausted` and `claim-too-soon`: the seconds after which to try again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<u64>,
     /// The request's id, which the server's logs carry too.

@@ -1,7 +1,7 @@
 //! Account commands and the proof of authorizing.
 
 use rossby_crypto::account::{AccountChange, AccountCommand, Objection, RecoveryObjection};
-use rossby_crypto::authorize::{AuthorizeProof, TokenProof};
+use rossby_crypto::authorize::{AuthorizeProof, ClaimProof, TokenProof};
 use rossby_crypto::keyed_hash::Code;
 use rossby_schemas::events::profiles::Audience;
 use rossby_schemas::ids::{CommandId, IdentifierHash, RegistrationId};
@@ -112,6 +112,21 @@ fn token_proof() {
         "The proof by which device 1 asks for its token.",
         &json!([{
             "box": hex(box_id.as_bytes()), "device": hex(a.id.as_bytes()),
+            "verification_key": hex(a.key.verification_key().as_bytes()), "signature": hex(signature),
+        }]),
+    );
+}
+
+#[test]
+fn claim_proof() {
+    let a = device(1);
+    let claim_id = RegistrationId::from_bytes([7; 16]);
+    let signature = ClaimProof { claim_id, device_id: a.id }.sign(&a.key);
+    check(
+        "claim-proof.json",
+        "The proof by which device 1 goes on with its claim.",
+        &json!([{
+            "claim": hex(claim_id.as_bytes()), "device": hex(a.id.as_bytes()),
             "verification_key": hex(a.key.verification_key().as_bytes()), "signature": hex(signature),
         }]),
     );

@@ -1,0 +1,138 @@
+//! What becomes of a claim: it waits, ends, or takes effect.
+
+use rossby_crypto::authorize::ClaimProof;
+use rossby_crypto::key_record::KeyRecord;
+use rossby_projections::{Claim, ClaimState, IdentifierState};
+use rossby_schemas::events::Event;
+use rossby_schemas::events::identifiers::IdentifierVerifiedV2;
+use rossby_schemas::http::identifiers::{ClaimResponse, FollowClaimRequest};
+use rossby_schemas::ids::RegistrationId;
+use rossby_schemas::time::Timestamp;
+use rossby_schemas::topic::Topic;
+
+use super::response;
+use crate::append::Stream;
+use crate::error::{CommandError, Refusal};
+use crate::executor::{Decision, Loaded, Running, WhenSuperseded};
+use crate::identity::CommandIdentity;
+use crate::service::Service;
+
+/// The step of a claim's command by which it takes effect.
+const STEP: u32 = 3;
+
+/// Whether a claim takes effect now, on the identifier as it is.
+pub(super) fn decide_effect(
+    identifier: &IdentifierState,
+    open: Option<&Claim>,
+    claim: &Claim,
+    now: Timestamp,
+) -> Decision {
+    let is_free = identifier.owner.as_ref().is_none_or(|owner| owner.closing);
+    let is_due = is_free || now >= claim.effective_at;
+    // Nobody is left for whom it was claimed; or another claim, or an objection, has ended it.
+    if claim.closing || open.is_none_or(|open| open.id != claim.id) || !is_due {
+        return Decision::Nothing;
+    }
+    Decision::Append(Event::IdentifierVerifiedV2(IdentifierVerifiedV2 {
+        identifier_hash: claim.identifier_hash,
+        secret_number: claim.secret_number,
+        slot: claim.slot,
+        box_id: claim.box_id,
+        registration_id: claim.id,
+        founding: claim.founding.clone(),
+        signed: claim.signed.clone(),
+    }))
+}
+
+impl Service {
+    /// Goes on with a claim: tells what became of it, and lets it take effect once its time has come. Founds the new box, and
+    /// gives the device its token. Repeating it gives the same.
+    ///
+    /// # Errors
+    /// [`Refusal::NoSuchClaim`] for one that is unknown or of another device, [`Refusal::Statement`] for a signature that does
+    /// not verify.
+    pub async fn follow_claim(
+        &self,
+        id: RegistrationId,
+        request: &FollowClaimRequest,
+    ) -> Result<ClaimResponse, CommandError> {
+        let claim = self.models.claim(id).await?.filter(|claim| claim.device_id == request.device_id);
+        let claim = claim.ok_or(Refusal::NoSuchClaim)?;
+        let statements = match &claim.founding {
+            Some(founding) => vec![founding.founding_statement.clone()],
+            None => self.models.key_record(claim.box_id).await?.ok_or(Refusal::NoSuchClaim)?.statements,
+        };
+        let record = KeyRecord::verify(&statements).map_err(|_| Refusal::NoSuchClaim)?;
+        let device = record.device(claim.device_id).filter(|device| device.is_member()).ok_or(Refusal::NoSuchClaim)?;
+        ClaimProof { claim_id: id, device_id: claim.device_id }
+            .verify(&device.signing_key, &request.signature)
+            .map_err(|error| Refusal::statement("/signature", error))?;
+
+        let running = self.claims_command(&claim).await?;
+        self.settle_claim(&running, &claim).await?;
+        let claim = self.models.claim(id).await.map_err(|error| running.half_done(error.into()))?;
+        let claim = claim.ok_or(Refusal::NoSuchClaim)?;
+        let mut answer = response(&claim);
+        if claim.state == ClaimState::Effective && claim.founding.is_some() {
+            let token = self.current_token(claim.box_id, claim.device_id).await;
+            answer.authorized = Some(token.map_err(|error| running.half_done(error))?);
+        }
+        Ok(answer)
+    }
+
+    /// The command by which a claim was made, which goes on: the same events, whoever comes to them.
+    async fn claims_command(&self, claim: &Claim) -> Result<Running, CommandError> {
+        let events = self.models.command(claim.claimed_by).await?;
+        let event = events.iter().find(|event| event.topic == Topic::Identifiers);
+        let event = event.ok_or_else(|| CommandError::Internal("a claim without its event".to_owned()))?;
+        Ok(self.executor.resume(CommandIdentity { id: claim.claimed_by, hash: event.command_hash }))
+    }
+
+    /// Lets a claim take effect if its time has come, and founds its box.
+    async fn settle_claim(&self, running: &Running, claim: &Claim) -> Result<(), CommandError> {
+        if claim.state == ClaimState::Open {
+            let hash = claim.identifier_hash;
+            let load = || async {
+                let loaded = self.identifier_state(hash).await?;
+                let open = self.models.open_claim(hash).await?;
+                Ok(Loaded { version: loaded.version, state: (loaded.state, open) })
+            };
+            let decide = |(identifier, open): &(IdentifierState, Option<Claim>)| {
+                Ok(decide_effect(identifier, open.as_ref(), claim, self.now()))
+            };
+            let stream = Stream::identifier(hash);
+            self.executor.step(running, &stream, STEP, WhenSuperseded::DecideAgain, load, decide).await?;
+        }
+        let now = self.models.claim(claim.id).await.map_err(|error| running.half_done(error.into()))?;
+        match (now.map(|now| now.state), &claim.founding) {
+            (Some(ClaimState::Effective), Some(founding)) => self.found_box(running, claim.box_id, founding).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// Lets claims take effect whose time has come. Gives how many. For a loop in the background.
+    pub(crate) async fn settle_claims(&self, limit: u32) -> Result<u64, CommandError> {
+        let mut settled = 0;
+        for claim in self.models.due_claims(self.now(), limit).await? {
+            // Another region's identifiers are its own affair.
+            if self.check_home(claim.identifier_hash).is_err() {
+                continue;
+            }
+            let done = match self.claims_command(&claim).await {
+                Ok(running) => self.settle_claim(&running, &claim).await,
+                Err(error) => Err(error),
+            };
+            match done {
+                Ok(()) => {}
+                Err(error @ (CommandError::Unavailable(_) | CommandError::OutcomeUnknown { .. })) => return Err(error),
+                Err(error) => {
+                    tracing::error!(claim.id = %claim.id, %error, "a claim can't take effect");
+                    continue;
+                }
+            }
+            tracing::info!(identifier.slot = claim.slot, claim.id = %claim.id, "a claim has taken effect");
+            settled += 1;
+        }
+        Ok(settled)
+    }
+}

@@ -1,0 +1,47 @@
+//! Finishing what was left half-done: by a process that died between two steps, or because only time was missing. For a loop in
+//! the background of any process.
+
+use rossby_schemas::topic::Topic;
+
+use crate::error::CommandError;
+use crate::identity::CommandIdentity;
+use crate::service::Service;
+
+/// How much of a kind is finished at once.
+const BATCH: u32 = 100;
+
+impl Service {
+    /// Founds the boxes of identifiers whose authorize ended half-way, and lets claims take effect whose time has come. Gives
+    /// how many.
+    ///
+    /// # Errors
+    /// The log or the read models can't be reached; what was left is met again. One that is refused does not stop the others.
+    pub async fn reconcile(&self) -> Result<u64, CommandError> {
+        let settled = self.settle_claims(BATCH).await?;
+        Ok(settled + self.found_boxes(BATCH).await?)
+    }
+
+    async fn found_boxes(&self, limit: u32) -> Result<u64, CommandError> {
+        let mut founded = 0;
+        for (hash, state) in self.models.unfounded_identifiers(limit).await? {
+            let Some(owner) = state.owner else { continue };
+            let Some(founding) = owner.founding else { continue };
+            // The command that verified it goes on: the same event, should both come to it.
+            let events = self.models.command(owner.verified_by).await?;
+            let Some(event) = events.iter().find(|event| event.topic == Topic::Identifiers) else { continue };
+            let identity = CommandIdentity { id: owner.verified_by, hash: event.command_hash };
+            let running = self.executor.resume(identity);
+            match self.found_box(&running, owner.box_id, &founding).await {
+                Ok(()) => {}
+                Err(error @ (CommandError::Unavailable(_) | CommandError::OutcomeUnknown { .. })) => return Err(error),
+                Err(error) => {
+                    tracing::error!(box.id = %owner.box_id, %error, "a half-done registration can't be finished");
+                    continue;
+                }
+            }
+            tracing::info!(identifier.slot = hash.slot(), box.id = %owner.box_id, "finished a half-done registration");
+            founded += 1;
+        }
+        Ok(founded)
+    }
+}

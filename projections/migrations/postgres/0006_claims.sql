@@ -1,0 +1,31 @@
+-- An identifier that belongs to a box is claimed for another: by somebody who has shown its code.
+
+-- When a device of the box last objected to a claim, and how often in a row by the recovery key.
+alter table identifiers add column objected_at bigint;
+alter table identifiers add column recovery_objections bigint not null default 0;
+
+create table claims (
+    claim_id bytea not null primary key,
+    identifier_hash text not null,
+    secret_number bigint not null,
+    slot bigint not null,
+    -- The box for which it is claimed, and the device that claims.
+    box_id bytea not null,
+    device_id bytea not null,
+    -- The command that claimed it.
+    claimed_by bytea not null,
+    claimed_at bigint not null,
+    effective_at bigint not null,
+    -- What founds the box, if that is a new one; else the command as the device signed it.
+    founding_statement bytea,
+    founding_sealing bytea,
+    signed_command bytea,
+    signed_signature bytea,
+    -- open, objected, replaced or effective
+    state text not null,
+    -- When it ended; null while it is open.
+    ended_at bigint
+);
+create index claims_by_identifier on claims (identifier_hash);
+create index claims_by_box on claims (box_id);
+create index claims_by_end on claims (ended_at) where ended_at is not null;
