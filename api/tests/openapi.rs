@@ -32,7 +32,7 @@ fn every_operation_says_its_errors_as_problem_documents() {
             }
         }
     }
-    assert_eq!(operations, 23);
+    assert_eq!(operations, 26);
 }
 
 #[test]

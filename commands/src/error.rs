@@ -205,7 +205,8 @@ impl Refusal {
             Self::NoSuchRecipient => Problem::new(ProblemType::NoSuchRecipient),
             Self::IdentifierTaken => Problem {
                 detail: Some(
-                    "Someone has an account with it; if that is you, go on with the device that has it.".to_owned(),
+                    "Someone has an account with it; if that is you, go on with the device that has it, or claim it."
+                        .to_owned(),
                 ),
                 ..Problem::new(ProblemType::IdentifierTaken)
             },

@@ -26,14 +26,15 @@ pub(crate) async fn account(State(api): State<Api>, Signed(caller): Signed) -> R
 /// Change the account
 ///
 /// A command that the device has signed over the stream's version: settings, blocks, contacts, the encrypted profile, the
-/// revocation of a token, identifiers added and taken away.
+/// revocation of a token, identifiers added and taken away, objections to claims.
 #[utoipa::path(
     post, path = "/v1/account/commands", tag = "account", request_body = AccountCommandRequest, security(("hawk" = [])),
     responses(
         (status = 200, description = "It took effect", body = CommandResponse),
         (status = 400, description = "`invalid-request`", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "`unauthenticated` or `stale-timestamp`", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "`version-conflict`: sign anew on the current version; `identifier-taken`, `too-many-identifiers` or `last-identifier`", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "`no-such-claim`", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`version-conflict`: sign anew on the current version; `identifier-taken`, `too-many-identifiers`, `last-identifier` or `code-needed`", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "`too-large`", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`invalid-statement` or `id-reused`", body = Problem, content_type = "application/problem+json"),
         (status = 429, description = "`rate-limited`", body = Problem, content_type = "application/problem+json"),

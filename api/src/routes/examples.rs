@@ -9,7 +9,8 @@ use rossby_schemas::http::account::{
 use rossby_schemas::http::blobs::{CHUNK_OCTETS, UploadKey, UploadRequest, UploadResponse};
 use rossby_schemas::http::command::{CommandState, CommandStatus};
 use rossby_schemas::http::identifiers::{
-    AskCodeRequest, AskCodeResponse, OwnIdentifier, ShowCodeRequest, ShowCodeResponse,
+    AskCodeRequest, AskCodeResponse, ClaimForBoxRequest, ClaimOnIdentifier, ClaimRequest, ClaimResponse, ClaimState,
+    FollowClaimRequest, OwnClaim, OwnIdentifier, ShowCodeRequest, ShowCodeResponse,
 };
 use rossby_schemas::http::lookup::{KeyRecordDocument, LookupRequest, LookupResponse};
 use rossby_schemas::http::messages::{
@@ -89,6 +90,7 @@ const MESSAGE: u128 = 0x9a8b_7c6d_5e4f_4031_a213_2435_4657_6879;
 const REGISTRATION: u128 = 0x5e6f_7081_92a3_44b5_86d7_e8f9_0a1b_2c3d;
 const NOW: Timestamp = at(1_795_510_800_000);
 const LATER: Timestamp = at(1_795_511_400_000);
+const IN_A_WEEK: Timestamp = at(1_796_115_600_000);
 const TOKEN_ID: &str = "AbYvDH0eilWcA05vGis8TW8dLDtKWUhnnQ4fKjtMXW4AAAABAAAAAQ";
 
 const fn at(millis: u64) -> Timestamp {
@@ -189,14 +191,33 @@ fn of_schema(schema: &RefOr<Schema>) -> Option<Value> {
         "AccountResponse" => json(&account()),
         "AccountCommandRequest" => json(&AccountCommandRequest { command: octets(9), signature: fixed(0x5a) }),
         "StatementRequest" => json(&StatementRequest { command_id: command_id(), statement: octets(2) }),
-        "AskCodeRequest" => {
-            json(&AskCodeRequest { command_id: command_id(), identifier: "tel:+15551234567".to_owned() })
-        }
+        "AskCodeRequest" => json(&AskCodeRequest {
+            command_id: command_id(),
+            identifier: "tel:+15551234567".to_owned(),
+            object_to: None,
+        }),
         "AskCodeResponse" => json(&AskCodeResponse { registration_id: registration_id(), code_expires_at: LATER }),
         "ShowCodeRequest" => {
             json(&ShowCodeRequest { command_id: command_id(), code: "40718253".to_owned(), signature: fixed(0x5a) })
         }
         "ShowCodeResponse" => json(&ShowCodeResponse { identifier_hash: identifier_hash(), version: 0 }),
+        "ClaimRequest" => json(&ClaimRequest {
+            command_id: command_id(),
+            device_id: device_id(),
+            code: "40718253".to_owned(),
+            identifier: identifier(),
+            signature: fixed(0x5a),
+        }),
+        "ClaimForBoxRequest" => {
+            json(&ClaimForBoxRequest { command: octets(9), signature: fixed(0x5a), identifier: identifier() })
+        }
+        "FollowClaimRequest" => json(&FollowClaimRequest { device_id: device_id(), signature: fixed(0x5a) }),
+        "ClaimResponse" => json(&ClaimResponse {
+            claim_id: registration_id(),
+            state: ClaimState::Open,
+            effective_at: IN_A_WEEK,
+            authorized: None,
+        }),
         "LinkDeviceRequest" => json(&LinkDeviceRequest {
             command_id: command_id(),
             linking_statement: octets(1),
@@ -287,6 +308,18 @@ fn account() -> AccountResponse {
             version: 1,
             added_at: Some(NOW),
             signed: None,
+            claim: Some(ClaimOnIdentifier {
+                claim_id: registration_id(),
+                claimed_at: NOW,
+                effective_at: IN_A_WEEK,
+                recovery_objections_left: 3,
+            }),
+        }],
+        claims: vec![OwnClaim {
+            claim_id: registration_id(),
+            identifier_hash: IdentifierHash([0x5e; 32]),
+            effective_at: IN_A_WEEK,
+            state: ClaimState::Open,
         }],
         profile,
     }
@@ -317,6 +350,7 @@ fn problem(kind: ProblemType) -> Problem {
         ProblemType::BlobIncomplete => Problem { next_chunk: Some(1), ..plain },
         ProblemType::UploadsExhausted => Problem { retry_after: Some(3600), ..plain },
         ProblemType::CodesExhausted => Problem { retry_after: Some(3600), ..plain },
+        ProblemType::ClaimTooSoon => Problem { retry_after: Some(518_400), ..plain },
         ProblemType::Unauthenticated
         | ProblemType::StaleTimestamp
         | ProblemType::CodeSpent
@@ -328,6 +362,9 @@ fn problem(kind: ProblemType) -> Problem {
         | ProblemType::NoSuchResource
         | ProblemType::MethodNotAllowed
         | ProblemType::IdentifierTaken
+        | ProblemType::NoSuchClaim
+        | ProblemType::IdentifierNotTaken
+        | ProblemType::CodeNeeded
         | ProblemType::TooManyIdentifiers
         | ProblemType::LastIdentifier
         | ProblemType::TooManyDevices

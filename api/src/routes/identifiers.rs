@@ -11,16 +11,17 @@ use crate::error::{ApiError, to_its_end};
 use crate::hawk::SignedJson;
 use crate::state::Api;
 
-/// Ask for a code to add an identifier
+/// Ask for a code
 ///
-/// A code is sent to the identifier, within the identifier's codes of the day. The answer is the same whether the identifier is
-/// taken or not.
+/// To add an identifier: a code is sent to it, from its codes of the day, and the answer is the same whether it is taken or not.
+/// To object to a claim of an identifier that the box has: from the device's own codes of the day.
 #[utoipa::path(
     post, path = "/v1/account/identifiers", tag = "identifiers", request_body = AskCodeRequest, security(("hawk" = [])),
     responses(
         (status = 202, description = "A code was sent", body = AskCodeResponse),
         (status = 400, description = "`invalid-request`: no JSON, a field that is wrong, or no identifier", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "`unauthenticated` or `stale-timestamp`", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "`no-such-claim`: the box has no such identifier, or that claim doesn't wait", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "`too-many-identifiers`", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`id-reused`", body = Problem, content_type = "application/problem+json"),
         (status = 429, description = "`rate-limited` or `codes-exhausted`", body = Problem, content_type = "application/problem+json"),
@@ -38,7 +39,7 @@ pub(crate) async fn ask_code(
 /// Show a code
 ///
 /// The code that was sent to the identifier, signed by the device that asked for it. Gives what the device needs to sign the
-/// command that adds the identifier, for `/v1/account/commands`.
+/// command that adds the identifier, or objects to the claim, for `/v1/account/commands`.
 #[utoipa::path(
     post, path = "/v1/account/identifiers/{registration_id}/code", tag = "identifiers", request_body = ShowCodeRequest,
     params(("registration_id" = uuid::Uuid, Path, description = "What the code was asked for by")),

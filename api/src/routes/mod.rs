@@ -2,6 +2,7 @@
 
 mod account;
 mod blobs;
+mod claims;
 mod commands;
 mod devices;
 mod examples;
@@ -66,6 +67,9 @@ fn routes() -> (Router<Api>, utoipa::openapi::OpenApi) {
         .routes(routes!(account::statement))
         .routes(routes!(identifiers::ask_code))
         .routes(routes!(identifiers::show_code))
+        .routes(routes!(claims::claim))
+        .routes(routes!(claims::claim_for_box))
+        .routes(routes!(claims::follow))
         .routes(routes!(devices::link))
         .routes(routes!(devices::token))
         .routes(routes!(rendezvous::post, rendezvous::read))

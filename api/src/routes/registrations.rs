@@ -74,7 +74,7 @@ pub(crate) async fn issue_code(
         (status = 401, description = "`unauthenticated`: the device was removed meanwhile", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "`wrong-code`, with the guesses left, or `code-spent`", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "`no-such-registration`", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "`identifier-taken`: link a device instead", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`identifier-taken`: link a device instead, or claim it", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`invalid-statement`: the signature does not verify; or `id-reused`", body = Problem, content_type = "application/problem+json"),
         (status = 429, description = "`rate-limited` or `codes-exhausted`", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "`unavailable` or `outcome-unknown`", body = Problem, content_type = "application/problem+json"),

@@ -4,6 +4,7 @@
 mod authentication;
 mod bad_input;
 mod blobs;
+mod claims;
 mod connections;
 mod disconnects;
 mod identifiers;

@@ -3,7 +3,10 @@
 use rossby_crypto::message::{MessageValue, Wrap, content_hash};
 use rossby_schemas::encoding::{FixedOctets, Octets};
 use rossby_schemas::envelope::{Control, Envelope};
-use rossby_schemas::events::identifiers::{Founding, IdentifierReleasedV2, IdentifierVerifiedV1, IdentifierVerifiedV2};
+use rossby_schemas::events::identifiers::{
+    ClaimObjectedV1, Founding, IdentifierClaimedV1, IdentifierReleasedV2, IdentifierVerifiedV1, IdentifierVerifiedV2,
+    ObjectionProof,
+};
 use rossby_schemas::events::inbox::{
     AcknowledgedMessage, MessageEnqueuedV1, MessagesAcknowledgedV1, RendezvousPostedV1,
 };
@@ -181,6 +184,31 @@ pub(crate) fn added(hash: IdentifierHash, box_id: BoxId, registration: u8) -> Ev
 
 pub(crate) fn released(hash: IdentifierHash, box_id: BoxId) -> Event {
     Event::IdentifierReleasedV2(IdentifierReleasedV2 { identifier_hash: hash, box_id, signed: Some(signed()) })
+}
+
+/// A claim of an identifier for a new box, by the device with the claim's number.
+pub(crate) fn claimed(hash: IdentifierHash, claim: u8, owner: BoxId, box_id: BoxId, effective_at: Timestamp) -> Event {
+    Event::IdentifierClaimedV1(IdentifierClaimedV1 {
+        claim_id: RegistrationId::from_bytes([claim; 16]),
+        identifier_hash: hash,
+        secret_number: 1,
+        slot: hash.slot(),
+        owner,
+        box_id,
+        device_id: device(claim),
+        effective_at,
+        founding: Some(Founding {
+            device_id: device(claim),
+            founding_statement: b"founded".as_slice().into(),
+            sealing_statement: b"sealing 1".as_slice().into(),
+        }),
+        signed: None,
+    })
+}
+
+pub(crate) fn objected(hash: IdentifierHash, claim: u8, box_id: BoxId, proof: ObjectionProof) -> Event {
+    let claim_id = RegistrationId::from_bytes([claim; 16]);
+    Event::ClaimObjectedV1(ClaimObjectedV1 { claim_id, identifier_hash: hash, box_id, proof, signed: signed() })
 }
 
 /// A message's value for these devices; `body` tells values apart.

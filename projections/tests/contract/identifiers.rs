@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
-use rossby_projections::Purpose;
+use rossby_projections::{ClaimState, Purpose};
+use rossby_schemas::events::identifiers::ObjectionProof;
 use rossby_schemas::events::registrations::{self, CodePurpose};
 use rossby_schemas::ids::RegistrationId;
 use rossby_schemas::topic::Topic;
 
 use super::World;
 use super::events::*;
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
 
 pub(crate) async fn a_box_has_the_identifiers_that_were_verified_for_it(world: World) {
     let (ann, ben) = (box_number(1), box_number(2));
@@ -84,4 +87,82 @@ pub(crate) async fn codes_for_objections_are_counted_apart(world: World) {
     assert_eq!(purpose(1).await, Purpose::Found { founding_statement, sealing_statement });
     assert_eq!(purpose(2).await, Purpose::Add);
     assert_eq!(purpose(3).await, Purpose::Object { claim_id });
+}
+
+pub(crate) async fn one_claim_waits_and_the_others_have_ended(world: World) {
+    let (old, new) = (box_number(1), box_number(2));
+    let [hash, other] = [5, 6].map(identifier);
+    let mut number = 0;
+    let mut event = async |hash, expected, event| {
+        number += 1;
+        world.clock.advance(Duration::from_secs(1));
+        let envelope = control(Topic::Identifiers, &format!("{hash}"), command(number), expected, world.now(), &event);
+        world.append(Topic::Identifiers, &envelope).await;
+    };
+    let models = &world.models;
+    let id = |number| RegistrationId::from_bytes([number; 16]);
+    let state = async |number| models.claim(id(number)).await.unwrap().map(|claim| claim.state);
+    let due = async |at| models.due_claims(at, 10).await.unwrap().iter().map(|claim| claim.id).collect::<Vec<_>>();
+    let effective_at = world.now().plus(7 * DAY);
+    event(hash, 0, verified(hash, old, 1)).await;
+    event(other, 0, added(other, old, 1)).await;
+    event(hash, 1, claimed(hash, 2, old, new, effective_at)).await;
+    assert_eq!(super::stops(&world.project().await), Vec::<String>::new());
+    let open = models.open_claim(hash).await.unwrap().unwrap();
+    assert_eq!((open.id, open.box_id, open.device_id, open.effective_at), (id(2), new, device(2), effective_at));
+    assert_eq!((open.claimed_by, open.claimed_at), (command(3), world.now()));
+    assert_eq!((open.founding.unwrap().device_id, open.signed, open.closing), (device(2), None, false));
+    assert_eq!(models.open_claim(other).await.unwrap(), None);
+    assert_eq!(models.claims_on(old).await.unwrap().len(), 1);
+    assert_eq!((models.claims_on(new).await.unwrap(), models.claims_for(new).await.unwrap().len()), (vec![], 1));
+    // Due at its time; before it only once the identifier is free.
+    let early = effective_at.minus(Duration::from_millis(1));
+    assert_eq!((due(early).await, due(effective_at).await), (vec![], vec![id(2)]));
+    // A later one takes its place; an objection ends that; both are told.
+    event(hash, 2, claimed(hash, 3, old, box_number(3), effective_at)).await;
+    world.project().await;
+    assert_eq!((state(2).await, state(3).await), (Some(ClaimState::Replaced), Some(ClaimState::Open)));
+    event(hash, 3, objected(hash, 3, old, ObjectionProof::RecoveryKey)).await;
+    world.project().await;
+    assert_eq!((state(3).await, models.open_claim(hash).await.unwrap()), (Some(ClaimState::Objected), None));
+    let owner = models.identifier(hash).await.unwrap().owner.unwrap();
+    assert_eq!((owner.objected_at, owner.recovery_objections), (Some(world.now()), 1));
+    assert_eq!(models.identifiers_of(old).await.unwrap()[0].recovery_objections, 1);
+    assert_eq!(due(effective_at).await, []);
+    // A code begins the count anew.
+    event(hash, 4, claimed(hash, 4, old, new, effective_at)).await;
+    event(hash, 5, objected(hash, 4, old, ObjectionProof::Code { registration_id: id(9) })).await;
+    world.project().await;
+    assert_eq!(models.identifier(hash).await.unwrap().owner.unwrap().recovery_objections, 0);
+
+    // Freed, it is due at once; and whoever has it by then, the one that waited has ended.
+    event(hash, 6, claimed(hash, 5, old, new, effective_at)).await;
+    event(hash, 7, released(hash, old)).await;
+    world.project().await;
+    assert_eq!((due(early).await, models.claims_on(old).await.unwrap()), (vec![id(5)], vec![]));
+    event(hash, 8, verified(hash, new, 5)).await;
+    event(other, 1, claimed(other, 6, old, new, effective_at)).await;
+    event(other, 2, released(other, old)).await;
+    event(other, 3, verified(other, box_number(4), 7)).await;
+    world.project().await;
+    assert_eq!((state(5).await, state(6).await), (Some(ClaimState::Effective), Some(ClaimState::Replaced)));
+    let owner = models.identifier(hash).await.unwrap().owner.unwrap();
+    assert_eq!((owner.box_id, owner.objected_at), (new, None));
+
+    // A box that closes frees what it has, and wants nothing more.
+    let now = world.now();
+    event(hash, 9, claimed(hash, 8, new, old, effective_at)).await;
+    world.append(Topic::Keys, &key_event(new, 90, 0, now, &founded(new, device(1)))).await;
+    world.append(Topic::Keys, &key_event(new, 91, 1, now, &closing(new))).await;
+    world.project().await;
+    assert_eq!(due(early).await, [id(8)]);
+    world.append(Topic::Keys, &key_event(old, 92, 0, now, &founded(old, device(1)))).await;
+    world.append(Topic::Keys, &key_event(old, 93, 1, now, &closing(old))).await;
+    world.project().await;
+    assert_eq!((due(effective_at).await, models.claim(id(8)).await.unwrap().unwrap().closing), (vec![], true));
+
+    // Ended ones are forgotten after a month.
+    world.clock.advance(31 * DAY);
+    models.sweep(world.now()).await.unwrap();
+    assert_eq!((state(2).await, state(5).await, state(8).await), (None, None, Some(ClaimState::Open)));
 }

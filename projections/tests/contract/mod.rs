@@ -222,6 +222,7 @@ macro_rules! contract {
             admission::waiting_ends_when_the_version_is_passed,
             identifiers::a_box_has_the_identifiers_that_were_verified_for_it,
             identifiers::codes_for_objections_are_counted_apart,
+            identifiers::one_claim_waits_and_the_others_have_ended,
             positions::a_restart_goes_on_where_it_stood,
             positions::a_projector_that_wakes_late_does_nothing,
             positions::a_topic_made_anew_is_recognised,

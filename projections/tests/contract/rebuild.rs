@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use rossby_projections::{DERIVED_TABLES, Snapshot};
 use rossby_schemas::encoding::FixedOctets;
+use rossby_schemas::events::identifiers::ObjectionProof;
 use rossby_schemas::events::profiles::Audience;
 use rossby_schemas::events::registrations::{self, CodePurpose};
 use rossby_schemas::topic::Topic;
@@ -42,6 +43,10 @@ async fn a_day(world: &World, day: u8) {
         (16, gone_hash, 0, added(gone_hash, ann, day)),
         (17, gone_hash, 1, released(gone_hash, ann)),
         (18, added_hash, 0, added(added_hash, ann, day)),
+        (21, added_hash, 1, claimed(added_hash, day + 50, ann, ben, now.plus(DAY))),
+        (22, added_hash, 2, claimed(added_hash, day + 60, ann, gone, now.plus(DAY))),
+        (23, added_hash, 3, objected(added_hash, day + 60, ann, ObjectionProof::RecoveryKey)),
+        (24, added_hash, 4, claimed(added_hash, day + 70, ann, ben, now.plus(DAY))),
     ] {
         let event = control(Topic::Identifiers, &hash.to_string(), command(number + id), expected, now, &event);
         world.append(Topic::Identifiers, &event).await;

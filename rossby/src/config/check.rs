@@ -9,6 +9,9 @@ use super::settings::{BlobsIn, EmailVia, LogProvider, Settings, SmsVia};
 /// A blob has at most so many octets, whatever is set: its chunks are counted in memory.
 const MAX_BLOB_OCTETS: u64 = 1024 * 1024 * 1024 * 1024;
 
+/// A claim waits no longer, so that the keys that it was made with are still good.
+const MAX_CLAIM_DAYS: u64 = 21;
+
 impl Settings {
     /// Refuses settings that do not fit together, and says what to do.
     pub(super) fn check(&self) -> Result<(), ConfigError> {
@@ -48,6 +51,12 @@ impl Settings {
         }
         if !(1..=MAX_RECIPIENT_DEVICES).contains(&self.limits.devices) {
             return refuse("limits.devices", "must be between 1 and 64, which is how many a message can be sealed to");
+        }
+        if self.identifiers.claim_days > MAX_CLAIM_DAYS {
+            return refuse(
+                "identifiers.claim_days",
+                "must be at most 21: a new account's first sealing key is good for 30",
+            );
         }
         let blobs = &self.blobs;
         if blobs.kept_in == BlobsIn::S3 {

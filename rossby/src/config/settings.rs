@@ -240,11 +240,13 @@ impl Default for BlobsSettings {
 pub(crate) struct IdentifiersSettings {
     /// How many one account may have.
     pub(crate) limit: usize,
+    /// How many days an account has to object when one of them is claimed.
+    pub(crate) claim_days: u64,
 }
 
 impl Default for IdentifiersSettings {
     fn default() -> Self {
-        Self { limit: 16 }
+        Self { limit: 16, claim_days: 7 }
     }
 }
 

@@ -104,6 +104,7 @@ impl Running {
         let mut config = ServiceConfig::single_region(region);
         config.limits.devices = settings.limits.devices;
         config.limits.identifiers = settings.identifiers.limit;
+        config.limits.claim_wait = Duration::from_secs(settings.identifiers.claim_days.saturating_mul(24 * 3600));
         config.limits.blob_octets = settings.blobs.max_octets;
         config.limits.uploaded_per_day = settings.blobs.octets_per_day;
         config.limits.upload_lifetime = Duration::from_secs(settings.blobs.upload_hours.saturating_mul(3600));
