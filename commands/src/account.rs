@@ -15,7 +15,7 @@ impl Service {
     /// # Errors
     /// [`Refusal::NotADevice`] for a box that was closed meanwhile.
     pub async fn account(&self, caller: Caller) -> Result<AccountResponse, CommandError> {
-        let record = self.models.key_record(caller.box_id).await?.ok_or(Refusal::NotADevice)?;
+        let record = self.own_record(caller.box_id).await?;
         let key_record = document(&record).ok_or(Refusal::NotADevice)?;
         let mut devices = Vec::new();
         for (device_id, state) in self.models.devices(caller.box_id).await? {

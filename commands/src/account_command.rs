@@ -4,9 +4,9 @@
 use rossby_crypto::account::{AccountChange, AccountCommand};
 use rossby_crypto::key_record::KeyRecord;
 use rossby_crypto::signing::Signature;
-use rossby_projections::Profile;
+use rossby_projections::{BoxIdentifier, Profile};
 use rossby_schemas::encoding::Octets;
-use rossby_schemas::events::keys::TokenRevokedV1;
+use rossby_schemas::events::keys::{BoxClosingV1, TokenRevokedV1};
 use rossby_schemas::events::profiles::{
     AcceptFromSetV1, BoxBlockedV1, BoxUnblockedV1, ContactAddedV1, ContactRemovedV1, DiscoverableSetV1,
     ProfileBlobSetV1,
@@ -16,6 +16,7 @@ use rossby_schemas::http::account::{AccountCommandRequest, CommandResponse};
 use rossby_schemas::topic::Topic;
 
 use crate::append::Stream;
+use crate::close_box::check_named;
 use crate::config::Limits;
 use crate::error::{CommandError, Refusal};
 use crate::executor::{Decision, Loaded, WhenSuperseded};
@@ -29,6 +30,8 @@ struct State {
     profile: Option<Profile>,
     /// The epoch of the device whose token is revoked.
     epoch: Option<u32>,
+    /// The identifiers of the box that closes.
+    identifiers: Vec<BoxIdentifier>,
 }
 
 /// What a signed change comes to. The version must be the one that was signed.
@@ -78,8 +81,9 @@ fn decide(
             }
             Event::TokenRevokedV1(TokenRevokedV1 { box_id, device_id: *device_id, epoch: *epoch, signed })
         }
-        AccountChange::CloseBox(_) => {
-            return Err(Refusal::statement("/command", "closing a box is not offered by this version"));
+        AccountChange::CloseBox(hashes) => {
+            check_named(hashes, &state.identifiers)?;
+            Event::BoxClosingV1(BoxClosingV1 { box_id, identifier_hashes: hashes.clone(), signed })
         }
         AccountChange::AddIdentifier { .. }
         | AccountChange::RemoveIdentifier(_)
@@ -117,6 +121,12 @@ impl Service {
         };
         let decide = |state: &State| decide(state, &command, &signed, &self.config.limits);
         let done = self.executor.step(&running, &stream, 0, WhenSuperseded::Conflict, load, decide).await?;
+        if matches!(command.change, AccountChange::CloseBox(_)) {
+            // It is closed for everyone already, and can't be asked again: what is left is finished in any case.
+            if let Err(error) = self.finish_closing(&running, caller.box_id).await {
+                tracing::warn!(box.id = %caller.box_id, %error, "a closing is left to be finished");
+            }
+        }
         Ok(CommandResponse { command_id: command.command_id, version: done.version })
     }
 
@@ -127,7 +137,7 @@ impl Service {
         octets: &Octets,
         signature: &Signature,
     ) -> Result<(AccountCommand, SignedCommand), CommandError> {
-        let record = self.models.key_record(caller.box_id).await?.ok_or(Refusal::NotADevice)?;
+        let record = self.own_record(caller.box_id).await?;
         let record = KeyRecord::verify(&record.statements).map_err(|_| Refusal::NotADevice)?;
         let command = AccountCommand::verify_by(&record, octets, signature)
             .map_err(|error| Refusal::statement("/command", error))?;
@@ -141,9 +151,14 @@ impl Service {
     async fn account_state(&self, command: &AccountCommand, stream: &Stream) -> Result<State, CommandError> {
         if stream.topic == Topic::Profiles {
             let profile = self.models.profile(command.box_id).await?;
-            return Ok(State { version: profile.version, profile: Some(profile), epoch: None });
+            return Ok(State {
+                version: profile.version,
+                profile: Some(profile),
+                epoch: None,
+                identifiers: Vec::new(),
+            });
         }
-        let record = self.models.key_record(command.box_id).await?.ok_or(Refusal::NotADevice)?;
+        let record = self.own_record(command.box_id).await?;
         let epoch = match &command.change {
             AccountChange::RevokeToken { device_id, .. } => {
                 let device = self.models.device(command.box_id, *device_id).await?;
@@ -151,7 +166,11 @@ impl Service {
             }
             _ => None,
         };
-        Ok(State { version: record.version, profile: None, epoch })
+        let identifiers = match &command.change {
+            AccountChange::CloseBox(_) => self.models.identifiers_of(command.box_id).await?,
+            _ => Vec::new(),
+        };
+        Ok(State { version: record.version, profile: None, epoch, identifiers })
     }
 }
 
@@ -194,7 +213,7 @@ mod tests {
             blocks: list.clone(),
             contacts: list,
         };
-        State { version: 7, profile: Some(profile), epoch: None }
+        State { version: 7, profile: Some(profile), epoch: None, identifiers: Vec::new() }
     }
 
     #[test]
@@ -229,7 +248,7 @@ mod tests {
     #[test]
     fn an_epoch_goes_up_by_one() {
         let revoke = |known: Option<u32>, epoch| {
-            let state = State { version: 7, profile: None, epoch: known };
+            let state = State { version: 7, profile: None, epoch: known, identifiers: Vec::new() };
             judged(&state, AccountChange::RevokeToken { device_id: DEVICE, epoch })
         };
         assert!(matches!(revoke(Some(1), 2), Ok(Decision::Append(Event::TokenRevokedV1(event))) if event.epoch == 2));

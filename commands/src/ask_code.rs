@@ -122,7 +122,7 @@ impl Service {
         let code: Code = request.code.parse().map_err(|error| Refusal::invalid("/code", error))?;
         let registration = self.models.registration(id).await?.filter(|registration| is_of(registration, caller));
         let registration = registration.ok_or(Refusal::NoSuchRegistration)?;
-        let record = self.models.key_record(caller.box_id).await?.ok_or(Refusal::NotADevice)?;
+        let record = self.own_record(caller.box_id).await?;
         let record = KeyRecord::verify(&record.statements).map_err(|_| Refusal::NotADevice)?;
         let device = record.device(caller.device_id).filter(|device| device.is_member()).ok_or(Refusal::NotADevice)?;
         let proof = AuthorizeProof { registration_id: id, device_id: caller.device_id, code: &code };

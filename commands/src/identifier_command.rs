@@ -213,7 +213,7 @@ impl Service {
 
     /// The recovery key that a box was founded with, if it was with one.
     async fn recovery_key(&self, box_id: BoxId) -> Result<Option<VerificationKey>, CommandError> {
-        let record = self.models.key_record(box_id).await?.ok_or(Refusal::NotADevice)?;
+        let record = self.own_record(box_id).await?;
         let record = KeyRecord::verify(&record.statements).map_err(|_| Refusal::NotADevice)?;
         Ok(record.founded().content().recovery_key)
     }

@@ -11,6 +11,7 @@ mod ask_code;
 mod authorize;
 mod blobs;
 mod claim;
+mod close_box;
 mod codes;
 mod command_status;
 mod config;

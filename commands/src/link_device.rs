@@ -68,7 +68,7 @@ impl Service {
             [caller.device_id.as_bytes(), request.linking_statement.as_slice(), request.sealing_statement.as_slice()];
         let running = self.executor.begin(CommandIdentity::new(request.command_id, "link-device", &fields)).await?;
         let load = || async {
-            let state = self.models.key_record(caller.box_id).await?.ok_or(Refusal::NotADevice)?;
+            let state = self.own_record(caller.box_id).await?;
             Ok(Loaded { version: state.version, state })
         };
         let limits = &self.config.limits;

@@ -11,14 +11,15 @@ use crate::service::Service;
 const BATCH: u32 = 100;
 
 impl Service {
-    /// Founds the boxes of identifiers whose authorize ended half-way, and lets claims take effect whose time has come. Gives
-    /// how many.
+    /// Founds the boxes of identifiers whose authorize ended half-way, finishes closings, and lets claims take effect whose time
+    /// has come. Gives how many.
     ///
     /// # Errors
     /// The log or the read models can't be reached; what was left is met again. One that is refused does not stop the others.
     pub async fn reconcile(&self) -> Result<u64, CommandError> {
-        let settled = self.settle_claims(BATCH).await?;
-        Ok(settled + self.found_boxes(BATCH).await?)
+        let founded = self.found_boxes(BATCH).await?;
+        let closed = self.finish_closings(BATCH).await?;
+        Ok(founded + closed + self.settle_claims(BATCH).await?)
     }
 
     async fn found_boxes(&self, limit: u32) -> Result<u64, CommandError> {

@@ -75,7 +75,7 @@ impl Service {
         let fields: [&[u8]; 2] = [caller.device_id.as_bytes(), request.statement.as_slice()];
         let running = self.executor.begin(CommandIdentity::new(request.command_id, "statement", &fields)).await?;
         let load = || async {
-            let state = self.models.key_record(caller.box_id).await?.ok_or(Refusal::NotADevice)?;
+            let state = self.own_record(caller.box_id).await?;
             Ok(Loaded { version: state.version, state })
         };
         let decide = |state: &StoredKeyRecord| decide(state, &request.statement, caller, self.now());

@@ -4,6 +4,7 @@ use rossby_crypto::authorize::TokenProof;
 use rossby_crypto::key_record::{KeyRecord, VerifiedSealingStatement};
 use rossby_crypto::keyed_hash::{HawkKey, TokenId};
 use rossby_crypto::token::DeviceToken;
+use rossby_projections::StoredKeyRecord;
 use rossby_schemas::http::registration::AuthorizeResponse;
 use rossby_schemas::http::token::TokenRequest;
 use rossby_schemas::ids::{BoxId, DeviceId};
@@ -40,7 +41,7 @@ impl Service {
     /// [`Refusal::NotADevice`] for whoever is none, or hasn't signed: one answer for all.
     pub async fn issue_token(&self, request: &TokenRequest) -> Result<AuthorizeResponse, CommandError> {
         let (box_id, device_id) = (request.box_id, request.device_id);
-        let record = self.models.key_record(box_id).await?.ok_or(Refusal::NotADevice)?;
+        let record = self.own_record(box_id).await?;
         let record = KeyRecord::verify(&record.statements).map_err(|_| Refusal::NotADevice)?;
         let device = record.device(device_id).filter(|device| device.is_member()).ok_or(Refusal::NotADevice)?;
         TokenProof { box_id, device_id }
@@ -49,13 +50,19 @@ impl Service {
         self.current_token(box_id, device_id).await
     }
 
+    /// The record of a box to its own devices; one that closes has none any more.
+    pub(crate) async fn own_record(&self, box_id: BoxId) -> Result<StoredKeyRecord, CommandError> {
+        let record = self.models.key_record(box_id).await?.filter(|record| !record.closing);
+        record.ok_or_else(|| Refusal::NotADevice.into())
+    }
+
     /// The token of a device that belongs to a box, sealed to its present sealing key.
     pub(crate) async fn current_token(
         &self,
         box_id: BoxId,
         device_id: DeviceId,
     ) -> Result<AuthorizeResponse, CommandError> {
-        let stored = self.models.key_record(box_id).await?.ok_or(Refusal::NotADevice)?;
+        let stored = self.own_record(box_id).await?;
         let record = KeyRecord::verify(&stored.statements).map_err(|_| Refusal::NotADevice)?;
         let sealing = stored
             .sealing_statements

@@ -240,6 +240,9 @@ queries! {
     devices(box_id: BoxId) -> Vec<(DeviceId, DeviceState)>;
     /// One of a box's devices.
     device(box_id: BoxId, device_id: DeviceId) -> Option<DeviceState>;
+    /// Boxes whose closing is not finished, with the command that closes them: they are not closed, or were closing since then and
+    /// have an identifier still.
+    half_closed_boxes(since: Timestamp, limit: u32) -> Vec<(BoxId, CommandId)>;
     /// A box's settings; the defaults if it has set none.
     profile(box_id: BoxId) -> Profile;
     /// What a box allows the one that has this tag in its lists. The same work whatever the answer.

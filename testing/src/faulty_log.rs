@@ -25,6 +25,8 @@ pub enum Fault {
 pub struct FaultyLog {
     log: Arc<dyn Log>,
     faults: Mutex<BTreeMap<Topic, Fault>>,
+    /// How many more appends are taken, if that is bounded.
+    left: Mutex<Option<usize>>,
     held: Mutex<Vec<(TopicName, u32, LogRecord)>>,
 }
 
@@ -32,7 +34,7 @@ impl FaultyLog {
     /// This log, with no fault yet.
     #[must_use]
     pub fn new(log: Arc<dyn Log>) -> Self {
-        Self { log, faults: Mutex::default(), held: Mutex::default() }
+        Self { log, faults: Mutex::default(), left: Mutex::default(), held: Mutex::default() }
     }
 
     /// What becomes of appends to every topic from now on.
@@ -49,6 +51,22 @@ impl FaultyLog {
             Some(fault) => faults.insert(topic, fault),
             None => faults.remove(&topic),
         };
+    }
+
+    /// Takes so many more appends, and refuses all after them: as for a process that dies between two steps.
+    pub fn refuse_after(&self, appends: Option<usize>) {
+        *self.left.lock().unwrap() = appends;
+    }
+
+    fn is_used_up(&self) -> bool {
+        match &mut *self.left.lock().unwrap() {
+            None => false,
+            Some(0) => true,
+            Some(left) => {
+                *left -= 1;
+                false
+            }
+        }
     }
 
     /// What was held back lands now, in its order.
@@ -68,6 +86,7 @@ impl Log for FaultyLog {
 
     async fn append(&self, topic: &TopicName, partition: u32, record: LogRecord) -> Result<Offset, AppendError> {
         let fault = self.faults.lock().unwrap().get(&topic.topic).copied();
+        let fault = if self.is_used_up() { Some(Fault::Refused) } else { fault };
         let unknown = || Err(AppendError::Unknown("timed out".to_owned()));
         match fault {
             None => self.log.append(topic, partition, record).await,

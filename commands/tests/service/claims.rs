@@ -25,8 +25,8 @@ const WAIT: Duration = Duration::from_secs(7 * 24 * 3600);
 const SECOND: Duration = Duration::from_secs(1);
 
 /// A person who has asked for a code and has it.
-struct Claimant {
-    person: Person,
+pub(crate) struct Claimant {
+    pub(crate) person: Person,
     registered: RegisterResponse,
     code: String,
 }
@@ -42,7 +42,7 @@ impl Claimant {
     }
 
     /// Somebody who has claimed an identifier.
-    async fn claiming(world: &World, identifier: &str) -> (Self, ClaimResponse) {
+    pub(crate) async fn claiming(world: &World, identifier: &str) -> (Self, ClaimResponse) {
         let claimant = Self::new(world, identifier).await;
         let claim = claimant.claim(&world.service, identifier).await.unwrap();
         (claimant, claim)
@@ -78,7 +78,7 @@ fn follow_request(person: &Person, claim_id: RegistrationId) -> FollowClaimReque
     FollowClaimRequest { device_id, signature: ClaimProof { claim_id, device_id }.sign(&person.key) }
 }
 
-async fn leads_to(world: &World, who: &Person, identifier: &str) -> Option<BoxId> {
+pub(crate) async fn leads_to(world: &World, who: &Person, identifier: &str) -> Option<BoxId> {
     let request = LookupRequest { identifier: Some(identifier.to_owned()), box_id: None };
     world.service.request_key(who.caller(), &request).await.ok().map(|found| found.box_id)
 }

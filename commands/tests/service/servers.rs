@@ -4,6 +4,7 @@
 mod account;
 mod blobs;
 mod claims;
+mod closing;
 mod devices;
 mod identifiers;
 mod limits;

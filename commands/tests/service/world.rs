@@ -103,9 +103,14 @@ impl World {
 
     /// A person who has joined.
     pub(crate) async fn person(&self, identifier: &str) -> Person {
+        self.person_known(identifier, 0).await
+    }
+
+    /// A person who has joined with an identifier to which so many codes were sent before.
+    pub(crate) async fn person_known(&self, identifier: &str, known: usize) -> Person {
         let person = Person::new(self.now());
         let registered = person.register(&self.service, identifier).await.unwrap();
-        let code = self.code(identifier, 0).await;
+        let code = self.code(identifier, known).await;
         person.authorize(&self.service, &registered, &code).await.unwrap();
         person
     }

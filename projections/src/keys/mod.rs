@@ -1,11 +1,17 @@
 //! The projection `keys`: every box's key record and devices.
 
+use rossby_schemas::envelope::{Control, Envelope};
 use rossby_schemas::events::Event;
 
 use crate::store::{StoreError, Tx};
 
 /// Applies an admitted event of `rossby.keys`.
-pub(crate) async fn apply(tx: &mut Tx, event: &Event) -> Result<(), StoreError> {
+pub(crate) async fn apply(
+    tx: &mut Tx,
+    envelope: &Envelope,
+    control: &Control,
+    event: &Event,
+) -> Result<(), StoreError> {
     match event {
         Event::BoxFoundedV1(e) => {
             tx.open_key_box(e.box_id).await?;
@@ -22,8 +28,8 @@ pub(crate) async fn apply(tx: &mut Tx, event: &Event) -> Result<(), StoreError> 
             tx.remove_device(e.box_id, e.device_id).await
         }
         Event::TokenRevokedV1(e) => tx.set_epoch(e.box_id, e.device_id, e.epoch).await,
-        Event::BoxClosingV1(e) => tx.close_key_box(e.box_id, false).await,
-        Event::BoxClosedV1(e) => tx.close_key_box(e.box_id, true).await,
+        Event::BoxClosingV1(e) => tx.close_key_box(e.box_id, control.command, envelope.time).await,
+        Event::BoxClosedV1(e) => tx.empty_key_box(e.box_id).await,
         _ => Ok(()),
     }
 }

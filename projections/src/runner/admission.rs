@@ -161,7 +161,7 @@ impl Applying<'_> {
         tx.admit(self.projection, topic, envelope, control).await?;
         match self.projection {
             Projection::Inbox => inbox::apply(tx, envelope, control, event).await?,
-            Projection::Keys => keys::apply(tx, event).await?,
+            Projection::Keys => keys::apply(tx, envelope, control, event).await?,
             Projection::Profiles => profiles::apply(tx, event).await?,
         }
         Ok(Outcome::Passed("admitted"))

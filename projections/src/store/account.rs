@@ -2,7 +2,8 @@
 
 use rossby_schemas::encoding::Octets;
 use rossby_schemas::events::profiles::{AclTag, Audience};
-use rossby_schemas::ids::{BoxId, DeviceId};
+use rossby_schemas::ids::{BoxId, CommandId, DeviceId};
+use rossby_schemas::time::Timestamp;
 use sqlx::any::AnyRow;
 
 use super::row::{Columns as _, signed};
@@ -28,7 +29,7 @@ pub struct StoredKeyRecord {
 pub struct DeviceState {
     /// The epoch of its token.
     pub epoch: u32,
-    /// Whether it was removed.
+    /// Whether it was removed, or its box closes.
     pub removed: bool,
 }
 
@@ -155,12 +156,36 @@ impl Store {
     }
 
     pub(crate) async fn device(&self, box_id: BoxId, device_id: DeviceId) -> Result<Option<DeviceState>, StoreError> {
-        let row = sqlx::query("select epoch, is_removed from devices where box_id = $1 and device_id = $2")
-            .bind(box_id.as_bytes().to_vec())
-            .bind(device_id.as_bytes().to_vec())
-            .fetch_optional(&self.pool)
-            .await?;
+        // Of a box that closes, no device is left.
+        let row = sqlx::query(
+            "select d.epoch, case when d.is_removed = 1 or exists (select 1 from key_boxes b \
+             where b.box_id = d.box_id and b.is_closing = 1) then cast(1 as bigint) else cast(0 as bigint) end \
+             from devices d where d.box_id = $1 and d.device_id = $2",
+        )
+        .bind(box_id.as_bytes().to_vec())
+        .bind(device_id.as_bytes().to_vec())
+        .fetch_optional(&self.pool)
+        .await?;
         row.map(|row| Ok(DeviceState { epoch: row.small(0)?, removed: row.flag(1)? })).transpose()
+    }
+
+    /// Boxes whose closing is not finished: they are not closed, or were closing since then and have an identifier still.
+    pub(crate) async fn half_closed_boxes(
+        &self,
+        since: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<(BoxId, CommandId)>, StoreError> {
+        let rows = sqlx::query(
+            "select b.box_id, b.closing_command from key_boxes b \
+             where b.is_closing = 1 and b.closing_command is not null and (b.is_closed = 0 \
+             or (b.closing_at > $1 and exists (select 1 from identifiers i where i.box_id = b.box_id))) \
+             order by b.closing_at limit $2",
+        )
+        .bind(since.signed_millis())
+        .bind(i64::from(limit))
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(|row| Ok((BoxId::from_bytes(row.id(0)?), CommandId::from_bytes(row.id(1)?)))).collect()
     }
 
     pub(crate) async fn profile(&self, box_id: BoxId) -> Result<Profile, StoreError> {
@@ -272,19 +297,35 @@ impl Tx {
         Ok(())
     }
 
-    pub(crate) async fn close_key_box(&mut self, box_id: BoxId, is_closed: bool) -> Result<(), StoreError> {
-        let id = box_id.as_bytes().to_vec();
+    /// A box is about to close, by this command.
+    pub(crate) async fn close_key_box(
+        &mut self,
+        box_id: BoxId,
+        command: CommandId,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
         sqlx::query(
-            "insert into key_boxes (box_id, is_closing, is_closed) values ($1, 1, $2) \
-             on conflict (box_id) do update set is_closing = 1, is_closed = excluded.is_closed",
+            "insert into key_boxes (box_id, is_closing, is_closed, closing_command, closing_at) \
+             values ($1, 1, 0, $2, $3) on conflict (box_id) do update set is_closing = 1, \
+             closing_command = excluded.closing_command, closing_at = excluded.closing_at",
         )
-        .bind(id.clone())
-        .bind(i64::from(is_closed))
+        .bind(box_id.as_bytes().to_vec())
+        .bind(command.as_bytes().to_vec())
+        .bind(at.signed_millis())
         .execute(&mut *self.inner)
         .await?;
-        if is_closed {
-            sqlx::query("delete from membership where box_id = $1").bind(id.clone()).execute(&mut *self.inner).await?;
-            sqlx::query("delete from devices where box_id = $1").bind(id).execute(&mut *self.inner).await?;
+        Ok(())
+    }
+
+    /// A box is closed: its rows go.
+    pub(crate) async fn empty_key_box(&mut self, box_id: BoxId) -> Result<(), StoreError> {
+        for query in [
+            "insert into key_boxes (box_id, is_closing, is_closed) values ($1, 1, 1) \
+             on conflict (box_id) do update set is_closing = 1, is_closed = 1",
+            "delete from membership where box_id = $1",
+            "delete from devices where box_id = $1",
+        ] {
+            sqlx::query(query).bind(box_id.as_bytes().to_vec()).execute(&mut *self.inner).await?;
         }
         Ok(())
     }

@@ -84,6 +84,14 @@ macro_rules! columns {
     };
 }
 
+/// Whether a claim `c` waits: of a box that closes, none does.
+macro_rules! is_open {
+    () => {
+        "c.state = 'open' and not exists (select 1 from closing g where g.box_id = c.box_id) \
+         and not exists (select 1 from closed d where d.box_id = c.box_id)"
+    };
+}
+
 impl Store {
     pub(crate) async fn claim(&self, id: RegistrationId) -> Result<Option<Claim>, StoreError> {
         let row = sqlx::query(concat!("select ", columns!(), " from claims c where c.claim_id = $1"))
@@ -95,7 +103,7 @@ impl Store {
 
     pub(crate) async fn open_claim(&self, identifier: IdentifierHash) -> Result<Option<Claim>, StoreError> {
         let query =
-            concat!("select ", columns!(), " from claims c where c.identifier_hash = $1 and c.state = 'open' limit 1");
+            concat!("select ", columns!(), " from claims c where c.identifier_hash = $1 and ", is_open!(), " limit 1");
         let row = sqlx::query(query).bind(identifier.to_string()).fetch_optional(&self.pool).await?;
         row.as_ref().map(read).transpose()
     }
@@ -106,7 +114,9 @@ impl Store {
             "select ",
             columns!(),
             " from claims c join identifiers i on i.identifier_hash = c.identifier_hash \
-             where i.box_id = $1 and c.state = 'open' order by c.identifier_hash",
+             where i.box_id = $1 and ",
+            is_open!(),
+            " order by c.identifier_hash",
         );
         let rows = sqlx::query(query).bind(box_id.as_bytes().to_vec()).fetch_all(&self.pool).await?;
         rows.iter().map(read).collect()
@@ -126,12 +136,11 @@ impl Store {
             "select ",
             columns!(),
             " from claims c left join identifiers i on i.identifier_hash = c.identifier_hash \
-             where c.state = 'open' and (c.effective_at <= $1 or i.box_id is null \
+             where (c.effective_at <= $1 or i.box_id is null \
              or exists (select 1 from closing g where g.box_id = i.box_id) \
-             or exists (select 1 from closed d where d.box_id = i.box_id)) \
-             and not exists (select 1 from closing g where g.box_id = c.box_id) \
-             and not exists (select 1 from closed d where d.box_id = c.box_id) \
-             order by c.effective_at, c.claim_id limit $2",
+             or exists (select 1 from closed d where d.box_id = i.box_id)) and ",
+            is_open!(),
+            " order by c.effective_at, c.claim_id limit $2",
         );
         let rows = sqlx::query(query).bind(now.signed_millis()).bind(i64::from(limit)).fetch_all(&self.pool).await?;
         rows.iter().map(read).collect()
@@ -202,7 +211,8 @@ impl Tx {
         .bind(signed.map(|signed| signed.signature.as_slice().to_vec()))
         .execute(&mut *self.inner)
         .await?;
-        Ok(())
+        // Should the box be closed already, the row goes.
+        self.hint_box(event.box_id).await
     }
 
     /// A device of the box that the identifier belongs to has objected.

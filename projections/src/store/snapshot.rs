@@ -54,14 +54,19 @@ fn query(table: &str, at: Timestamp) -> (String, Bound) {
                 "select e.box_id, e.outer_id, e.content_hash, e.accepted_at, e.expires_at, e.region, e.partition, \
                  e.record_offset, case when exists (select 1 from owed o where o.box_id = e.box_id \
                  and o.outer_id = e.outer_id and o.content_hash = e.content_hash and {}) then e.value end as value \
-                 from enqueued e where e.expires_at > $1",
+                 from enqueued e where e.expires_at > $1 \
+                 and not exists (select 1 from closed c where c.box_id = e.box_id)",
                 still_waits!()
             ),
             Bound::Time(at),
         ),
-        "owed" | "acknowledged" | "rendezvous" => (format!("{all} where expires_at > $1"), Bound::Time(at)),
+        "owed" | "acknowledged" => {
+            (format!("{all} where expires_at > $1 and box_id not in (select box_id from closed)"), Bound::Time(at))
+        }
+        "rendezvous" => (format!("{all} where expires_at > $1"), Bound::Time(at)),
         "claims" => {
-            (format!("{all} where ended_at is null or ended_at > $1"), Bound::Time(at.minus(super::claims::REMEMBERED)))
+            let live = "(ended_at is null or ended_at > $1) and box_id not in (select box_id from closed)";
+            (format!("{all} where {live}"), Bound::Time(at.minus(super::claims::REMEMBERED)))
         }
         "registrations" | "codes" | "guesses" => {
             (format!("{all} where substr(stream, 66) >= $1"), Bound::Day(first_day(at)))

@@ -85,6 +85,7 @@ impl Store {
             let mut tx = self.begin().await?;
             let hints = tx.take_sweep_hints(BATCH).await?;
             let bodies = tx.blank(&hints).await?;
+            tx.delete_closed(&hints).await?;
             tx.commit().await?;
             blanked.fetch_add(bodies, Ordering::Relaxed);
             Ok(hints.count)

@@ -103,4 +103,31 @@ impl Tx {
         }
         Ok(blanked)
     }
+
+    /// Deletes what the queue has of boxes that are closed, of those that hints speak of: what comes later leaves a hint too.
+    pub(super) async fn delete_closed(&mut self, hints: &SweepHints) -> Result<(), StoreError> {
+        let boxes: BTreeSet<&Vec<u8>> =
+            hints.boxes.iter().chain(hints.messages.iter().map(|[box_id, ..]| box_id)).collect();
+        if boxes.is_empty() {
+            return Ok(());
+        }
+        let select = format!("select box_id from closed where (box_id) in ({})", value_rows(boxes.len(), 1));
+        let mut query = sqlx::query(AssertSqlSafe(select));
+        for box_id in boxes {
+            query = query.bind(box_id.clone());
+        }
+        for row in query.fetch_all(&mut *self.inner).await? {
+            let box_id = row.octets(0)?.0.to_vec();
+            for delete in [
+                "delete from enqueued where box_id = $1",
+                "delete from owed where box_id = $1",
+                "delete from acknowledged where box_id = $1",
+                "delete from device_figures where box_id = $1",
+                "delete from claims where box_id = $1",
+            ] {
+                sqlx::query(delete).bind(box_id.clone()).execute(&mut *self.inner).await?;
+            }
+        }
+        Ok(())
+    }
 }

@@ -141,7 +141,23 @@ pub(crate) async fn a_removal_and_a_closing_take_the_share_whenever_they_come(wo
     assert_eq!(gone.waiting.iter().map(Vec::len).collect::<Vec<_>>(), [0, 0]);
     assert_eq!(view(&world, closed_after, now).await, gone);
     // Nobody waits for the closed boxes' bodies; a confirmation of the only device empties the others.
+    let at = world.models.snapshot(now).await.unwrap();
     assert_eq!(world.models.sweep(now).await.unwrap().bodies, 2);
+    assert_eq!(world.models.snapshot(now).await.unwrap(), at);
+    // All that the queue had of them goes, whatever comes again later; the others' tombstones stay.
+    for _ in 0..2 {
+        for (box_id, rows) in [(before, 1), (after, 1), (closed_before, 0), (closed_after, 0)] {
+            assert_eq!(world.models.accepted(box_id, OuterId::from_bytes([1; 16])).await.unwrap().len(), rows);
+        }
+        let late = acknowledged(closed_after, device(1), 1, &value(1, &both, expires_at), expires_at, now);
+        for event in [message(closed_before), late] {
+            world.append(Topic::Inbox, &event).await;
+        }
+        world.project().await;
+        world.models.sweep(now).await.unwrap();
+        let pointer = world.models.device_pointer(closed_after, device(1), now).await.unwrap();
+        assert_eq!((pointer.confirmed, pointer.last_confirmed_at), (0, None));
+    }
     for box_id in [before, after] {
         let done = acknowledged(box_id, device(1), 1, &value(1, &both, expires_at), expires_at, now);
         world.append(Topic::Inbox, &done).await;
