@@ -137,7 +137,8 @@ impl Service {
         let state = state.map_err(|error| running.half_done(error.into()))?;
         // Only who has shown that it is theirs is told.
         if state.owner.is_some_and(|owner| owner.box_id != caller.box_id && !owner.closing) {
-            return Err(Refusal::IdentifierTaken.into());
+            let (identifier_hash, version) = (registration.identifier_hash, state.version);
+            return Err(Refusal::ShownIdentifierTaken { identifier_hash, version }.into());
         }
         Ok(ShowCodeResponse { identifier_hash: registration.identifier_hash, version: state.version })
     }

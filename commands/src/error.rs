@@ -3,7 +3,7 @@
 use std::fmt;
 
 use rossby_schemas::http::problem::{FieldError, Problem, ProblemType};
-use rossby_schemas::ids::CommandId;
+use rossby_schemas::ids::{CommandId, IdentifierHash};
 
 use crate::status_token::StatusToken;
 
@@ -49,6 +49,13 @@ pub enum Refusal {
     NoSuchRecipient,
     /// The identifier belongs to another box.
     IdentifierTaken,
+    /// The same, to a device that has shown the code: with what it needs to sign a claim.
+    ShownIdentifierTaken {
+        /// The identifier.
+        identifier_hash: IdentifierHash,
+        /// The version of its stream.
+        version: u64,
+    },
     /// An id was used before, with another body.
     IdReused {
         /// Where the id stands in the request.
@@ -209,6 +216,11 @@ impl Refusal {
                         .to_owned(),
                 ),
                 ..Problem::new(ProblemType::IdentifierTaken)
+            },
+            Self::ShownIdentifierTaken { identifier_hash, version } => Problem {
+                identifier_hash: Some(*identifier_hash),
+                current_version: Some(*version),
+                ..Self::IdentifierTaken.problem()
             },
             Self::IdReused { field } => {
                 field_error(ProblemType::IdReused, field, "was used before, with another body".to_owned())

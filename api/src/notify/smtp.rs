@@ -89,12 +89,12 @@ impl CodeSender for Smtp {
 
     async fn tell_of_claim(&self, identifier: &Identifier, effective_at: Timestamp) -> Result<(), SendCodeError> {
         let body = format!(
-            "Somebody has shown a code that was sent to this address, and wants it for a new Rossby account.\n\
-             From {effective_at} on it is theirs, and leads to your account no more.\n\n\
-             If that was you, there is nothing to do but wait.\n\
-             If it was not, object on a device of yours: rossby identifiers object {}\n",
+            "Somebody has shown a code that was sent to this address, and wants it\n\
+             for another Rossby account. It is theirs from this time on:\n\n    {effective_at}\n\n\
+             If that was you, there is nothing to do but wait. If it was not,\n\
+             object on a device of yours:\n\n    rossby identifiers object {}\n",
             identifier.address()
         );
-        self.mail(identifier, "Somebody claims this address for a new Rossby account", body).await
+        self.mail(identifier, "Somebody claims this address for another Rossby account", body).await
     }
 }

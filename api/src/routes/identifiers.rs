@@ -50,7 +50,7 @@ pub(crate) async fn ask_code(
         (status = 401, description = "`unauthenticated` or `stale-timestamp`", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "`wrong-code`, with the guesses left, or `code-spent`", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "`no-such-registration`: unknown, its day is over, or of another device", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "`identifier-taken`", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`identifier-taken`, with what a claim is signed on", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`invalid-statement`: the signature does not verify; or `id-reused`", body = Problem, content_type = "application/problem+json"),
         (status = 429, description = "`rate-limited` or `codes-exhausted`", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "`unavailable` or `outcome-unknown`", body = Problem, content_type = "application/problem+json"),

@@ -165,5 +165,6 @@ async fn a_taken_identifier_is_told_to_who_has_the_code_alone() {
     let (registration, code) = ask(&site, &device, "ann@example.org").await;
     let path = format!("{PATH}/{registration}/code");
     let right = site.signed_json(&device, &path, &show_request(&ben, registration, &code)).await;
-    problem(right, ProblemType::IdentifierTaken).await;
+    let taken = problem(right, ProblemType::IdentifierTaken).await;
+    assert!(taken.identifier_hash.is_some() && taken.current_version == Some(1), "what a claim is signed on");
 }

@@ -387,8 +387,8 @@ async fn a_box_that_is_there_claims_too() {
     let (registration, code) = ask(&world, &new, PHONE).await;
     let showing = show_request(&new, registration, &code);
     let taken = refusal(world.service.show_code(new.caller(), registration, &showing).await);
-    assert_eq!(taken, Refusal::IdentifierTaken);
-    let (identifier, version) = (listed(&world, &lost).await[0].identifier_hash, 1);
+    let Refusal::ShownIdentifierTaken { identifier_hash: identifier, version } = taken else { panic!("{taken:?}") };
+    assert_eq!((identifier, version), (listed(&world, &lost).await[0].identifier_hash, 1));
     let request = |person: &Person, version, registration_id, to: &str| {
         let change = AccountChange::AddIdentifier { identifier, registration_id };
         let signed = signed(person, version, change, &world);

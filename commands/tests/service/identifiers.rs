@@ -162,7 +162,9 @@ async fn only_who_has_the_code_learns_that_an_identifier_is_taken() {
         assert!(matches!(&refused, Refusal::Statement { field, .. } if field == "/command"), "{refused:?}");
     }
     let right = show_request(&ben, taken, &taken_code);
-    assert_eq!(refusal(world.service.show_code(ben.caller(), taken, &right).await), Refusal::IdentifierTaken);
+    let told = refusal(world.service.show_code(ben.caller(), taken, &right).await);
+    assert_eq!(told, Refusal::ShownIdentifierTaken { identifier_hash: hash, version: 1 });
+    assert_eq!((told.problem().identifier_hash, told.problem().current_version), (Some(hash), Some(1)));
     assert_eq!(refusal(carry_out(&world, &ben, 1, add(hash, taken)).await), Refusal::IdentifierTaken);
     let right = show_request(&ben, free, &free_code);
     let shown = world.service.show_code(ben.caller(), free, &right).await.unwrap();

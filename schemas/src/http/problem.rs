@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::encoding::Octets;
+use crate::ids::IdentifierHash;
 
 /// The media type of a problem document.
 pub const PROBLEM_JSON: &str = "application/problem+json";
@@ -164,7 +165,11 @@ pub struct Problem {
     /// For `wrong-code`: how many guesses the code has left.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub guesses_left: Option<u32>,
-    /// For `version-conflict`: the stream's current version.
+    /// For `identifier-taken`, to a device that has shown the code: the identifier as the server knows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, pattern = "^[0-9a-f]{64}$")]
+    pub identifier_hash: Option<IdentifierHash>,
+    /// For `version-conflict`, and beside `identifier_hash`: the stream's current version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub current_version: Option<u64>,
     /// For `outcome-unknown`: the path at which the outcome can be asked for.
