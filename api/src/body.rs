@@ -9,6 +9,7 @@ use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use rossby_schemas::http::messages::{MAX_SEND_OCTETS, SEND_OCTETS_A_SECOND};
 use rossby_schemas::http::problem::ProblemType;
 use serde::de::DeserializeOwned;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -30,7 +31,17 @@ pub(crate) struct LargeBodies(Arc<Semaphore>);
 /// A place for one long body, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct LargePlace {
+    /// How many octets it says to have.
+    length: usize,
     _permit: OwnedSemaphorePermit,
+}
+
+impl LargePlace {
+    /// How much longer than others the body may take: on a slow line it must get through all the same, and not hold its place
+    /// for ever.
+    pub(crate) const fn more_time(&self) -> Duration {
+        Duration::from_secs((self.length / SEND_OCTETS_A_SECOND) as u64)
+    }
 }
 
 impl LargeBodies {
@@ -46,26 +57,34 @@ impl LargeBodies {
         patience: Duration,
     ) -> Result<Option<LargePlace>, ApiError> {
         let stated = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-        if stated.is_none_or(|length| length <= MAX_BODY) {
-            return Ok(None);
+        let Some(length) = stated.filter(|length| *length > MAX_BODY) else { return Ok(None) };
+        if length > MAX_SEND_OCTETS {
+            return Err(too_long(MAX_SEND_OCTETS));
         }
         let place = tokio::time::timeout(patience, Arc::clone(&self.0).acquire_owned()).await;
         match place {
-            Ok(Ok(permit)) => Ok(Some(LargePlace { _permit: permit })),
+            Ok(Ok(permit)) => Ok(Some(LargePlace { length, _permit: permit })),
             _ => Err(ApiError::new(ProblemType::Unavailable)),
         }
     }
 }
 
+fn too_long(limit: usize) -> ApiError {
+    ApiError::field(ProblemType::TooLarge, "", format!("has more than {limit} octets"))
+}
+
 /// Reads a body whole.
 pub(crate) async fn read(api: &Api, body: Body, limit: usize) -> Result<Bytes, ApiError> {
+    read_within(body, limit, api.request_timeout).await
+}
+
+/// Reads a body whole, within a time.
+pub(crate) async fn read_within(body: Body, limit: usize, patience: Duration) -> Result<Bytes, ApiError> {
     let reading = Limited::new(body, limit).collect();
-    match tokio::time::timeout(api.request_timeout, reading).await {
+    match tokio::time::timeout(patience, reading).await {
         Err(_) => Err(ApiError::new(ProblemType::RequestTimeout)),
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            Err(ApiError::field(ProblemType::TooLarge, "", format!("has more than {limit} octets")))
-        }
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_long(limit)),
         Ok(Err(_)) => Err(ApiError::field(ProblemType::InvalidRequest, "", "the body did not arrive whole")),
     }
 }
@@ -162,5 +181,10 @@ mod tests {
         }
         places.pop();
         assert!(bodies.place_for(&long, patience).await.unwrap().is_some());
+        // It gets more time, and what is too long gets none.
+        assert_eq!(places[0].more_time(), Duration::from_secs(16));
+        places.clear();
+        assert!(bodies.place_for(&headers(Some(MAX_SEND_OCTETS)), patience).await.is_ok());
+        assert!(bodies.place_for(&headers(Some(MAX_SEND_OCTETS + 1)), patience).await.is_err());
     }
 }

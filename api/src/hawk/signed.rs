@@ -47,8 +47,10 @@ async fn authenticate_up_to(
     api.limiters.check_device(caller.device_id)?;
     let place =
         if limit > MAX_BODY { api.large_bodies.place_for(&parts.headers, api.request_timeout).await? } else { None };
-    let limit = if place.is_some() { limit } else { MAX_BODY };
-    let body = body::read(api, body, limit).await?;
+    let body = match &place {
+        Some(place) => body::read_within(body, limit, api.request_timeout + place.more_time()).await?,
+        None => body::read(api, body, limit.min(MAX_BODY)).await?,
+    };
     head.check_body(&parts.headers, &body).map_err(strangers)?;
     Ok((caller, parts.headers, body, place))
 }

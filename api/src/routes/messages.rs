@@ -18,6 +18,9 @@ use crate::state::Api;
 ///
 /// To one or many boxes, each standing by itself. Checked in this order: permission, an id already accepted (the same answer
 /// as before), the head and the devices. Sending again with the same ids is safe for as long as the messages live.
+///
+/// A request has up to 300 messages and 8 MiB. One of more than 2 MiB must say how long it is, and waits while many such are
+/// dealt with.
 #[utoipa::path(
     post, path = "/v1/messages", tag = "messages", request_body = SendRequest, security(("hawk" = [])),
     responses(

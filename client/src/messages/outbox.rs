@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rossby_schemas::encoding::Octets;
 use rossby_schemas::http::messages::{
-    MAX_SEND_OCTETS, MAX_SENT, OutgoingMessage, SendOutcome, SendRequest, SendResponse,
+    MAX_SEND_OCTETS, MAX_SENT, OutgoingMessage, SEND_OCTETS_A_SECOND, SendOutcome, SendRequest, SendResponse,
 };
 use rossby_schemas::ids::BoxId;
 use rossby_schemas::time::Timestamp;
@@ -29,8 +29,6 @@ const TRIES_BEFORE_OLDER: u32 = 3;
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 /// What stands around a message's value in a request: names, two ids, punctuation.
 const AROUND_A_VALUE: usize = 160;
-/// A request gets a second more for so many octets: a slow line is no reason to begin anew.
-const OCTETS_A_SECOND: usize = 64 * 1024;
 
 /// Why the outbox was not emptied.
 #[derive(Debug)]
@@ -60,6 +58,11 @@ fn is_about_recipient(error: &ClientError) -> bool {
         | ClientError::BadAnswer(_) => true,
         _ => false,
     }
+}
+
+/// Whether a shorter request may get through where this one didn't.
+fn is_about_length(error: &ClientError) -> bool {
+    matches!(error, ClientError::Refused(problem) if matches!(problem.status, 408 | 413))
 }
 
 /// How far one emptying of the outbox has come.
@@ -143,8 +146,10 @@ impl Client {
                         }
                     }
                 }
-                // It was refused as a whole, for one of them.
-                Err(error) if is_about_recipient(&error) && batch.len() > 1 => flush.fit = batch.len() / 2,
+                // It was refused as a whole, for one of them or for its length.
+                Err(error) if batch.len() > 1 && (is_about_recipient(&error) || is_about_length(&error)) => {
+                    flush.fit = batch.len() / 2;
+                }
                 Err(error) => flush.stop(batch[0].0.recipient, error),
             }
         }
@@ -209,7 +214,7 @@ impl Client {
             })
             .collect();
         let call = Call::post("/v1/messages", &SendRequest { messages });
-        let seconds = u64::try_from(call.octets() / OCTETS_A_SECOND).unwrap_or(u64::MAX);
+        let seconds = u64::try_from(call.octets() / SEND_OCTETS_A_SECOND).unwrap_or(u64::MAX);
         let answer: SendResponse = self.ask(device, &call.waiting(Duration::from_secs(seconds))).await?;
         let is_about = answer.results.len() == batch.len()
             && batch.iter().zip(&answer.results).all(|((outgoing, sealed), result)| {

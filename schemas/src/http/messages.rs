@@ -13,6 +13,8 @@ pub const MAX_SENT: usize = 300;
 /// request. For ten devices a value has 12 KiB beside its content, so that a content of 8 KiB, the padded size of a text of
 /// a page or two, makes 20 KiB of it, 27 KiB in base64, and 6.7 MiB for 250.
 pub const MAX_SEND_OCTETS: usize = 8 * 1024 * 1024;
+/// A long request to send gets a second more than others for so many octets, to arrive in and to be answered in.
+pub const SEND_OCTETS_A_SECOND: usize = 128 * 1024;
 /// How many messages one request may confirm.
 pub const MAX_CONFIRMED: usize = 1000;
 /// How many messages one fetch gives at most.

@@ -286,6 +286,29 @@ async fn a_request_that_is_refused_as_a_whole_is_taken_apart() {
 }
 
 #[tokio::test]
+async fn what_does_not_arrive_in_time_is_sent_in_smaller_pieces() {
+    let (server, url) = Server::start().await;
+    let ann = Receiver::at_server(&url).await;
+    let mut members = Vec::new();
+    for _ in 0..8 {
+        members.push(known(&ann, 1).await);
+    }
+    server.decide(|sent| {
+        if sent.len() > 2 { Err(ProblemType::RequestTimeout) } else { Ok(sent.iter().map(|_| accepted()).collect()) }
+    });
+    let message = write(&ann, Conversation::Group(Uuid::new_v4()), &members, "hello").await;
+    assert!(ann.client.flush().await.unwrap().is_empty());
+    assert_eq!(shown(&ann, message).await.0, MessageState::Sent);
+    let most = server.requests().iter().filter(|sent| sent.len() <= 2).flatten().count();
+    assert_eq!(most, 8);
+    // Alone it stops all: the next one would come no further.
+    server.decide(|_| Err(ProblemType::RequestTimeout));
+    write(&ann, Conversation::Direct(members[0]), &members[..1], "hello").await;
+    let stopped = ann.client.flush().await.unwrap();
+    assert!(members.iter().all(|member| stopped[0].concerns(*member)));
+}
+
+#[tokio::test]
 async fn a_server_that_answers_for_others_is_not_believed() {
     let (server, url) = Server::start().await;
     let ann = Receiver::at_server(&url).await;
