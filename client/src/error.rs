@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use rossby_crypto::attachment::AttachmentError;
 use rossby_crypto::key_record::KeyRecordError;
 use rossby_crypto::linking::{LinkRefusal, MAX_DEVICE_NAME, NotALinkSecret};
 use rossby_crypto::message::SealError;
@@ -12,6 +13,7 @@ use rossby_schemas::http::problem::{Problem, ProblemType};
 use rossby_schemas::ids::{BoxId, DeviceId, MessageId};
 use uuid::Uuid;
 
+use crate::attachments::PictureError;
 use crate::content::ContentError;
 use crate::vault::{KeyringError, UnlockError};
 
@@ -183,6 +185,36 @@ pub enum ClientError {
     /// The message can't be sealed.
     #[error(transparent)]
     Seal(#[from] SealError),
+    /// What is to be sent, or stands where a file is to be, is none.
+    #[error("{0} is no file")]
+    NotAFile(PathBuf),
+    /// A file can't be encrypted, or what came can't be read.
+    #[error(transparent)]
+    Attachment(#[from] AttachmentError),
+    /// A picture can't be used.
+    #[error(transparent)]
+    Picture(#[from] PictureError),
+    /// A message has no attachment.
+    #[error("message {0} has no attachment")]
+    NoAttachment(MessageId),
+    /// A message's attachment has no preview.
+    #[error("the attachment of message {0} has no preview")]
+    NoPreview(MessageId),
+    /// A file stands where one is to be written.
+    #[error("{0} is there already; name another file, or say that it is to be overwritten")]
+    TargetExists(PathBuf),
+    /// The server has no such blob any more.
+    #[error("the attachment is no longer on the server: it has expired, or its sender took it back")]
+    BlobGone,
+    /// What the server gave is not what was sent.
+    #[error("what came is not the attachment that the message is about: {0}. Nothing of it was kept")]
+    BlobTampered(&'static str),
+    /// There is no such upload, or no longer.
+    #[error("there is no upload {0}; it may be finished")]
+    NoSuchUpload(i64),
+    /// A thread of this process has failed.
+    #[error("it was interrupted")]
+    Interrupted,
     /// A device's name can't be shown.
     #[error("a device's name has 1 to {MAX_DEVICE_NAME} octets, and no control characters")]
     BadDeviceName,
@@ -287,6 +319,16 @@ impl ClientError {
             Self::OtherConversation(_) => "other-conversation",
             Self::NoSuchGroup(_) => "no-such-group",
             Self::NoRequest(_) => "no-request",
+            Self::NotAFile(_) => "not-a-file",
+            Self::Attachment(_) => "bad-attachment",
+            Self::Picture(_) => "bad-picture",
+            Self::NoAttachment(_) => "no-attachment",
+            Self::NoPreview(_) => "no-preview",
+            Self::TargetExists(_) => "target-exists",
+            Self::BlobGone => "attachment-gone",
+            Self::BlobTampered(_) => "attachment-tampered",
+            Self::NoSuchUpload(_) => "no-such-upload",
+            Self::Interrupted => "interrupted",
             Self::BadDeviceName => "bad-device-name",
             Self::NoSuchDevice(_) => "no-such-device",
             Self::AmbiguousDevice(_) => "ambiguous-device",

@@ -5,6 +5,7 @@
 //! a device that dies anywhere goes on where it was.
 
 mod account;
+mod attachments;
 mod contacts;
 mod content;
 mod error;
@@ -22,10 +23,11 @@ pub use account::{
     Account, DeviceRef, LinkCode, LinkOffer, OwnDevice, RegisterOptions, Registration, SealingSchedule, Setting,
     Settings,
 };
+pub use attachments::{FileSent, FileToSend, PendingUpload, PictureError, Progress, Step, Target, Tell, safe_name};
 pub use contacts::{Contact, ContactDevice, Peer, Shown, Verification, Verified};
 pub use content::{
-    Content, ContentError, Deletion, Edit, Kind, Location, MAX_TEXT_OCTETS, MessageRef, Reaction, Receipt,
-    ReceiptState, Reply, Standing,
+    Attachment, Content, ContentError, Deletion, Edit, Kind, Location, MAX_CAPTION_OCTETS, MAX_TEXT_OCTETS, MessageRef,
+    Preview, Reaction, Receipt, ReceiptState, Reply, Role, Standing,
 };
 pub use error::ClientError;
 pub use messages::{
@@ -72,6 +74,7 @@ impl ClientConfig {
 /// One person's device.
 #[derive(Debug)]
 pub struct Client {
+    home: PathBuf,
     store: Store,
     vault: Vault,
     http: Http,
@@ -117,7 +120,7 @@ impl Client {
                 return Err(error);
             }
         };
-        Ok(Self { store, vault, http, clock: config.clock, schedule: config.schedule })
+        Ok(Self { home: config.home, store, vault, http, clock: config.clock, schedule: config.schedule })
     }
 
     /// Opens the home of a person.
@@ -131,7 +134,7 @@ impl Client {
         let vault = Vault::unlock(config.unlock, home.lock, config.keyring).await?;
         store.wrap_old_keys(&vault, config.clock.now()).await?;
         store.scrub().await?;
-        Ok(Self { store, vault, http, clock: config.clock, schedule: config.schedule })
+        Ok(Self { home: config.home, store, vault, http, clock: config.clock, schedule: config.schedule })
     }
 
     /// Ends all use of the store.

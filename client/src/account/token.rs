@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 
 use crate::Client;
 use crate::error::ClientError;
-use crate::http::Call;
+use crate::http::{Call, Stream};
 use crate::store::device::Device;
 
 impl Client {
@@ -25,6 +25,20 @@ impl Client {
             Err(error) if error.problem() == Some(ProblemType::Unauthenticated) => {
                 let renewed = self.renew_token(device).await?;
                 self.http.call(call, Some(renewed.token()?)).await
+            }
+            other => other,
+        }
+    }
+
+    /// Sends a request whose answer is long, as [`Client::ask`] does one.
+    ///
+    /// # Errors
+    /// Those of [`Client::ask`].
+    pub(crate) async fn ask_for_stream(&self, device: &Device, call: &Call) -> Result<Stream, ClientError> {
+        match self.http.open(call, Some(device.token()?)).await {
+            Err(error) if error.problem() == Some(ProblemType::Unauthenticated) => {
+                let renewed = self.renew_token(device).await?;
+                self.http.open(call, Some(renewed.token()?)).await
             }
             other => other,
         }

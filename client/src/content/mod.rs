@@ -4,6 +4,7 @@
 //! A text's body is the text; all others are JSON objects of which fields that are not known are passed over. A body that is
 //! not as its kind says is refused with its message; a kind that is not known is kept as it came.
 
+mod attachment;
 mod deletion;
 mod edit;
 mod location;
@@ -14,6 +15,8 @@ mod receipt;
 mod reference;
 mod reply;
 
+pub use attachment::{Attachment, MAX_CAPTION_OCTETS, Preview, Role};
+pub(crate) use attachment::{MAX_NAME_OCTETS, MAX_PREVIEW_OCTETS, MAX_PREVIEW_SIDE, PREVIEW_TYPE, SecretKey};
 pub use deletion::Deletion;
 pub use edit::Edit;
 pub use location::Location;
@@ -133,6 +136,8 @@ pub enum Content {
     Deletion(Deletion),
     /// An emoji on a message.
     Reaction(Reaction),
+    /// A file, a picture, or a voice message.
+    Attachment(Box<Attachment>),
     /// A place.
     Location(Location),
     /// Messages have been delivered, or read.
@@ -174,6 +179,7 @@ impl Content {
             Self::Edit(_) => Kind::Edit,
             Self::Deletion(_) => Kind::Deletion,
             Self::Reaction(_) => Kind::Reaction,
+            Self::Attachment(_) => Kind::Attachment,
             Self::Location(_) => Kind::Location,
             Self::Receipt(_) => Kind::Receipt,
         }
@@ -190,6 +196,7 @@ impl Content {
             Self::Edit(edit) => encode(edit),
             Self::Deletion(deletion) => encode(deletion),
             Self::Reaction(reaction) => encode(reaction),
+            Self::Attachment(attachment) => encode(&**attachment),
             Self::Location(location) => encode(location),
             Self::Receipt(receipt) => encode(receipt),
         }
@@ -209,9 +216,10 @@ impl Content {
             Kind::Edit => Self::Edit(decode(body)?),
             Kind::Deletion => Self::Deletion(decode(body)?),
             Kind::Reaction => Self::Reaction(decode(body)?),
+            Kind::Attachment => Self::Attachment(Box::new(decode(body)?)),
             Kind::Location => Self::Location(decode(body)?),
             Kind::Receipt => Self::Receipt(decode(body)?),
-            Kind::Attachment | Kind::Unknown(_) => return Ok(None),
+            Kind::Unknown(_) => return Ok(None),
         }))
     }
 }

@@ -1,6 +1,8 @@
 //! Bodies are read as they were written, and in no other way.
 
 use proptest::prelude::*;
+use rossby_crypto::attachment::{AttachmentKey, MAX_FILE_OCTETS};
+use rossby_schemas::encoding::FixedOctets;
 use rossby_schemas::ids::{BoxId, MessageId};
 use serde_json::{Value, json};
 
@@ -27,11 +29,37 @@ fn contents() -> impl Strategy<Value = Content> {
             removed
         })),
         places().prop_map(Content::Location),
+        attachments().prop_map(|attachment| Content::Attachment(Box::new(attachment))),
         (any::<bool>(), proptest::collection::vec(any::<u8>(), 1..=MAX_RECEIPTED)).prop_map(|(is_read, octets)| {
             let state = if is_read { ReceiptState::Read } else { ReceiptState::Delivered };
             Content::Receipt(Receipt { state, message_ids: octets.into_iter().map(message_id).collect() })
         }),
     ]
+}
+
+fn attachments() -> impl Strategy<Value = Attachment> {
+    let caption = proptest::option::of("[^\\x00]{1,200}");
+    let preview = proptest::option::of((1..=MAX_PREVIEW_SIDE, proptest::collection::vec(any::<u8>(), 1..200)));
+    ("[^\\x00]{1,60}", 0..=MAX_FILE_OCTETS, any::<[u8; 32]>(), caption, preview).prop_map(
+        |(name, size, key, caption, preview)| Attachment {
+            role: if preview.is_some() { Role::Picture } else { Role::Voice },
+            name,
+            media_type: "image/jpeg".to_owned(),
+            size,
+            blob_id: FixedOctets([key[0]; 34]),
+            key: SecretKey(AttachmentKey::from_bytes(key)),
+            digest: FixedOctets(key),
+            expires_at: "2026-11-24T09:00:00Z".parse().unwrap(),
+            caption,
+            duration_ms: if preview.is_some() { None } else { Some(75_000) },
+            preview: preview.map(|(side, data)| Preview {
+                media_type: PREVIEW_TYPE.to_owned(),
+                width: side,
+                height: side,
+                data: data.into(),
+            }),
+        },
+    )
 }
 
 /// Places to seven digits, which is a centimetre: a sender may write more, and readers differ in what
@@ -156,6 +184,74 @@ fn what_is_out_of_its_limits_is_refused_by_both_sides() {
     ] {
         assert!(content.encode().is_err(), "{:?}", content.kind());
     }
+}
+
+#[test]
+fn an_attachment_has_its_fields_and_bounds() {
+    let good = json!({
+        "role": "picture", "name": "holiday.jpg", "media_type": "image/jpeg", "size": 123_456,
+        "blob_id": FixedOctets([1; 34]).to_string(), "key": FixedOctets([2; 32]).to_string(),
+        "digest": FixedOctets([3; 32]).to_string(), "expires_at": "2026-11-24T09:00:00.000Z",
+        "caption": "the sea",
+        "preview": { "media_type": "image/jpeg", "width": 320, "height": 240, "data": "_9j_" },
+    });
+    let decoded = Content::decode(Kind::Attachment, &good.to_string().into_bytes().into()).unwrap().unwrap();
+    let written: Value = serde_json::from_slice(decoded.encode().unwrap().as_slice()).unwrap();
+    assert_eq!(written, good);
+    assert_eq!(decoded.text(), Some("the sea"));
+    let shown = format!("{decoded:?}");
+    assert!(shown.contains("AttachmentKey(secret)") && !shown.contains("AgICAgIC"), "{shown}");
+
+    let with = |field: &str, value: Value| {
+        let mut body = good.clone();
+        match field.split_once('/') {
+            Some((of, field)) => body[of][field] = value,
+            None => body[field] = value,
+        }
+        body
+    };
+    let preview = |octets: usize| json!(Octets::from(vec![0; octets]).to_string());
+    for (field, value, reason) in [
+        ("role", json!("program"), "unknown variant"),
+        ("name", json!(""), "name is empty"),
+        ("name", json!("x".repeat(256)), "name has 256 octets"),
+        ("media_type", json!("jpeg"), "media_type is no media type"),
+        ("media_type", json!("image/jpeg; a=b"), "media_type is no media type"),
+        ("media_type", json!("image/\u{1b}[2J"), "media_type is no media type"),
+        ("media_type", json!(format!("a/{}", "b".repeat(126))), "media_type has 128 octets"),
+        ("size", json!(-1), "invalid value"),
+        ("size", json!(1_u64 << 41), "size is over"),
+        ("blob_id", json!("AAAA"), "has 3 octets, not 34"),
+        ("key", json!("AAAA"), "has 3 octets, not 32"),
+        ("digest", json!(7), "invalid type"),
+        ("expires_at", json!("tomorrow"), "RFC 3339"),
+        ("caption", json!(""), "caption is empty"),
+        ("caption", json!("x".repeat(4097)), "caption has 4097 octets"),
+        ("duration_ms", json!(1000), "duration_ms is for voice messages alone"),
+        ("role", json!("file"), "preview is for pictures alone"),
+        ("preview/media_type", json!("image/svg+xml"), "preview must be image/jpeg"),
+        ("preview/data", json!(""), "preview is empty"),
+        ("preview/data", preview(16_385), "preview has 16385 octets"),
+        ("preview/width", json!(0), "preview must have sides"),
+        ("preview/height", json!(513), "preview must have sides"),
+    ] {
+        let said = refused(Kind::Attachment, &with(field, value));
+        assert!(said.contains(reason), "{field}: {said}");
+    }
+    for field in ["role", "name", "media_type", "size", "blob_id", "key", "digest", "expires_at"] {
+        let mut body = good.clone();
+        body.as_object_mut().unwrap().remove(field);
+        assert!(refused(Kind::Attachment, &body).contains("missing field"), "{field}");
+    }
+    let mut voice = with("role", json!("voice"));
+    voice.as_object_mut().unwrap().remove("preview");
+    voice["duration_ms"] = json!(7 * 24 * 3600 * 1000 + 1);
+    assert!(refused(Kind::Attachment, &voice).contains("duration_ms is over"));
+    // The largest that may be is one that can be sent.
+    let mut largest = with("caption", json!("\u{1}".repeat(4096)));
+    largest["preview"]["data"] = preview(16_384);
+    assert!(largest.to_string().len() < MAX_CONTENT_OCTETS, "{}", largest.to_string().len());
+    assert!(Content::decode(Kind::Attachment, &largest.to_string().into_bytes().into()).unwrap().is_some());
 }
 
 #[test]

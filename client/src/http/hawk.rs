@@ -19,11 +19,10 @@ pub(super) fn header(
     token: &Token,
     method: &Method,
     url: &Url,
-    body: &[u8],
+    (media_type, body): (&str, &[u8]),
     now: Timestamp,
 ) -> Result<String, ClientError> {
     let failed = |error: hawk::Error| ClientError::BadAnswer(format!("the request can't be signed: {error}"));
-    let media_type = if body.is_empty() { "" } else { "application/json" };
     let hash = PayloadHasher::hash(media_type, DigestAlgorithm::Sha256, body).map_err(failed)?;
     let host = url.host_str().unwrap_or_default();
     let path = match url.query() {

@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable as _};
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE};
+use bytes::Bytes;
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, WWW_AUTHENTICATE};
 use reqwest::{Method, Response, StatusCode, Url, redirect};
 use rossby_crypto::keyed_hash::{HawkKey, TokenId};
 use rossby_schemas::http::problem::{Problem, ProblemType};
@@ -49,25 +50,56 @@ impl fmt::Debug for Http {
     }
 }
 
+/// The media type of a JSON body, and of one that is plain octets.
+const JSON: &str = "application/json";
+const OCTETS: &str = "application/octet-stream";
+
 /// A request.
 #[derive(Clone)]
 pub(crate) struct Call {
     method: Method,
     path: String,
+    media_type: &'static str,
     body: Option<Zeroizing<Vec<u8>>>,
+    headers: Vec<(&'static str, String)>,
     timeout: Duration,
 }
 
 impl Call {
+    fn new(method: Method, path: impl Into<String>) -> Self {
+        let path = path.into();
+        Self { method, path, media_type: "", body: None, headers: Vec::new(), timeout: REQUEST_TIMEOUT }
+    }
+
     pub(crate) fn get(path: impl Into<String>) -> Self {
-        Self { method: Method::GET, path: path.into(), body: None, timeout: REQUEST_TIMEOUT }
+        Self::new(Method::GET, path)
     }
 
     /// A POST with a JSON body.
     pub(crate) fn post(path: impl Into<String>, body: &impl Serialize) -> Self {
         // The API's types are all texts, numbers and lists, which JSON can hold.
         let body = Zeroizing::new(serde_json::to_vec(body).unwrap_or_default());
-        Self { method: Method::POST, path: path.into(), body: Some(body), timeout: REQUEST_TIMEOUT }
+        Self { media_type: JSON, body: Some(body), ..Self::new(Method::POST, path) }
+    }
+
+    /// A POST without a body.
+    pub(crate) fn post_nothing(path: impl Into<String>) -> Self {
+        Self::new(Method::POST, path)
+    }
+
+    /// A PUT of plain octets.
+    pub(crate) fn put(path: impl Into<String>, octets: Vec<u8>) -> Self {
+        Self { media_type: OCTETS, body: Some(Zeroizing::new(octets)), ..Self::new(Method::PUT, path) }
+    }
+
+    pub(crate) fn delete(path: impl Into<String>) -> Self {
+        Self::new(Method::DELETE, path)
+    }
+
+    /// With a header, which is not signed.
+    pub(crate) fn with_header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
     }
 
     /// How many octets its body has.
@@ -131,59 +163,84 @@ impl Http {
     /// Sends a request, signed with a token if there is one, and reads its answer. What can't be reached is asked again, for a
     /// few seconds.
     pub(crate) async fn call<T: DeserializeOwned>(&self, call: &Call, token: Option<&Token>) -> Result<T, ClientError> {
-        let backoff = ExponentialBuilder::default()
-            .with_jitter()
-            .with_min_delay(Duration::from_millis(200))
-            .with_max_delay(Duration::from_secs(2))
-            .with_max_times(4);
-        let passes = |error: &ClientError| match error {
-            ClientError::Unreachable { reason, .. } => reason != NO_ANSWER,
-            ClientError::Refused(problem) => {
-                matches!(problem.problem_type(), Some(ProblemType::Unavailable | ProblemType::OutcomeUnknown))
-            }
-            _ => false,
+        let ask = async || {
+            let response = self.ask(call, token, Some(call.timeout)).await?;
+            read(response).await.map_err(|error| error.unwrap_or_else(|error| self.unreachable(&error)))
         };
-        let ask = || async { self.ask(call, token).await };
-        let body = ask.retry(backoff).when(passes).await?;
-        serde_json::from_slice(&body).map_err(ClientError::bad_answer)
+        let body = ask.retry(backoff()).when(passes).await?;
+        // No answer at all is that it was done.
+        let body = if body.is_empty() { b"null" } else { body.as_slice() };
+        serde_json::from_slice(body).map_err(ClientError::bad_answer)
+    }
+
+    /// Sends a request whose answer is long, and is read as it comes. Only its head is waited for.
+    pub(crate) async fn open(&self, call: &Call, token: Option<&Token>) -> Result<Stream, ClientError> {
+        let ask = async || {
+            let asked = tokio::time::timeout(call.timeout, self.ask(call, token, None)).await;
+            asked.unwrap_or_else(|_| Err(self.unanswered()))
+        };
+        let response = ask.retry(backoff()).when(passes).await?;
+        Ok(Stream { response, url: self.url().to_owned() })
+    }
+
+    fn unreachable(&self, error: &reqwest::Error) -> ClientError {
+        ClientError::Unreachable { url: self.url().to_owned(), reason: reason(error) }
+    }
+
+    fn unanswered(&self) -> ClientError {
+        ClientError::Unreachable { url: self.url().to_owned(), reason: NO_ANSWER.to_owned() }
     }
 
     /// Once, and once more if only the clock was wrong.
-    async fn ask(&self, call: &Call, token: Option<&Token>) -> Result<Zeroizing<Vec<u8>>, ClientError> {
-        match self.ask_once(call, token).await? {
-            Answer::Body(body) => Ok(body),
+    async fn ask(
+        &self,
+        call: &Call,
+        token: Option<&Token>,
+        timeout: Option<Duration>,
+    ) -> Result<Response, ClientError> {
+        match self.ask_once(call, token, timeout).await? {
+            Answer::Good(response) => Ok(response),
             Answer::Refused(problem) => Err(ClientError::Refused(problem)),
-            Answer::ClockCorrected(problem) => match self.ask_once(call, token).await? {
-                Answer::Body(body) => Ok(body),
+            Answer::ClockCorrected(problem) => match self.ask_once(call, token, timeout).await? {
+                Answer::Good(response) => Ok(response),
                 Answer::Refused(_) | Answer::ClockCorrected(_) => Err(ClientError::Refused(problem)),
             },
         }
     }
 
-    async fn ask_once(&self, call: &Call, token: Option<&Token>) -> Result<Answer, ClientError> {
-        let unreachable =
-            |error: &reqwest::Error| ClientError::Unreachable { url: self.url().to_owned(), reason: reason(error) };
+    async fn ask_once(
+        &self,
+        call: &Call,
+        token: Option<&Token>,
+        timeout: Option<Duration>,
+    ) -> Result<Answer, ClientError> {
         let url = self.url.join(&call.path).map_err(|_| ClientError::BadServer(self.url().to_owned()))?;
-        let mut request = self.client.request(call.method.clone(), url.clone()).timeout(call.timeout);
+        let mut request = self.client.request(call.method.clone(), url.clone());
+        if let Some(timeout) = timeout {
+            request = request.timeout(timeout);
+        }
+        for (name, value) in &call.headers {
+            request = request.header(*name, value);
+        }
         if let Some(token) = token {
             let body = call.body.as_deref().map_or(&[][..], Vec::as_slice);
-            let header = hawk::header(token, &call.method, &url, body, self.server_now())?;
+            let header = hawk::header(token, &call.method, &url, (call.media_type, body), self.server_now())?;
             request = request.header(AUTHORIZATION, header);
         }
         if let Some(body) = &call.body {
-            request = request.header(CONTENT_TYPE, "application/json").body(body.to_vec());
+            request = request.header(CONTENT_TYPE, call.media_type).body(body.to_vec());
         }
-        let response = request.send().await.map_err(|error| unreachable(&error))?;
+        let response = request.send().await.map_err(|error| self.unreachable(&error))?;
         let status = response.status();
+        if status.is_success() {
+            return Ok(Answer::Good(response));
+        }
         let challenge = response.headers().get(WWW_AUTHENTICATE).and_then(|value| value.to_str().ok());
         let time = match (status, challenge, token) {
             (StatusCode::UNAUTHORIZED, Some(challenge), Some(token)) => hawk::server_time(challenge, &token.key),
             _ => None,
         };
-        let body = read(response).await.map_err(|error| error.unwrap_or_else(|error| unreachable(&error)))?;
-        if status.is_success() {
-            return Ok(Answer::Body(body));
-        }
+        let body = read(response).await.map_err(|error| error.unwrap_or_else(|error| self.unreachable(&error)))?;
         let problem: Problem = serde_json::from_slice(&body).map_err(|_| {
             let url = self.url();
             ClientError::BadAnswer(format!("status {status} without a problem document; is {url} a Rossby server?"))
@@ -200,10 +257,58 @@ impl Http {
 }
 
 enum Answer {
-    Body(Zeroizing<Vec<u8>>),
+    /// A status of success; the body is still to be read.
+    Good(Response),
     Refused(Box<Problem>),
     /// The request's time was refused, and the server's is known now.
     ClockCorrected(Box<Problem>),
+}
+
+/// How often and how long apart a server is asked again.
+fn backoff() -> ExponentialBuilder {
+    ExponentialBuilder::default()
+        .with_jitter()
+        .with_min_delay(Duration::from_millis(200))
+        .with_max_delay(Duration::from_secs(2))
+        .with_max_times(4)
+}
+
+/// Whether asking again may help at once.
+fn passes(error: &ClientError) -> bool {
+    match error {
+        ClientError::Unreachable { reason, .. } => reason != NO_ANSWER,
+        ClientError::Refused(problem) => {
+            matches!(problem.problem_type(), Some(ProblemType::Unavailable | ProblemType::OutcomeUnknown))
+        }
+        _ => false,
+    }
+}
+
+/// A long answer.
+pub(crate) struct Stream {
+    response: Response,
+    url: String,
+}
+
+impl Stream {
+    /// A header's value.
+    pub(crate) fn header(&self, name: HeaderName) -> Option<&str> {
+        self.response.headers().get(name)?.to_str().ok()
+    }
+
+    /// Whether it is the part that was asked for, and not the whole.
+    pub(crate) fn is_part(&self) -> bool {
+        self.response.status() == StatusCode::PARTIAL_CONTENT
+    }
+
+    /// The next octets; none at the end.
+    pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, ClientError> {
+        let unreachable = |reason| ClientError::Unreachable { url: self.url.clone(), reason };
+        match tokio::time::timeout(REQUEST_TIMEOUT, self.response.chunk()).await {
+            Ok(chunk) => chunk.map_err(|error| unreachable(reason(&error))),
+            Err(_) => Err(unreachable(NO_ANSWER.to_owned())),
+        }
+    }
 }
 
 /// The body, up to a bound that no honest server passes.

@@ -111,7 +111,8 @@ impl Client {
         self.say_of(&message, &Content::Edit(edit)).await
     }
 
-    /// Takes one's own message back, for everyone: what it says is erased here, and wherever this comes.
+    /// Takes one's own message back, for everyone: what it says is erased here, and wherever this comes. An attachment that was
+    /// uploaded by this device goes from the server, too, if that can be reached; else when it expires.
     ///
     /// # Errors
     /// Those of [`Client::find`] and [`Client::send`]; [`ClientError::NotYours`], [`ClientError::Deleted`].
@@ -119,6 +120,7 @@ impl Client {
         let message = self.own(name).await?;
         let deletion = Deletion { message_id: message.message_id };
         let sent = self.say_of(&message, &Content::Deletion(deletion)).await?;
+        self.take_blob_back(message.id).await?;
         self.store.scrub().await?;
         Ok(sent)
     }

@@ -20,6 +20,7 @@ pub use receive::Received;
 use rossby_schemas::ids::{BoxId, MessageId};
 use rossby_schemas::time::Timestamp;
 pub use send::Sent;
+pub(crate) use send::Written;
 
 pub use transcript::ConversationOverview;
 

@@ -116,15 +116,21 @@ impl Client {
     pub async fn send_content(&self, peer: &Peer, content: &Content) -> Result<Sent, ClientError> {
         let body = body_of(content)?;
         let device = self.device().await?;
+        let box_id = self.addressee(&device, peer).await?;
+        self.write_and_send(&device, Conversation::Direct(box_id), &[box_id], content.kind(), body).await
+    }
+
+    /// The box of somebody to whom something can be sent now.
+    pub(crate) async fn addressee(&self, device: &Device, peer: &Peer) -> Result<BoxId, ClientError> {
         let recipient = self.recipient(peer).await?;
         let box_id = recipient.record.box_id();
         if box_id == device.box_id && recipient.record.members().count() < 2 {
             return Err(ClientError::Oneself);
         }
-        if self.sealable(&device, &recipient).devices.is_empty() {
+        if self.sealable(device, &recipient).devices.is_empty() {
             return Err(ClientError::NoDevice(box_id));
         }
-        self.write_and_send(&device, Conversation::Direct(box_id), &[box_id], content.kind(), body).await
+        Ok(box_id)
     }
 
     /// Stores a message for these boxes, and hands it over.
@@ -148,7 +154,7 @@ impl Client {
     }
 
     /// Hands over what waits, a message among it, and says what became of that one.
-    async fn sent_away(&self, id: i64, recipients: &[BoxId]) -> Result<Sent, ClientError> {
+    pub(crate) async fn sent_away(&self, id: i64, recipients: &[BoxId]) -> Result<Sent, ClientError> {
         // What was written before goes out before.
         let stopped = self.flush().await?;
         let stored = self.store.message(&self.vault, id).await?;

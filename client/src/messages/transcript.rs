@@ -304,6 +304,7 @@ impl Content {
             Self::Text(text) => Some(text),
             Self::Reply(reply) => Some(&reply.text),
             Self::Edit(edit) => Some(&edit.text),
+            Self::Attachment(attachment) => attachment.caption.as_deref(),
             Self::Deletion(_) | Self::Reaction(_) | Self::Location(_) | Self::Receipt(_) => None,
         }
     }

@@ -13,6 +13,7 @@ pub(crate) mod receipts;
 pub(crate) mod records;
 pub(crate) mod refresh;
 pub(crate) mod transcripts;
+pub(crate) mod uploads;
 pub(crate) mod verified;
 pub(crate) mod warnings;
 pub(crate) mod wrapping_keys;
@@ -36,13 +37,14 @@ use crate::vault::{Costs, Lock, LockedBy};
 const FILE: &str = "rossby.sqlite";
 /// The schema, step by step; `pragma user_version` counts the steps that a store has taken. A step that was released never
 /// changes.
-const SCHEMA: [&str; 6] = [
+const SCHEMA: [&str; 7] = [
     include_str!("schema/1_first.sql"),
     include_str!("schema/2_devices.sql"),
     include_str!("schema/3_conversations.sql"),
     include_str!("schema/4_wrapping_keys.sql"),
     include_str!("schema/5_content.sql"),
     include_str!("schema/6_verified.sql"),
+    include_str!("schema/7_attachments.sql"),
 ];
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 

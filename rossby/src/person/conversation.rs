@@ -13,9 +13,10 @@ use rossby_client::{
 use rossby_schemas::http::messages::MAX_WAIT_SECONDS;
 use serde_json::json;
 
+use super::attachments::FileOptions;
 use super::options::PersonOptions;
 use super::screen::Screen;
-use super::{changes, documents, lines};
+use super::{attachments, changes, documents, lines};
 
 /// How long to wait before asking a server again that can't be reached.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -46,6 +47,8 @@ pub(crate) struct Send {
     #[arg(long, value_name = "LAT,LON", allow_hyphen_values = true, conflicts_with_all = ["text", "reply_to"], value_parser = place)]
     location: Option<Location>,
     #[command(flatten)]
+    file: FileOptions,
+    #[command(flatten)]
     pub(super) options: PersonOptions,
 }
 
@@ -54,12 +57,21 @@ fn place(text: &str) -> Result<Location, ContentError> {
 }
 
 impl Send {
+    pub(super) const fn is_file(&self) -> bool {
+        self.file.is_some()
+    }
+
     pub(super) async fn run(&self, screen: &Screen) -> anyhow::Result<ExitCode> {
         let text = match &self.location {
             Some(_) => None,
+            None if self.file.is_some() => None,
             None => Some(typed(self.text.as_deref(), screen)?),
         };
         let client = self.options.open().await?;
+        if let Some(code) = self.file.send(&client, screen, &self.to).await? {
+            client.close().await;
+            return Ok(code);
+        }
         let sent = match (text, &self.reply_to, self.location.clone()) {
             (Some(text), None, _) => client.send(&self.to, &text).await?,
             (Some(text), Some(message), _) => client.reply(&self.to, message, &text).await?,
@@ -122,7 +134,10 @@ impl Inbox {
             client.close().await;
             return followed.map(|()| ExitCode::SUCCESS);
         }
-        let shown = self.fetch_and_show(&client, screen).await;
+        let mut shown = self.fetch_and_show(&client, screen).await;
+        if shown.is_ok() {
+            shown = attachments::go_on(&client, screen).await;
+        }
         client.close().await;
         shown.map(|()| ExitCode::SUCCESS)
     }

@@ -1,8 +1,8 @@
 //! What the person's commands print as JSON. Scripts read it: names and forms stay.
 
 use rossby_client::{
-    Account, Contact, Content, Conversation, ConversationOverview, Kind, LockKind, Message, MessageState, Notice,
-    OwnDevice, Recipient, Referred, Registration, Sent, Verified,
+    Account, Attachment, Contact, Content, Conversation, ConversationOverview, Kind, LockKind, Message, MessageState,
+    Notice, OwnDevice, Recipient, Referred, Registration, Sent, Verified,
 };
 use serde_json::{Value, json};
 
@@ -108,6 +108,7 @@ pub(super) fn message(message: &Message) -> Value {
     });
     match &message.content {
         Some(Content::Location(location)) => document["location"] = json!(location),
+        Some(Content::Attachment(attachment)) => document["attachment"] = self::attachment(attachment),
         Some(Content::Reaction(reaction)) => {
             document["emoji"] = json!(reaction.emoji);
             document["removed"] = json!(reaction.removed);
@@ -115,6 +116,20 @@ pub(super) fn message(message: &Message) -> Value {
         _ => {}
     }
     document
+}
+
+/// What is shown of an attachment: not what opens it.
+fn attachment(attachment: &Attachment) -> Value {
+    json!({
+        "role": attachment.role,
+        "name": attachment.name,
+        "media_type": attachment.media_type,
+        "size": attachment.size,
+        "caption": attachment.caption,
+        "duration_ms": attachment.duration_ms,
+        "expires_at": attachment.expires_at,
+        "preview": attachment.preview.as_ref().map(|preview| json!({ "width": preview.width, "height": preview.height })),
+    })
 }
 
 fn group(conversation: Conversation) -> Value {

@@ -2,6 +2,7 @@
 
 use rossby_client::{Content, Conversation, Kind, Message, MessageState, Recipient, Referred};
 
+use super::attachments;
 use super::screen::{address, bold, faint, minute, printable};
 
 /// How much of a message is quoted.
@@ -95,6 +96,12 @@ fn said(message: &Message) -> String {
             format!(" [{word} {} on {}]", printable(&reaction.emoji), quoted(about))
         }
         (Some(Content::Location(location)), _) => format!(": [a place] {}", printable(&location.to_string())),
+        (Some(Content::Attachment(attachment)), _) => {
+            let id: String = message.message_id.to_string().chars().take(ID_CHARS).collect();
+            let caption = attachment.caption.as_deref().map(|caption| format!("\n{}", printable(caption)));
+            let how = if message.is_outgoing { String::new() } else { faint(&format!(" (rossby download {id})")) };
+            format!(": {}{how}{}", attachments::summary(attachment), caption.unwrap_or_default())
+        }
         (Some(Content::Receipt(_)), _) => " [a receipt]".to_owned(),
         (None, Kind::Unknown(number)) => format!(": [a message of kind {number}, which this version does not know]"),
         (None, _) => ": [a message that this version can't show]".to_owned(),
@@ -113,6 +120,7 @@ fn quoted(about: Option<&Referred>) -> String {
         Some(Referred { is_deleted: true, .. }) => "a deleted message".to_owned(),
         Some(Referred { text: Some(text), .. }) => format!("“{}”", cut(&printable(text))),
         Some(Referred { kind: Some(Kind::Location), .. }) => "a place".to_owned(),
+        Some(Referred { kind: Some(Kind::Attachment), .. }) => "an attachment".to_owned(),
         Some(Referred { kind: None, .. }) | None => "a message that is not here".to_owned(),
         Some(_) => "a message".to_owned(),
     }

@@ -1,6 +1,7 @@
 //! The person's commands: what two people need to talk from their terminals.
 
 mod account;
+mod attachments;
 mod changes;
 mod conversation;
 mod devices;
@@ -35,7 +36,11 @@ pub(crate) enum PersonCommand {
     /// List your devices; add, name or remove one
     Devices(devices::Devices),
     /// Send a message
-    Send(conversation::Send),
+    Send(Box<conversation::Send>),
+    /// Save the file, picture or voice message of a message
+    Download(attachments::Download),
+    /// List files that are not on the server yet; go on with them, or give one up
+    Uploads(attachments::Uploads),
     /// Fetch and show messages
     Inbox(conversation::Inbox),
     /// List your conversations, with what was not read yet
@@ -76,6 +81,8 @@ impl PersonCommand {
             Self::Link(link) => link.run(screen).await,
             Self::Devices(devices) => devices.run(screen).await,
             Self::Send(send) => send.run(screen).await,
+            Self::Download(download) => download.run(screen).await,
+            Self::Uploads(uploads) => uploads.run(screen).await,
             Self::Inbox(inbox) => inbox.run(screen).await,
             Self::Conversations(conversations) => conversations.run(screen).await,
             Self::Messages(messages) => messages.run(screen).await,
@@ -98,7 +105,8 @@ impl PersonCommand {
     const fn waits(&self) -> bool {
         match self {
             Self::Inbox(inbox) => inbox.follow,
-            Self::Link(_) | Self::Passphrase(_) => true,
+            Self::Link(_) | Self::Passphrase(_) | Self::Download(_) | Self::Uploads(_) => true,
+            Self::Send(send) => send.is_file(),
             Self::Devices(devices) => devices.waits(),
             _ => false,
         }
@@ -111,6 +119,8 @@ impl PersonCommand {
             Self::Link(command) => &command.options,
             Self::Devices(command) => command.options(),
             Self::Send(command) => &command.options,
+            Self::Download(command) => &command.options,
+            Self::Uploads(command) => &command.options,
             Self::Inbox(command) => &command.options,
             Self::Conversations(command) => &command.options,
             Self::Messages(command) => &command.options,

@@ -97,6 +97,10 @@ impl Screen {
         };
     }
 
+    pub(super) const fn is_json(&self) -> bool {
+        self.is_json
+    }
+
     pub(super) fn is_terminal() -> bool {
         io::stdin().is_terminal()
     }

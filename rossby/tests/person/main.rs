@@ -20,6 +20,7 @@ mod process;
 #[path = "../server/rebuild.rs"]
 mod rebuild;
 
+use rossby_testing::S3;
 use set_up::SetUp;
 
 #[test]
@@ -60,4 +61,26 @@ async fn kills_lose_and_double_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_comes_twice_counts_once() {
     stories::duplicates::count_once(&SetUp::embedded()).await;
+}
+
+#[test]
+fn attachments_come_as_they_were_sent() {
+    stories::attachments::share(&SetUp::embedded());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn attachments_come_as_they_were_sent_by_s3() {
+    let s3 = S3::start().await;
+    let set_up = SetUp::embedded().with_blobs_in(&s3);
+    tokio::task::spawn_blocking(move || stories::attachments::share(&set_up)).await.unwrap();
+}
+
+#[test]
+fn a_hundred_megabytes_need_little_memory() {
+    stories::attachments::large(&SetUp::embedded());
+}
+
+#[test]
+fn attachments_survive_whoever_dies() {
+    stories::attachments::survives(&SetUp::embedded());
 }

@@ -112,7 +112,7 @@ async fn pass(State(relay): State<Relay>, request: Request) -> Response {
     let exchange = Exchange { path, head, request: body.to_vec(), answer: text.clone() };
     relay.exchanges.lock().unwrap().push(exchange);
     let mut response = Response::builder().status(status);
-    for name in ["content-type", "www-authenticate", "retry-after"] {
+    for name in ["content-type", "content-range", "www-authenticate", "retry-after"] {
         if let Some(value) = headers.get(name) {
             response = response.header(name, value);
         }

@@ -15,6 +15,7 @@ mod process;
 #[path = "../server/rebuild.rs"]
 mod rebuild;
 
+use rossby_testing::S3;
 use set_up::SetUp;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -67,4 +68,25 @@ async fn kills_lose_and_double_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_comes_twice_counts_once() {
     stories::duplicates::count_once(&SetUp::on_servers().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn attachments_come_as_they_were_sent() {
+    let s3 = S3::start().await;
+    let set_up = SetUp::on_servers().await.with_blobs_in(&s3);
+    tokio::task::spawn_blocking(move || stories::attachments::share(&set_up)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hundred_megabytes_need_little_memory() {
+    let s3 = S3::start().await;
+    let set_up = SetUp::on_servers().await.with_blobs_in(&s3);
+    tokio::task::spawn_blocking(move || stories::attachments::large(&set_up)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn attachments_survive_whoever_dies() {
+    let s3 = S3::start().await;
+    let set_up = SetUp::on_servers().await.with_blobs_in(&s3);
+    tokio::task::spawn_blocking(move || stories::attachments::survives(&set_up)).await.unwrap();
 }

@@ -54,6 +54,21 @@ impl SetUp {
         Self { settings, kafka: Some((brokers, prefix)), postgres: Some(database) }
     }
 
+    /// The same, with blobs in a store that speaks S3.
+    pub(crate) fn with_blobs_in(mut self, s3: &rossby_testing::S3) -> Self {
+        use rossby_testing::S3;
+        let settings = [
+            ("IN", "s3"),
+            ("S3_ENDPOINT", &s3.endpoint()),
+            ("S3_BUCKET", S3::BUCKET),
+            ("S3_REGION", S3::REGION),
+            ("S3_ACCESS_KEY_ID", S3::ACCESS_KEY_ID),
+            ("S3_SECRET_ACCESS_KEY", S3::SECRET_ACCESS_KEY),
+        ];
+        self.settings.extend(settings.map(|(name, value)| (format!("ROSSBY_BLOBS__{name}"), value.to_owned())));
+        self
+    }
+
     /// A server with this set-up, its data or secrets in `data_dir`.
     pub(crate) fn start(&self, data_dir: &Path, port: u16) -> Server {
         let mut settings = self.settings.clone();

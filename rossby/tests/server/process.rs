@@ -71,6 +71,12 @@ impl Server {
         Self { child, url, lines }
     }
 
+    /// The process's id.
+    #[allow(dead_code, reason = "not used by the server's own tests")]
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The port that it listens on.
     pub(crate) fn port(&self) -> u16 {
         self.url.rsplit(':').next().unwrap().parse().unwrap()

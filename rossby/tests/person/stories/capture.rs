@@ -15,6 +15,7 @@ use crate::set_up::{PARTITIONS, SetUp};
 
 const TEXT: &str = "The tide turns at a quarter past nine, at the old pier";
 const EMAIL: &str = "very-particular-name@example.org";
+const FILE: &str = "a-most-particular-file.txt";
 const PHONE: &str = "+15550109387";
 
 /// Whether the octets have this in any form in which it could stand there: as it is, in hexadecimal, in base64 at any
@@ -123,6 +124,14 @@ pub(crate) async fn finds_no_secret(set_up: &SetUp) {
         ann.done(&["send", PHONE, TEXT]);
         ben.reads(&[TEXT]);
         ben.done(&["send", &box_ids[0], TEXT]);
+        let file = place.join(FILE);
+        std::fs::write(&file, TEXT.repeat(2000)).unwrap();
+        ann.done(&["send", PHONE, "--file", file.to_str().unwrap(), "--caption", TEXT]);
+        ben.reads(&[TEXT]);
+        let message = ben.done(&["inbox", "--all", "--limit", "1"])["messages"][0]["message_id"].clone();
+        let saved = place.join("saved");
+        ben.done(&["download", message.as_str().unwrap(), "--to", saved.to_str().unwrap()]);
+        assert_eq!(std::fs::read(saved).unwrap(), std::fs::read(file).unwrap());
         // The last waits in the queue, so that the tables hold it.
         ann.done(&["send", PHONE, TEXT]);
         ben.waits(1);
@@ -139,6 +148,10 @@ pub(crate) async fn finds_no_secret(set_up: &SetUp) {
         Some(url) => server.extend(tables(url).await),
         None => server.extend(files(&data_dir)),
     }
+    let blobs = files(&data_dir.join("blobs"));
+    if set_up.postgres.is_some() {
+        server.extend(blobs.clone());
+    }
     let wire: Captured =
         exchanges.iter().map(|e| (e.path.clone(), [e.head.as_bytes(), &e.request, &e.answer].concat())).collect();
 
@@ -152,6 +165,20 @@ pub(crate) async fn finds_no_secret(set_up: &SetUp) {
     let ciphertext = sent_ciphertext(&exchanges);
     assert!(!places(&server, &ciphertext[40..104]).is_empty(), "the search finds no ciphertext");
 
+    // The blob is there, under a name by which nobody can ask for it, and nothing says whose it is.
+    let (upload_key, blob_id) = uploaded(&exchanges);
+    let asked = exchanges.iter().find(|e| e.path == format!("/v1/blobs/{blob_id}") && e.head.starts_with("GET"));
+    let ciphertext = &asked.unwrap().answer;
+    assert!(ciphertext.len() > 60_000 && !places(&blobs, &ciphertext[1000..1064]).is_empty(), "no blob is found");
+    let octets = |text: &str| URL_SAFE_NO_PAD.decode(text).unwrap();
+    for (what, hidden) in [("an upload's key", octets(&upload_key)), ("a blob's id", octets(&blob_id)[2..].to_vec())] {
+        assert_eq!(places(&server, &hidden), [""; 0], "{what} is on the server");
+    }
+    for box_id in &box_ids {
+        let octets = uuid::Uuid::parse_str(box_id).unwrap();
+        assert!(places(&blobs, box_id.as_bytes()).is_empty() && places(&blobs, octets.as_bytes()).is_empty());
+    }
+
     // What must not be there is not.
     let mut keys = Vec::new();
     for home in &homes {
@@ -163,7 +190,7 @@ pub(crate) async fn finds_no_secret(set_up: &SetUp) {
         assert_eq!(places(&server, key), [""; 0], "a private key is on the server");
     }
     // A part is as telling as the whole.
-    for part in [TEXT, &TEXT[4..20], "quarter past nine"] {
+    for part in [TEXT, &TEXT[4..20], "quarter past nine", FILE] {
         assert_eq!(places(&wire, part.as_bytes()), [""; 0], "the text is on the wire");
         assert_eq!(places(&server, part.as_bytes()), [""; 0], "the text is on the server");
     }
@@ -185,6 +212,15 @@ fn check_wire(exchanges: &[Exchange], address: &str) {
         }
     }
     assert!(seen > 0, "the search finds no address where it must be");
+}
+
+/// The key and the id of the blob that was uploaded.
+fn uploaded(exchanges: &[Exchange]) -> (String, String) {
+    let begun = exchanges.iter().find(|e| e.path == "/v1/blobs").unwrap();
+    let field = |octets: &[u8], name: &str| {
+        serde_json::from_slice::<serde_json::Value>(octets).unwrap()[name].as_str().unwrap().to_owned()
+    };
+    (field(&begun.request, "upload_key"), field(&begun.answer, "blob_id"))
 }
 
 /// The value of the last message that was sent.
