@@ -6,7 +6,7 @@ use bytes::Bytes;
 use rossby_log::{AppendError, Log, LogRecord, partition_for};
 use rossby_schemas::envelope::{Control, Envelope};
 use rossby_schemas::events::Event;
-use rossby_schemas::ids::{BoxId, CommandId, EventId, IdentifierHash, OuterId, RegionNumber};
+use rossby_schemas::ids::{BoxId, CommandId, EventId, IdentifierHash, RegionNumber};
 use rossby_schemas::time::{Clock, Timestamp};
 use rossby_schemas::topic::{Topic, TopicName};
 
@@ -90,6 +90,24 @@ impl Appender {
         self.append(Topic::Inbox, key, &envelope).await
     }
 
+    /// Appends a signal to its box's.
+    pub(crate) async fn signal(
+        &self,
+        box_id: BoxId,
+        id: EventId,
+        sent_at: Timestamp,
+        event: &Event,
+    ) -> Result<Position, AppendError> {
+        let key = box_id.to_string();
+        let envelope = self.envelope(id, key.clone(), sent_at, None, event);
+        self.append(Topic::Signals, &key, &envelope).await
+    }
+
+    /// The log that it appends to.
+    pub(crate) fn log(&self) -> Arc<dyn Log> {
+        Arc::clone(&self.log)
+    }
+
     /// The partition of this region's topic in which a key's records stand.
     pub(crate) async fn partition(&self, topic: Topic, key: &str) -> Result<u32, AppendError> {
         let partitions = self.log.partitions(&TopicName::local(topic)).await?;
@@ -112,7 +130,7 @@ impl Appender {
             stream,
             time,
             control,
-            outer_id: outer_id(event),
+            outer_id: event.outer_id(),
             content_type: content_type.to_owned(),
             data,
         }
@@ -127,12 +145,5 @@ impl Appender {
         };
         let offset = self.log.append(&TopicName::local(topic), partition, record).await?;
         Ok(Position { region: self.region, topic, partition, offset })
-    }
-}
-
-fn outer_id(event: &Event) -> Option<OuterId> {
-    match event {
-        Event::MessageEnqueuedV1(message) => Some(message.outer_id),
-        _ => None,
     }
 }

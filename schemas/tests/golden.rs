@@ -30,6 +30,7 @@ use rossby_schemas::events::profiles::{
 use rossby_schemas::events::registrations::{
     CodeAskedV1, CodeGuessedV1, CodeIssuedV1, CodePurpose, RegistrationAskedV1,
 };
+use rossby_schemas::events::signals::SignalSentV1;
 use rossby_schemas::events::{DecodeError, Event, SignedCommand};
 use rossby_schemas::ids::{
     BoxId, CommandId, DeviceId, EventId, IdentifierHash, OuterId, RegionNumber, RegistrationId, RendezvousId,
@@ -197,6 +198,11 @@ fn samples() -> Vec<Event> {
             outer_id: OuterId::from_bytes([0x0e; 16]),
             value: Octets::from(vec![0xfe; 9]),
         }),
+        Event::SignalSentV1(SignalSentV1 {
+            box_id: BOX,
+            outer_id: OuterId::from_bytes([0x0e; 16]),
+            value: Octets::from(vec![0x5e; 9]),
+        }),
     ]
 }
 
@@ -225,10 +231,7 @@ fn envelope(event: &Event) -> Envelope {
             step: 0,
             command_hash: Sha256Digest::from([0xc4; 32]),
         }),
-        outer_id: match event {
-            Event::MessageEnqueuedV1(message) => Some(message.outer_id),
-            _ => None,
-        },
+        outer_id: event.outer_id(),
         content_type: content_type.to_owned(),
         data,
         stream,

@@ -232,6 +232,7 @@ fn is_of_stream(event: &Event, stream: &str) -> bool {
         Event::ProfileBlobSetV1(e) => of_box(e.box_id),
         Event::MessagesAcknowledgedV1(e) => of_box(e.box_id),
         Event::MessageEnqueuedV1(e) => of_box(e.box_id),
+        Event::SignalSentV1(e) => of_box(e.box_id),
         Event::RendezvousPostedV1(e) => e.rendezvous_id.to_string() == stream,
         Event::PartitionCheckpointV1(_) => true,
     }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::DecodeError;
 use crate::encoding::{Octets, Sha256Digest};
-use crate::envelope::{Envelope, OCTETS};
+use crate::envelope::Envelope;
 use crate::ids::{BoxId, DeviceId, OuterId, RendezvousId};
 use crate::time::Timestamp;
 
@@ -26,15 +26,8 @@ impl MessageEnqueuedV1 {
     pub const TYPE: &str = "org.rossby.inbox.message-enqueued.v1";
 
     pub(super) fn decode(envelope: &Envelope) -> Result<Self, DecodeError> {
-        let malformed = |reason: &str| DecodeError::Malformed { event_type: Self::TYPE.into(), reason: reason.into() };
-        if envelope.content_type != OCTETS {
-            return Err(malformed("the content type is not application/octet-stream"));
-        }
-        Ok(Self {
-            box_id: envelope.stream.parse().map_err(|_| malformed("the subject is no BoxID"))?,
-            outer_id: envelope.outer_id.ok_or_else(|| malformed("there is no ce_outerid"))?,
-            value: Octets(envelope.data.clone()),
-        })
+        let (box_id, outer_id, value) = super::octets(envelope)?;
+        Ok(Self { box_id, outer_id, value })
     }
 }
 

@@ -9,6 +9,7 @@ pub mod keys;
 pub mod log;
 pub mod profiles;
 pub mod registrations;
+pub mod signals;
 
 use bytes::Bytes;
 use schemars::{JsonSchema, Schema};
@@ -17,7 +18,7 @@ use utoipa::ToSchema;
 
 use crate::encoding::{FixedOctets, Octets};
 use crate::envelope::{Envelope, JSON, OCTETS};
-use crate::ids::DeviceId;
+use crate::ids::{BoxId, DeviceId, OuterId};
 use crate::topic::Topic;
 
 /// A command as the device signed it, kept so that the account's owner can check the history.
@@ -51,12 +52,14 @@ pub enum DecodeError {
 
 macro_rules! events {
     ($($(#[$doc:meta])* $variant:ident($data:ty) = $topic:expr, $name:literal;)*) => {
-        /// Every event that this version of Rossby reads and writes as JSON, and the message, whose data is octets.
+        /// Every event that this version of Rossby reads and writes as JSON, and messages and signals, whose data is octets.
         #[derive(Debug, Clone, PartialEq, Eq)]
         pub enum Event {
             $($(#[$doc])* $variant($data),)*
             /// A message entered a box's queue.
             MessageEnqueuedV1(inbox::MessageEnqueuedV1),
+            /// A signal was sent to a box.
+            SignalSentV1(signals::SignalSentV1),
         }
 
         impl Event {
@@ -66,6 +69,7 @@ macro_rules! events {
                 match self {
                     $(Self::$variant(_) => $name,)*
                     Self::MessageEnqueuedV1(_) => inbox::MessageEnqueuedV1::TYPE,
+                    Self::SignalSentV1(_) => signals::SignalSentV1::TYPE,
                 }
             }
 
@@ -77,6 +81,7 @@ macro_rules! events {
                 match envelope.event_type.as_str() {
                     $($name => json(envelope).map(Self::$variant),)*
                     inbox::MessageEnqueuedV1::TYPE => inbox::MessageEnqueuedV1::decode(envelope).map(Self::MessageEnqueuedV1),
+                    signals::SignalSentV1::TYPE => signals::SignalSentV1::decode(envelope).map(Self::SignalSentV1),
                     unknown => Err(DecodeError::UnknownType(unknown.to_owned())),
                 }
             }
@@ -87,6 +92,7 @@ macro_rules! events {
                 match self {
                     $(Self::$variant(data) => (JSON, to_json(data)),)*
                     Self::MessageEnqueuedV1(message) => (OCTETS, message.value.0.clone()),
+                    Self::SignalSentV1(signal) => (OCTETS, signal.value.0.clone()),
                 }
             }
 
@@ -96,6 +102,7 @@ macro_rules! events {
                 match self {
                     $(Self::$variant(_) => $topic,)*
                     Self::MessageEnqueuedV1(_) => Some(Topic::Inbox),
+                    Self::SignalSentV1(_) => Some(Topic::Signals),
                 }
             }
 
@@ -106,7 +113,8 @@ macro_rules! events {
             }
 
             /// The names of all types.
-            pub const TYPES: &[&str] = &[$($name,)* inbox::MessageEnqueuedV1::TYPE];
+            pub const TYPES: &[&str] =
+                &[$($name,)* inbox::MessageEnqueuedV1::TYPE, signals::SignalSentV1::TYPE];
         }
     };
 }
@@ -166,6 +174,30 @@ events! {
     RendezvousPostedV1(inbox::RendezvousPostedV1) = Some(Topic::Inbox), "org.rossby.inbox.rendezvous-posted.v1";
     /// A region says what a stretch of a partition holds.
     PartitionCheckpointV1(log::PartitionCheckpointV1) = None, "org.rossby.log.partition-checkpoint.v1";
+}
+
+impl Event {
+    /// The id that an event whose data is octets has in its envelope.
+    #[must_use]
+    pub const fn outer_id(&self) -> Option<OuterId> {
+        match self {
+            Self::MessageEnqueuedV1(message) => Some(message.outer_id),
+            Self::SignalSentV1(signal) => Some(signal.outer_id),
+            _ => None,
+        }
+    }
+}
+
+/// What an event whose data is octets says: its box, its id and its data.
+fn octets(envelope: &Envelope) -> Result<(BoxId, OuterId, Octets), DecodeError> {
+    let malformed =
+        |reason: &str| DecodeError::Malformed { event_type: envelope.event_type.clone(), reason: reason.into() };
+    if envelope.content_type != OCTETS {
+        return Err(malformed("the content type is not application/octet-stream"));
+    }
+    let box_id = envelope.stream.parse().map_err(|_| malformed("the subject is no BoxID"))?;
+    let outer_id = envelope.outer_id.ok_or_else(|| malformed("there is no ce_outerid"))?;
+    Ok((box_id, outer_id, Octets(envelope.data.clone())))
 }
 
 fn json<T: for<'de> Deserialize<'de>>(envelope: &Envelope) -> Result<T, DecodeError> {

@@ -12,4 +12,6 @@ pub mod messages;
 pub mod problem;
 pub mod registration;
 pub mod rendezvous;
+pub mod signals;
+pub mod stream;
 pub mod token;

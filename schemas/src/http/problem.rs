@@ -103,6 +103,8 @@ problems! {
     NoSuchRange = "no-such-range", 416, "The blob has no such range";
     /// The body is not of a media type that the path takes.
     UnsupportedMediaType = "unsupported-media-type", 415, "The body is not of a media type that is taken here";
+    /// The path speaks WebSocket only (RFC 6455, version 13).
+    UpgradeRequired = "upgrade-required", 426, "The path speaks WebSocket only";
     /// An id was used before, with another body.
     IdReused = "id-reused", 422, "The id was used before, with another body";
     /// A limit of a device's, a box's or an address's was reached. `Retry-After` says when to try again.
