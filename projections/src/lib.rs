@@ -15,8 +15,9 @@ mod wake;
 
 pub use projection::Projection;
 pub use read_models::{
-    AcceptedMessage, BoxIdentifier, Claim, ClaimState, DevicePointer, DeviceState, IdentifierOwner, IdentifierState,
-    IssuedCode, Profile, Purpose, ReadModels, Registration, RegistrationDay, Waiting, WaitingMessage,
+    AcceptedMessage, Arrival, ArrivalLimits, Arrivals, BoxIdentifier, Claim, ClaimState, DevicePointer, DeviceState,
+    IdentifierOwner, IdentifierState, IssuedCode, Profile, Purpose, ReadModels, Registration, RegistrationDay, Stretch,
+    Waiting, WaitingMessage, WatchedDevice,
 };
 pub use runner::{Homes, PartitionStatus, Projector, ProjectorConfig, ProjectorError, ProjectorStatus, StatusHandle};
 pub use store::{

@@ -4,9 +4,11 @@ use std::future::Future;
 use std::time::Duration;
 
 use rossby_log::Offset;
-use rossby_schemas::encoding::Octets;
+use rossby_schemas::encoding::{Octets, Sha256Digest};
 use rossby_schemas::events::profiles::AclTag;
-use rossby_schemas::ids::{BoxId, CommandId, DeviceId, IdentifierHash, OuterId, RegistrationId, RendezvousId};
+use rossby_schemas::ids::{
+    BoxId, CommandId, DeviceId, IdentifierHash, OuterId, RegionNumber, RegistrationId, RendezvousId,
+};
 use rossby_schemas::time::Timestamp;
 use rossby_schemas::topic::{Topic, TopicName};
 use tokio::sync::broadcast;
@@ -14,8 +16,9 @@ use tokio::time::Instant;
 
 use crate::projection::Projection;
 pub use crate::store::{
-    AcceptedMessage, BoxIdentifier, Claim, ClaimState, DevicePointer, DeviceState, IdentifierOwner, IdentifierState,
-    IssuedCode, Profile, Purpose, Registration, RegistrationDay, Waiting, WaitingMessage,
+    AcceptedMessage, Arrival, ArrivalLimits, Arrivals, BoxIdentifier, Claim, ClaimState, DevicePointer, DeviceState,
+    IdentifierOwner, IdentifierState, IssuedCode, Profile, Purpose, Registration, RegistrationDay, Stretch, Waiting,
+    WaitingMessage, WatchedDevice,
 };
 use crate::store::{CommandEvent, Permission, PositionRow, Snapshot, Store, StoreError, StoredKeyRecord, Swept, Taken};
 use crate::wake::{Applied, Wakes};
@@ -226,6 +229,26 @@ queries! {
     unfounded_identifiers(limit: u32) -> Vec<(IdentifierHash, IdentifierState)>;
     /// What waits for a device at `now`: `limit` messages and about `max_octets` at most, but always one.
     waiting(box_id: BoxId, device_id: DeviceId, now: Timestamp, limit: u32, max_octets: usize) -> Waiting;
+    /// The same without the messages under these ids.
+    waiting_besides(
+        box_id: BoxId, device_id: DeviceId, now: Timestamp, besides: &[OuterId], limit: u32, max_octets: usize
+    ) -> Waiting;
+    /// Which of these messages wait for a device at `now`.
+    still_waiting(
+        box_id: BoxId, device_id: DeviceId, now: Timestamp, messages: &[OuterId]
+    ) -> Vec<(OuterId, Sha256Digest)>;
+    /// What entered the queues of these boxes in a stretch of a partition of a region's, and waits at `now`: one query.
+    arrivals(
+        place: (RegionNumber, u32), stretch: Stretch, boxes: &[BoxId], now: Timestamp, limits: ArrivalLimits
+    ) -> Arrivals;
+    /// The devices of these boxes, removed ones too: one query.
+    watched_devices(boxes: &[BoxId]) -> Vec<WatchedDevice>;
+    /// The versions of these boxes' profiles, without boxes that have set nothing: one query.
+    profile_versions(boxes: &[BoxId]) -> Vec<(BoxId, u64)>;
+    /// The identifiers of these boxes: one query.
+    identifiers_of(boxes: &[BoxId]) -> Vec<(BoxId, IdentifierHash)>;
+    /// Where the projections stand in the partitions with this number, of whatever topic.
+    positions_in(partition: u32) -> Vec<PositionRow>;
     /// The messages that were accepted under an id, as long as they live.
     accepted(box_id: BoxId, outer_id: OuterId) -> Vec<AcceptedMessage>;
     /// A device and its part of the queue at `now`.

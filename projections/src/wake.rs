@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use rossby_log::Offset;
 use rossby_schemas::topic::{Topic, TopicName};
 use sqlx::postgres::PgListener;
 use tokio::sync::broadcast;
@@ -25,12 +26,18 @@ pub struct Applied {
     pub topic: TopicName,
     /// The partition.
     pub partition: u32,
+    /// The offset that the projection applies next; none where it applied what it had passed before.
+    pub next_offset: Option<Offset>,
 }
 
 impl Applied {
     /// As PostgreSQL's notifications carry it.
     pub(crate) fn text(&self) -> String {
-        format!("{}/{}/{}", self.projection, self.topic, self.partition)
+        let text = format!("{}/{}/{}", self.projection, self.topic, self.partition);
+        match self.next_offset {
+            Some(offset) => format!("{text}/{offset}"),
+            None => text,
+        }
     }
 
     fn parse(text: &str) -> Option<Self> {
@@ -39,6 +46,7 @@ impl Applied {
             projection: Projection::by_name(parts.next()?)?,
             topic: parts.next()?.parse().ok()?,
             partition: parts.next()?.parse().ok()?,
+            next_offset: parts.next().map(str::parse).transpose().ok()?,
         };
         parts.next().is_none().then_some(applied)
     }
@@ -115,10 +123,15 @@ mod tests {
 
     #[test]
     fn notifications_are_read_back() {
-        let applied = Applied { projection: Projection::Inbox, topic: TopicName::local(Topic::Keys), partition: 3 };
-        assert_eq!(applied.text(), "inbox/rossby.keys/3");
-        assert_eq!(Applied::parse(&applied.text()), Some(applied));
-        for bad in ["", "inbox/rossby.keys", "inbox/rossby.keys/3/4", "other/rossby.keys/3", "inbox/keys/3"] {
+        let topic = TopicName::local(Topic::Keys);
+        let applied = Applied { projection: Projection::Inbox, topic, partition: 3, next_offset: Some(42) };
+        assert_eq!(applied.text(), "inbox/rossby.keys/3/42");
+        assert_eq!(Applied::parse(&applied.text()), Some(applied.clone()));
+        let without = Applied { next_offset: None, ..applied };
+        assert_eq!(without.text(), "inbox/rossby.keys/3");
+        assert_eq!(Applied::parse(&without.text()), Some(without));
+        for bad in ["", "inbox/rossby.keys", "inbox/rossby.keys/3/4/5", "inbox/rossby.keys/3/x", "other/rossby.keys/3"]
+        {
             assert_eq!(Applied::parse(bad), None, "{bad}");
         }
     }

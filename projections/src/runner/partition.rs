@@ -112,7 +112,7 @@ impl Worker {
         let worker = self.clone();
         let applied = self.transactions.spawn(async move { worker.transact(batch, stored).await }).await;
         let (next_offset, stop) = applied.map_err(|error| Interruption::Stop(error.to_string()))??;
-        self.models.wakes.wake(self.applied());
+        self.models.wakes.wake(self.applied(Some(next_offset)));
         stop.map_or(Ok(next_offset), |reason| Err(Interruption::Stop(reason)))
     }
 
@@ -131,7 +131,7 @@ impl Worker {
             return Ok((at, stop));
         }
         tx.move_position(self.projection, &self.topic, self.partition, stored, position).await?;
-        tx.notify(CHANNEL, self.applied().text()).await?;
+        tx.notify(CHANNEL, self.applied(Some(position.next_offset)).text()).await?;
         tx.commit().await?;
         for (outcome, records) in counts {
             status::count(self.projection, outcome, records);
@@ -191,14 +191,15 @@ impl Worker {
             0 => {}
             records => {
                 tracing::info!(topic = %self.topic, partition = self.partition, records, "applied from quarantine");
-                self.models.wakes.wake(self.applied());
+                self.models.wakes.wake(self.applied(None));
             }
         }
         Ok(())
     }
 
-    fn applied(&self) -> Applied {
-        Applied { projection: self.projection, topic: self.topic.clone(), partition: self.partition }
+    fn applied(&self, next_offset: Option<Offset>) -> Applied {
+        let (projection, topic) = (self.projection, self.topic.clone());
+        Applied { projection, topic, partition: self.partition, next_offset }
     }
 
     pub(super) fn change_status(&self, change: impl FnOnce(&mut PartitionStatus)) {

@@ -4,8 +4,10 @@
 //! begins) stands in this file and in the two folders of migrations.
 
 mod account;
+mod arrivals;
 mod claims;
 mod identifiers;
+mod listed;
 mod lost;
 mod positions;
 mod queue;
@@ -29,6 +31,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 
 pub(crate) use self::account::{BoxState, Setting, TagList};
 pub use self::account::{DeviceState, Profile, StoredKeyRecord};
+pub use self::arrivals::{Arrival, ArrivalLimits, Arrivals, Stretch, WatchedDevice};
 pub use self::claims::{Claim, ClaimState};
 pub use self::identifiers::{BoxIdentifier, IdentifierOwner, IdentifierState};
 pub use self::positions::PositionRow;

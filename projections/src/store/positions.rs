@@ -6,6 +6,7 @@ use rossby_schemas::encoding::Sha256Digest;
 use rossby_schemas::envelope::Header;
 use rossby_schemas::time::Timestamp;
 use rossby_schemas::topic::TopicName;
+use sqlx::any::AnyRow;
 
 use super::row::{Columns as _, signed};
 use super::{Store, StoreError, Tx};
@@ -86,16 +87,7 @@ impl Store {
         )
         .fetch_all(&self.pool)
         .await?;
-        rows.iter()
-            .map(|row| {
-                Ok(PositionRow {
-                    projection: row.text(0)?,
-                    topic: row.text(1)?,
-                    partition: row.small(2)?,
-                    next_offset: row.number(3)?,
-                })
-            })
-            .collect()
+        rows.iter().map(position_row).collect()
     }
 
     /// How many records lie in quarantine.
@@ -221,6 +213,16 @@ impl Tx {
         .await?;
         Ok(())
     }
+}
+
+/// A row of projection, topic, partition and next offset.
+pub(super) fn position_row(row: &AnyRow) -> Result<PositionRow, StoreError> {
+    Ok(PositionRow {
+        projection: row.text(0)?,
+        topic: row.text(1)?,
+        partition: row.small(2)?,
+        next_offset: row.number(3)?,
+    })
 }
 
 /// PostgreSQL's texts hold no NUL. The headers are kept as they came.

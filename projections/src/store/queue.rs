@@ -9,7 +9,9 @@ use rossby_schemas::events::profiles::{AclTag, Audience};
 use rossby_schemas::http::messages::Lost;
 use rossby_schemas::ids::{BoxId, DeviceId, OuterId, RegionNumber};
 use rossby_schemas::time::Timestamp;
+use sqlx::AssertSqlSafe;
 
+use super::listed::Listed;
 use super::row::{Columns as _, signed};
 use super::{Store, StoreError, Tx};
 
@@ -114,27 +116,43 @@ impl Store {
         limit: u32,
         max_octets: usize,
     ) -> Result<Waiting, StoreError> {
+        self.waiting_besides(box_id, device_id, now, &[], limit, max_octets).await
+    }
+
+    /// The same without the messages under these ids.
+    pub(crate) async fn waiting_besides(
+        &self,
+        box_id: BoxId,
+        device_id: DeviceId,
+        now: Timestamp,
+        besides: &[OuterId],
+        limit: u32,
+        max_octets: usize,
+    ) -> Result<Waiting, StoreError> {
+        let besides = Listed::of(besides, 6);
         // Bodies are read only for as many messages as are given.
-        let rows = sqlx::query(concat!(
+        let query = [
             "select w.outer_id, w.content_hash, w.accepted_at, w.expires_at, v.value \
              from (select q.*, sum(q.size) over (order by q.accepted_at, q.outer_id, q.content_hash) as total \
              from (select e.box_id, e.outer_id, e.content_hash, e.accepted_at, e.expires_at, length(e.value) as size \
              from owed o join enqueued e \
              on e.box_id = o.box_id and e.outer_id = o.outer_id and e.content_hash = o.content_hash \
-             where o.box_id = $1 and o.device_id = $2 and e.expires_at > $3 and e.value is not null and ",
+             where o.box_id = $1 and o.device_id = $2 and e.expires_at > $3 and e.value is not null",
+            &besides.none_of("o.outer_id"),
+            " and ",
             still_waits!(),
             " order by e.accepted_at, e.outer_id, e.content_hash limit $4) q) w left join enqueued v \
              on v.box_id = w.box_id and v.outer_id = w.outer_id and v.content_hash = w.content_hash \
              and (w.total <= $5 or w.total = w.size) \
              order by w.accepted_at, w.outer_id, w.content_hash",
-        ))
-        .bind(box_id.as_bytes().to_vec())
-        .bind(device_id.as_bytes().to_vec())
-        .bind(now.signed_millis())
-        .bind(i64::from(limit) + 1)
-        .bind(i64::try_from(max_octets).unwrap_or(i64::MAX))
-        .fetch_all(&self.pool)
-        .await?;
+        ];
+        let query = sqlx::query(AssertSqlSafe(query.concat()))
+            .bind(box_id.as_bytes().to_vec())
+            .bind(device_id.as_bytes().to_vec())
+            .bind(now.signed_millis())
+            .bind(i64::from(limit) + 1)
+            .bind(i64::try_from(max_octets).unwrap_or(i64::MAX));
+        let rows = besides.bind(query, |id| id.as_bytes().to_vec()).fetch_all(&self.pool).await?;
         let mut waiting = Waiting::default();
         for row in &rows {
             let is_full = waiting.messages.len() >= usize::try_from(limit).unwrap_or(usize::MAX);

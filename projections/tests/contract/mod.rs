@@ -2,6 +2,7 @@
 //! `tests/kafka.rs` run it.
 
 pub(crate) mod admission;
+pub(crate) mod arrivals;
 pub(crate) mod events;
 pub(crate) mod identifiers;
 pub(crate) mod positions;
@@ -211,6 +212,9 @@ macro_rules! contract {
             queue::what_expires_is_left_out_counted_and_swept,
             queue::a_repeated_record_brings_nothing_back,
             queue::a_fetch_gives_no_more_than_asked,
+            arrivals::a_stretch_gives_what_it_brought_to_these_boxes,
+            arrivals::what_waits_is_told_without_what_is_known,
+            arrivals::what_changed_of_boxes_is_told_in_one_query_each,
             admission::versions_decide,
             admission::a_lost_record_stops_its_partition_alone,
             admission::what_cannot_be_read_stops_control_streams_and_is_put_aside_in_the_queue,
