@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 
 use rossby_crypto::keyed_hash::MessageHandle;
 use rossby_log::AppendError;
+use rossby_schemas::encoding::Sha256Digest;
 use rossby_schemas::events::Event;
 use rossby_schemas::events::inbox::{AcknowledgedMessage, MessagesAcknowledgedV1};
 use rossby_schemas::http::messages::{ConfirmRequest, ConfirmResponse, MAX_CONFIRMED};
-use rossby_schemas::ids::EventId;
+use rossby_schemas::ids::{EventId, OuterId};
 use uuid::Uuid;
 
 use crate::error::{CommandError, Refusal};
+use crate::position::Position;
 use crate::service::Service;
 use crate::token::Caller;
 
@@ -24,6 +26,16 @@ impl Service {
         caller: Caller,
         request: &ConfirmRequest,
     ) -> Result<ConfirmResponse, CommandError> {
+        let (messages, position) = self.acknowledge(caller, request).await?;
+        Ok(ConfirmResponse { confirmed: messages.len(), position: position.token() })
+    }
+
+    /// Confirms messages. Gives which, and where the confirmation stands.
+    pub(crate) async fn acknowledge(
+        &self,
+        caller: Caller,
+        request: &ConfirmRequest,
+    ) -> Result<(Vec<(OuterId, Sha256Digest)>, Position), CommandError> {
         if request.handles.is_empty() || request.handles.len() > MAX_CONFIRMED {
             let reason = format!("must have between 1 and {MAX_CONFIRMED} handles");
             return Err(Refusal::invalid("/handles", reason).into());
@@ -39,7 +51,7 @@ impl Service {
             };
             messages.insert((message.outer_id, message.content_hash), acknowledged);
         }
-        let confirmed = messages.len();
+        let confirmed = messages.keys().copied().collect();
         let event = Event::MessagesAcknowledgedV1(MessagesAcknowledgedV1 {
             box_id: caller.box_id,
             device_id: caller.device_id,
@@ -48,7 +60,7 @@ impl Service {
         // A fact without a version: its id says nothing, and repeating it adds nothing.
         let id = EventId(Uuid::new_v4());
         match self.appender.fact(&caller.box_id.to_string(), id, self.now(), &event).await {
-            Ok(position) => Ok(ConfirmResponse { confirmed, position: position.token() }),
+            Ok(position) => Ok((confirmed, position)),
             Err(AppendError::Refused(error)) => Err(CommandError::Unavailable(error.to_string())),
             Err(AppendError::TooLarge { limit, .. }) => {
                 Err(Refusal::TooLarge { field: "/handles".to_owned(), limit }.into())

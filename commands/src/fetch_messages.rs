@@ -71,7 +71,7 @@ impl Service {
     }
 
     /// One device's part of a message, with the handle that confirms it.
-    fn fetched(&self, caller: Caller, message: WaitingMessage) -> Result<FetchedMessage, CommandError> {
+    pub(crate) fn fetched(&self, caller: Caller, message: WaitingMessage) -> Result<FetchedMessage, CommandError> {
         let defect = |what: &str| CommandError::Internal(format!("the message {} {what}", message.outer_id));
         let value = MessageValue::parse(&Octets(message.value.clone())).map_err(|_| defect("can't be read"))?;
         let wrap = value.wrap(caller.device_id).ok_or_else(|| defect("is not for the device"))?;

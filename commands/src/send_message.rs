@@ -19,22 +19,28 @@ use tokio::time::Instant;
 use crate::error::{CommandError, Refusal};
 use crate::position::Position;
 use crate::service::Service;
-use crate::standing::{Standing, standing};
+use crate::standing::{Stale, Standing, standing};
 use crate::token::Caller;
 
 /// How many of a request's messages are dealt with at once. Each asks the database a few times: a group's 250 leave most of
 /// its connections to others, while enough appends go together to share the log's commits.
 const AT_ONCE: usize = 16;
 
-/// Refuses what no answer for each recipient could say: the whole request changes nothing.
-fn check_request(request: &SendRequest, now: Timestamp, skew: Duration) -> Result<Vec<MessageValue>, Refusal> {
-    if request.messages.is_empty() || request.messages.len() > MAX_SENT {
-        return Err(Refusal::invalid("/messages", format!("must have between 1 and {MAX_SENT} messages")));
+/// Refuses what no answer for each recipient could say: the whole request changes nothing. `list` is the request's field.
+pub(crate) fn check_messages(
+    list: &str,
+    messages: &[OutgoingMessage],
+    limit: usize,
+    now: Timestamp,
+    skew: Duration,
+) -> Result<Vec<MessageValue>, Refusal> {
+    if messages.is_empty() || messages.len() > limit {
+        return Err(Refusal::invalid(format!("/{list}"), format!("must have between 1 and {limit} {list}")));
     }
     let mut seen = BTreeSet::new();
-    let mut values = Vec::with_capacity(request.messages.len());
-    for (index, message) in request.messages.iter().enumerate() {
-        let field = |name| format!("/messages/{index}/{name}");
+    let mut values = Vec::with_capacity(messages.len());
+    for (index, message) in messages.iter().enumerate() {
+        let field = |name| format!("/{list}/{index}/{name}");
         if !seen.insert((message.recipient, message.outer_id)) {
             return Err(Refusal::invalid(field("outer_id"), "stands twice for this recipient"));
         }
@@ -50,8 +56,15 @@ fn check_request(request: &SendRequest, now: Timestamp, skew: Duration) -> Resul
     Ok(values)
 }
 
+/// The same message is the same event, however often and wherever it is sent.
+pub(crate) fn event_id(topic: Topic, message: &OutgoingMessage) -> EventId {
+    let (outer, hash) = (CommandId::from_bytes(*message.outer_id.as_bytes()), content_hash(&message.value));
+    let step = hash.as_slice().first_chunk::<4>().map_or(0, |octets| u32::from_be_bytes(*octets));
+    EventId::derive(topic, &message.recipient.to_string(), outer, step)
+}
+
 /// Runs futures side by side, a few at once, and gives what they came to in their order; none for one that panicked.
-async fn all<T: Send + 'static>(
+pub(crate) async fn all<T: Send + 'static>(
     futures: impl ExactSizeIterator<Item = impl Future<Output = T> + Send + 'static>,
 ) -> Vec<Option<T>> {
     let mut results: Vec<Option<T>> = Vec::new();
@@ -97,7 +110,8 @@ impl Service {
     /// value. Nothing was sent then.
     pub async fn send_message(&self, caller: Caller, request: &SendRequest) -> Result<SendResponse, CommandError> {
         let begun = Instant::now();
-        let values = check_request(request, self.now(), self.config.limits.clock_skew)?;
+        let skew = self.config.limits.clock_skew;
+        let values = check_messages("messages", &request.messages, MAX_SENT, self.now(), skew)?;
         // All are looked at before any is sent: an id that was used otherwise refuses the whole.
         let looking = request.messages.iter().cloned().map(|message| {
             let service = self.clone();
@@ -166,15 +180,14 @@ impl Service {
     ) -> Result<SendOutcome, CommandError> {
         match self.settled_standing(caller, message.recipient, value).await? {
             Standing::Current => {}
-            Standing::Stale(outcome) => return Ok(outcome),
+            Standing::Stale(stale) => {
+                let Stale { head, statements, sealing_statements } = stale;
+                return Ok(SendOutcome::Stale { head, statements, sealing_statements });
+            }
             Standing::Ahead => return Ok(SendOutcome::Unavailable),
             Standing::None => return Ok(SendOutcome::NoSuchRecipient),
         }
-        // The same message is the same event, however often and wherever it is sent.
-        let hash = content_hash(&message.value);
-        let (outer, digest) = (CommandId::from_bytes(*message.outer_id.as_bytes()), hash.as_slice());
-        let step = digest.first_chunk::<4>().map_or(0, |octets| u32::from_be_bytes(*octets));
-        let id = EventId::derive(Topic::Inbox, &message.recipient.to_string(), outer, step);
+        let id = event_id(Topic::Inbox, message);
         let accepted_at = self.now();
         let event = Event::MessageEnqueuedV1(MessageEnqueuedV1 {
             box_id: message.recipient,

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use rossby_crypto::key_record::{HeadRelation, KeyRecord, VerifiedSealingStatement};
 use rossby_crypto::message::MessageValue;
 use rossby_projections::StoredKeyRecord;
-use rossby_schemas::http::messages::SendOutcome;
-use rossby_schemas::ids::DeviceId;
+use rossby_schemas::encoding::Octets;
+use rossby_schemas::ids::{DeviceId, Head};
 use rossby_schemas::time::Timestamp;
 
 use crate::token::Caller;
@@ -17,11 +17,22 @@ pub(crate) enum Standing {
     /// It is sealed to the devices of the current head.
     Current,
     /// The head is older, or the devices or their keys are others: seal it anew.
-    Stale(SendOutcome),
+    Stale(Stale),
     /// The head, or a sealing key, is one that hasn't arrived here yet.
     Ahead,
     /// The record can't be read: a defect, or a closed box.
     None,
+}
+
+/// What a sender has to know to seal anew.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Stale {
+    /// The recipient's current head.
+    pub(crate) head: Head,
+    /// The membership statements since the stated head, or all of them.
+    pub(crate) statements: Vec<Octets>,
+    /// The current sealing statements.
+    pub(crate) sealing_statements: Vec<Octets>,
 }
 
 /// Compares what a value says with the record.
@@ -31,7 +42,7 @@ pub(crate) fn standing(value: &MessageValue, stored: &StoredKeyRecord, caller: C
         stored.sealing_statements.iter().filter_map(|octets| record.verify_sealing(octets, None).ok()).collect();
     let stale = || {
         let since = record.statements_since(value.recipient_head).unwrap_or_else(|| record.statements());
-        Standing::Stale(SendOutcome::Stale {
+        Standing::Stale(Stale {
             head: record.head(),
             statements: since.to_vec(),
             sealing_statements: stored.sealing_statements.clone(),

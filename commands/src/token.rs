@@ -4,7 +4,7 @@ use rossby_crypto::authorize::TokenProof;
 use rossby_crypto::key_record::{KeyRecord, VerifiedSealingStatement};
 use rossby_crypto::keyed_hash::{HawkKey, TokenId};
 use rossby_crypto::token::DeviceToken;
-use rossby_projections::StoredKeyRecord;
+use rossby_projections::{DeviceState, StoredKeyRecord};
 use rossby_schemas::http::registration::AuthorizeResponse;
 use rossby_schemas::http::token::TokenRequest;
 use rossby_schemas::ids::{BoxId, DeviceId};
@@ -31,6 +31,11 @@ pub enum TokenError {
     /// It can't be told now.
     #[error("the read models can't be asked: {0}")]
     Unavailable(#[from] rossby_projections::StoreError),
+}
+
+/// Whether a token of this epoch is good for a device in this state.
+pub(crate) fn is_good(device: Option<DeviceState>, epoch: u32) -> bool {
+    device.is_some_and(|device| !device.removed && device.epoch == epoch)
 }
 
 impl Service {
@@ -95,8 +100,7 @@ impl Service {
     /// [`TokenError`].
     pub async fn token_key(&self, id: TokenId) -> Result<HawkKey, TokenError> {
         let secret = self.secrets.by_number(id.secret_number).ok_or(TokenError::NotGood)?;
-        let device = self.models.device(id.box_id, id.device_id).await?.ok_or(TokenError::NotGood)?;
-        if device.removed || device.epoch != id.epoch {
+        if !is_good(self.models.device(id.box_id, id.device_id).await?, id.epoch) {
             return Err(TokenError::NotGood);
         }
         Ok(secret.hawk_key(id.box_id, id.device_id, id.epoch))

@@ -1,11 +1,14 @@
-//! A log whose appends fail when a test says so.
+//! A log whose appends and readers fail when a test says so.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use rossby_log::{AppendError, Bounds, Log, LogError, LogRecord, Offset, PartitionReader, ReadError};
+use rossby_log::{
+    AppendError, Batch, BatchLimit, Bounds, Log, LogError, LogRecord, Offset, PartitionReader, ReadError,
+};
 use rossby_schemas::topic::{Topic, TopicName};
+use tokio::sync::watch;
 
 /// What becomes of appends to a topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,7 +23,7 @@ pub enum Fault {
     UnknownHeld,
 }
 
-/// A log whose appends fail as a test says.
+/// A log whose appends and readers fail as a test says.
 #[derive(Debug)]
 pub struct FaultyLog {
     log: Arc<dyn Log>,
@@ -28,13 +31,15 @@ pub struct FaultyLog {
     /// How many more appends are taken, if that is bounded.
     left: Mutex<Option<usize>>,
     held: Mutex<Vec<(TopicName, u32, LogRecord)>>,
+    unreadable: watch::Sender<BTreeSet<Topic>>,
 }
 
 impl FaultyLog {
     /// This log, with no fault yet.
     #[must_use]
     pub fn new(log: Arc<dyn Log>) -> Self {
-        Self { log, faults: Mutex::default(), left: Mutex::default(), held: Mutex::default() }
+        let unreadable = watch::Sender::default();
+        Self { log, faults: Mutex::default(), left: Mutex::default(), held: Mutex::default(), unreadable }
     }
 
     /// What becomes of appends to every topic from now on.
@@ -67,6 +72,17 @@ impl FaultyLog {
                 false
             }
         }
+    }
+
+    /// Whether a topic's readers fail from now on, those too that are there already.
+    pub fn set_unreadable(&self, topic: Topic, is_unreadable: bool) {
+        self.unreadable.send_modify(|topics| {
+            if is_unreadable {
+                topics.insert(topic);
+            } else {
+                topics.remove(&topic);
+            }
+        });
     }
 
     /// What was held back lands now, in its order.
@@ -113,7 +129,9 @@ impl Log for FaultyLog {
         partition: u32,
         from: Offset,
     ) -> Result<Box<dyn PartitionReader>, ReadError> {
-        self.log.read(topic, partition, from).await
+        let (topic_kind, unreadable) = (topic.topic, self.unreadable.subscribe());
+        let reader = self.log.read(topic, partition, from).await?;
+        Ok(Box::new(FaultyReader { reader, topic: topic_kind, unreadable }))
     }
 
     async fn health(&self) -> Result<(), LogError> {
@@ -122,5 +140,27 @@ impl Log for FaultyLog {
 
     async fn close(&self) {
         self.log.close().await;
+    }
+}
+
+/// A reader that fails while its topic is unreadable.
+#[derive(Debug)]
+struct FaultyReader {
+    reader: Box<dyn PartitionReader>,
+    topic: Topic,
+    unreadable: watch::Receiver<BTreeSet<Topic>>,
+}
+
+#[async_trait]
+impl PartitionReader for FaultyReader {
+    async fn next(&mut self, limit: BatchLimit) -> Result<Batch, ReadError> {
+        let topic = self.topic;
+        tokio::select! {
+            biased;
+            _ = self.unreadable.wait_for(|topics| topics.contains(&topic)) => {
+                Err(LogError::Failed("it can't be read".to_owned()).into())
+            }
+            batch = self.reader.next(limit) => batch,
+        }
     }
 }

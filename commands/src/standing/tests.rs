@@ -87,11 +87,8 @@ fn a_value_is_for_exactly_the_devices_and_their_current_keys() {
     let ben = Ben::new();
     let (stored, head) = (ben.usual(), ben.record.head());
     let judged = |wraps: &[(DeviceId, u64)]| standing(&value(head, wraps), &stored, ANN, now());
-    let stale = Standing::Stale(SendOutcome::Stale {
-        head,
-        statements: Vec::new(),
-        sealing_statements: stored.sealing_statements.clone(),
-    });
+    let stale =
+        Standing::Stale(Stale { head, statements: Vec::new(), sealing_statements: stored.sealing_statements.clone() });
     assert_eq!(judged(&[(PHONE, 1), (LAPTOP, 5)]), Standing::Current);
     assert_eq!(judged(&[(PHONE, 1)]), stale, "a device is left out");
     assert_eq!(judged(&[(PHONE, 1), (LAPTOP, 4)]), stale, "an older key");
@@ -109,7 +106,7 @@ fn an_older_head_is_told_what_came_since() {
     let since = ben.record.statements()[1..].to_vec();
     let answer = |statements| {
         let sealing_statements = stored.sealing_statements.clone();
-        Standing::Stale(SendOutcome::Stale { head: ben.record.head(), statements, sealing_statements })
+        Standing::Stale(Stale { head: ben.record.head(), statements, sealing_statements })
     };
     assert_eq!(older, answer(since));
     // A head that the record never had: all of it, so that the sender sees the fork.

@@ -8,10 +8,12 @@ mod closing;
 mod devices;
 mod identifiers;
 mod limits;
+mod live;
 mod messages;
 mod outcomes;
 mod registration;
 mod restart;
 #[path = "setting_embedded.rs"]
 mod setting;
+mod signals;
 mod world;

@@ -12,6 +12,9 @@ use rossby_schemas::time::Clock;
 pub(crate) struct Setting;
 
 impl Setting {
+    /// Whether processes hear of what others apply.
+    pub(crate) const TELLS_OTHER_PROCESSES: bool = false;
+
     pub(crate) async fn new() -> Self {
         Self
     }

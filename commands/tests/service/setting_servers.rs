@@ -18,6 +18,9 @@ pub(crate) struct Setting {
 }
 
 impl Setting {
+    /// Whether processes hear of what others apply.
+    pub(crate) const TELLS_OTHER_PROCESSES: bool = true;
+
     pub(crate) async fn new() -> Self {
         let admin = std::env::var("ROSSBY_TEST_POSTGRES").expect("ROSSBY_TEST_POSTGRES is set by `cargo xtask test`");
         let own = Uuid::new_v4().simple();

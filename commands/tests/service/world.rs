@@ -64,10 +64,21 @@ impl World {
         service(&self.models, &self.log, &self.blobs, &self.clock, &self.mailboxes, timeouts, self.configure)
     }
 
+    /// Another process, which does not hear of what is applied here.
+    pub(crate) async fn deaf_process(&self) -> Service {
+        let models = ReadModels::open(&self.setting.read_models(self.folder.path()), 4).await.unwrap();
+        service(&models, &self.log, &self.clock, &self.mailboxes, Timeouts::default())
+    }
+
     /// The projector stands still until the restart.
     pub(crate) async fn stop_projector(&mut self) {
         self.stop.cancel();
         (&mut self.projector).await.unwrap().unwrap();
+    }
+
+    /// The projector goes on where it stood.
+    pub(crate) fn go_on(&mut self) {
+        (self.stop, self.projector) = project(&self.models, &self.log, &self.clock);
     }
 
     /// Ends everything, and starts it again on the same data.

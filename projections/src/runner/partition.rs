@@ -181,6 +181,7 @@ impl Worker {
                     }
                 }
                 if known > 0 {
+                    tx.notify(CHANNEL, worker.applied(None).text()).await?;
                     tx.commit().await?;
                     applied += known;
                 }
