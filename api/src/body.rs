@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use rossby_schemas::http::messages::{MAX_SEND_OCTETS, SEND_OCTETS_A_SECOND};
 use rossby_schemas::http::problem::ProblemType;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Deserializer};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::ApiError;
@@ -100,13 +100,25 @@ pub(crate) fn parse<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Re
     if media_type(headers) != "application/json" {
         return Err(ApiError::field(ProblemType::UnsupportedMediaType, "content-type", "must be application/json"));
     }
-    let mut json = serde_json::Deserializer::from_slice(body);
-    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-        let field = pointer(error.path());
-        ApiError::field(ProblemType::InvalidRequest, field, reason(error.inner()))
-    })?;
+    parse_json(body)
+}
+
+/// Parses JSON.
+pub(crate) fn parse_json<T: DeserializeOwned>(text: &[u8]) -> Result<T, ApiError> {
+    let mut json = serde_json::Deserializer::from_slice(text);
+    let value = parse_value(&mut json)?;
     json.end().map_err(|error| ApiError::field(ProblemType::InvalidRequest, "", reason(&error)))?;
     Ok(value)
+}
+
+/// Reads a value, of JSON or of what was read of it.
+pub(crate) fn parse_value<'de, T: DeserializeOwned>(
+    json: impl Deserializer<'de, Error = serde_json::Error>,
+) -> Result<T, ApiError> {
+    serde_path_to_error::deserialize(json).map_err(|error| {
+        let field = pointer(error.path());
+        ApiError::field(ProblemType::InvalidRequest, field, reason(error.inner()))
+    })
 }
 
 /// A JSON Pointer (RFC 6901) to where the error is.

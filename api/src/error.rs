@@ -1,7 +1,7 @@
 //! Errors as problem documents, in one place.
 
 use axum::body::Body;
-use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, UPGRADE, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, Response, StatusCode};
 use axum::response::IntoResponse;
 use rossby_commands::CommandError;
@@ -23,6 +23,17 @@ impl ApiError {
     pub(crate) fn field(kind: ProblemType, field: impl Into<String>, reason: impl Into<String>) -> Self {
         let errors = vec![FieldError { field: field.into(), reason: reason.into() }];
         Problem { errors, ..Problem::new(kind) }.into()
+    }
+
+    /// A limit was reached, or a part is away: try again after so many seconds.
+    pub(crate) fn later(kind: ProblemType, detail: &str, seconds: u64) -> Self {
+        let detail = Some(detail.to_owned());
+        Problem { detail, retry_after: Some(seconds), ..Problem::new(kind) }.into()
+    }
+
+    /// The document alone.
+    pub(crate) fn into_problem(self) -> Problem {
+        *self.problem
     }
 
     /// With the challenge that tells a client how to authenticate.
@@ -60,6 +71,9 @@ impl IntoResponse for ApiError {
         let headers = response.headers_mut();
         if let Some(seconds) = self.problem.retry_after {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if self.problem.problem_type() == Some(ProblemType::UpgradeRequired) {
+            headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
         }
         if let Some(challenge) = self.authenticate {
             headers.insert(WWW_AUTHENTICATE, challenge);

@@ -13,6 +13,7 @@ mod operator;
 mod routes;
 mod server;
 mod state;
+mod stream;
 
 pub use hawk::PublicUrl;
 pub use limits::ApiLimits;
@@ -21,3 +22,4 @@ pub use operator::{NotReady, Readiness, operator_router};
 pub use routes::{openapi, router};
 pub use server::{Server, ServerConfig};
 pub use state::Api;
+pub use stream::StreamLimits;

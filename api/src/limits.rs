@@ -5,8 +5,8 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use axum::http::Extensions;
-use governor::clock::{Clock as _, DefaultClock};
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use governor::clock::{Clock, DefaultClock};
+use governor::{DefaultKeyedRateLimiter, NotUntil, Quota, RateLimiter};
 use rossby_schemas::http::problem::{Problem, ProblemType};
 use rossby_schemas::ids::DeviceId;
 
@@ -17,6 +17,8 @@ use crate::error::ApiError;
 pub struct ApiLimits {
     /// Authenticated requests a second for each device, and how many of them at once.
     pub device: (NonZeroU32, NonZeroU32),
+    /// Signals a second for each device, and how many of them at once.
+    pub signals: (NonZeroU32, NonZeroU32),
     /// Requests a second without authentication for each address, and how many of them at once.
     pub address: (NonZeroU32, NonZeroU32),
     /// How long a request may take to arrive.
@@ -32,17 +34,38 @@ const SHRINK_AT: usize = 50_000;
 
 pub(crate) struct Limiters {
     devices: DefaultKeyedRateLimiter<DeviceId>,
+    signals: DefaultKeyedRateLimiter<DeviceId>,
     addresses: DefaultKeyedRateLimiter<IpAddr>,
 }
 
 impl Limiters {
     pub(crate) fn new(limits: ApiLimits) -> Self {
         let quota = |(per_second, burst): (NonZeroU32, NonZeroU32)| Quota::per_second(per_second).allow_burst(burst);
-        Self { devices: RateLimiter::keyed(quota(limits.device)), addresses: RateLimiter::keyed(quota(limits.address)) }
+        Self {
+            devices: RateLimiter::keyed(quota(limits.device)),
+            signals: RateLimiter::keyed(quota(limits.signals)),
+            addresses: RateLimiter::keyed(quota(limits.address)),
+        }
     }
 
     pub(crate) fn check_device(&self, device_id: DeviceId) -> Result<(), ApiError> {
         check(&self.devices, &device_id)
+    }
+
+    /// How long a device must wait before its next frame is taken; none if it is taken now.
+    pub(crate) fn frame_pause(&self, device_id: DeviceId) -> Option<Duration> {
+        let taken = self.devices.check_key(&device_id);
+        taken.err().map(|until| until.wait_time_from(DefaultClock::default().now()))
+    }
+
+    /// Refuses more signals than a device may send: all of them or none.
+    pub(crate) fn check_signals(&self, device_id: DeviceId, signals: usize) -> Result<(), ApiError> {
+        let count = u32::try_from(signals).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN);
+        shrink(&self.signals);
+        match self.signals.check_key_n(&device_id, count) {
+            Ok(taken) => taken.map_err(too_many),
+            Err(_) => Err(ApiError::field(ProblemType::RateLimited, "/signals", "are more than may be sent at once")),
+        }
     }
 
     pub(crate) fn check_address(&self, extensions: &Extensions) -> Result<(), ApiError> {
@@ -62,13 +85,19 @@ fn network(address: IpAddr) -> IpAddr {
 }
 
 fn check<K: Clone + Eq + std::hash::Hash>(limiter: &DefaultKeyedRateLimiter<K>, key: &K) -> Result<(), ApiError> {
+    shrink(limiter);
+    limiter.check_key(key).map_err(too_many)
+}
+
+fn shrink<K: Clone + Eq + std::hash::Hash>(limiter: &DefaultKeyedRateLimiter<K>) {
     if limiter.len() > SHRINK_AT {
         limiter.retain_recent();
     }
-    limiter.check_key(key).map_err(|until| {
-        let wait = until.wait_time_from(DefaultClock::default().now());
-        Problem { retry_after: Some(wait.as_secs() + 1), ..Problem::new(ProblemType::RateLimited) }.into()
-    })
+}
+
+fn too_many(until: NotUntil<<DefaultClock as Clock>::Instant>) -> ApiError {
+    let wait = until.wait_time_from(DefaultClock::default().now());
+    Problem { retry_after: Some(wait.as_secs() + 1), ..Problem::new(ProblemType::RateLimited) }.into()
 }
 
 #[cfg(test)]
@@ -88,7 +117,8 @@ mod tests {
     fn a_burst_is_let_through_and_no_more() {
         let one = NonZeroU32::MIN;
         let three = NonZeroU32::new(3).unwrap();
-        let limits = ApiLimits { device: (one, three), address: (one, one), request_timeout: Duration::from_secs(1) };
+        let (request_timeout, quick) = (Duration::from_secs(1), (one, three));
+        let limits = ApiLimits { device: quick, signals: quick, address: (one, one), request_timeout };
         let limiters = Limiters::new(limits);
         let device = DeviceId::from_bytes([1; 16]);
         assert_eq!((0..9).filter(|_| limiters.check_device(device).is_ok()).count(), 3);

@@ -28,6 +28,10 @@ pub fn describe_metrics() {
     describe_counter!("rossby_blobs_completed_total", "Blobs that were uploaded whole");
     describe_counter!("rossby_blob_store_failures_total", "Failures of the blob store");
     describe_gauge!("rossby_queue_depth_messages", "Messages that wait for some device");
+    describe_gauge!("rossby_streams_open", "Live streams that are open");
+    describe_counter!("rossby_streams_closed_total", "Live streams that ended, by reason");
+    describe_counter!("rossby_stream_frames_total", "Frames of live streams, by direction and type");
+    rossby_commands::describe_metrics();
 }
 
 /// A method as a label: clients may make up any number of them, and each would be a figure of its own.

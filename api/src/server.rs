@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,10 +12,10 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
 use crate::limits::ClientAddress;
@@ -26,9 +27,13 @@ pub struct ServerConfig {
     pub connections: usize,
     /// How long a connection may take to send a request's headers.
     pub header_timeout: Duration,
-    /// How long a stopping server lets requests end.
+    /// How long a stopping server lets requests and streams end.
     pub shutdown_timeout: Duration,
 }
+
+/// A connection's place among those that may be open at once, which a stream keeps for as long as it lasts.
+#[derive(Debug, Clone)]
+pub(crate) struct Place(#[allow(dead_code, reason = "held, not read")] Arc<OwnedSemaphorePermit>);
 
 /// A server that listens.
 #[derive(Debug)]
@@ -59,7 +64,7 @@ impl Server {
 
     /// Serves until `stop` is cancelled, and then lets the requests under way end. Gives whether all of them did in time.
     pub async fn run(self, router: Router, stop: CancellationToken) -> bool {
-        let (graceful, places) = (GracefulShutdown::new(), Arc::new(Semaphore::new(self.config.connections)));
+        let (connections, places) = (TaskTracker::new(), Arc::new(Semaphore::new(self.config.connections)));
         loop {
             // A full server waits for a free place, and must be stoppable meanwhile.
             let accepted = tokio::select! {
@@ -74,16 +79,26 @@ impl Server {
                     continue;
                 }
             };
-            let connection = graceful.watch(self.connection(stream, address, router.clone()));
-            tokio::spawn(async move {
-                if let Err(error) = connection.await {
+            let place = Place(Arc::new(place));
+            let connection = self.connection(stream, address, place, router.clone());
+            let stop = stop.clone();
+            connections.spawn(async move {
+                let mut connection = pin!(connection);
+                let ended = tokio::select! {
+                    ended = connection.as_mut() => ended,
+                    () = stop.cancelled() => {
+                        connection.as_mut().graceful_shutdown();
+                        connection.await
+                    }
+                };
+                if let Err(error) = ended {
                     tracing::debug!(%error, "a connection ended badly");
                 }
-                drop(place);
             });
         }
         drop(self.listener);
-        tokio::time::timeout(self.config.shutdown_timeout, graceful.shutdown()).await.is_ok()
+        connections.close();
+        tokio::time::timeout(self.config.shutdown_timeout, connections.wait()).await.is_ok()
     }
 
     /// The next connection, once there is a place for it.
@@ -97,8 +112,9 @@ impl Server {
         &self,
         stream: TcpStream,
         address: SocketAddr,
+        place: Place,
         router: Router,
-    ) -> http1::Connection<
+    ) -> http1::UpgradeableConnection<
         TokioIo<TcpStream>,
         impl hyper::service::HttpService<Incoming, ResBody = axum::body::Body, Error = Infallible, Future: Send> + use<>,
     > {
@@ -106,11 +122,13 @@ impl Server {
         let _ = stream.set_nodelay(true);
         let service = service_fn(move |mut request: hyper::Request<Incoming>| {
             request.extensions_mut().insert(ClientAddress(address.ip()));
+            request.extensions_mut().insert(place.clone());
             router.clone().oneshot(request)
         });
         http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(self.config.header_timeout)
             .serve_connection(TokioIo::new(stream), service)
+            .with_upgrades()
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use metrics_exporter_prometheus::PrometheusHandle;
-use rossby_commands::Service;
+use rossby_commands::{Live, Service};
 use rossby_schemas::time::Clock;
 use tokio_util::sync::CancellationToken;
 
@@ -12,11 +12,14 @@ use crate::body::LargeBodies;
 use crate::hawk::{Hawk, PublicUrl};
 use crate::limits::{ApiLimits, Limiters};
 use crate::operator::Readiness;
+use crate::stream::{StreamLimits, Streams};
 
 /// Everything that the routes need. Cheap to clone.
 #[derive(Clone)]
 pub struct Api {
     pub(crate) service: Service,
+    pub(crate) live: Live,
+    pub(crate) streams: Arc<Streams>,
     pub(crate) hawk: Arc<Hawk>,
     pub(crate) limiters: Arc<Limiters>,
     pub(crate) large_bodies: Arc<LargeBodies>,
@@ -24,18 +27,18 @@ pub struct Api {
     pub(crate) metrics: PrometheusHandle,
     /// How long a request may take to arrive.
     pub(crate) request_timeout: Duration,
-    /// Cancelled when the server stops: nobody is let wait for messages any more.
+    /// Cancelled when the server stops: nobody is let wait for messages any more, and streams end.
     pub(crate) stop: CancellationToken,
 }
 
 impl Api {
     /// An API in front of a service. Requests must be signed for one of `urls`; once `stop` is cancelled, fetches that wait are
-    /// answered with what there is.
+    /// answered with what there is, and streams are closed.
     #[must_use]
     pub fn new(
-        service: Service,
+        (service, live): (Service, Live),
         urls: Vec<PublicUrl>,
-        limits: ApiLimits,
+        (limits, streams): (ApiLimits, StreamLimits),
         clock: Arc<dyn Clock>,
         readiness: Arc<dyn Readiness>,
         metrics: PrometheusHandle,
@@ -43,6 +46,8 @@ impl Api {
     ) -> Self {
         Self {
             service,
+            live,
+            streams: Arc::new(Streams::new(streams)),
             hawk: Arc::new(Hawk::new(urls, clock)),
             limiters: Arc::new(Limiters::new(limits)),
             large_bodies: Arc::new(LargeBodies::new()),
@@ -51,5 +56,9 @@ impl Api {
             request_timeout: limits.request_timeout,
             stop,
         }
+    }
+    /// Waits until the streams have ended, once the server was stopped.
+    pub async fn finish(&self) {
+        self.streams.finish().await;
     }
 }

@@ -18,7 +18,7 @@ use crate::projection::Projection;
 pub use crate::store::{
     AcceptedMessage, Arrival, ArrivalLimits, Arrivals, BoxIdentifier, Claim, ClaimState, DevicePointer, DeviceState,
     IdentifierOwner, IdentifierState, IssuedCode, Profile, Purpose, Registration, RegistrationDay, Stretch, Waiting,
-    WaitingMessage, WatchedDevice,
+    WaitingMessage, WatchedDevice, WatchedIdentifier,
 };
 use crate::store::{CommandEvent, Permission, PositionRow, Snapshot, Store, StoreError, StoredKeyRecord, Swept, Taken};
 use crate::wake::{Applied, Wakes};
@@ -246,7 +246,7 @@ queries! {
     /// The versions of these boxes' profiles, without boxes that have set nothing: one query.
     profile_versions(boxes: &[BoxId]) -> Vec<(BoxId, u64)>;
     /// The identifiers of these boxes: one query.
-    identifiers_of(boxes: &[BoxId]) -> Vec<(BoxId, IdentifierHash)>;
+    watched_identifiers(boxes: &[BoxId]) -> Vec<WatchedIdentifier>;
     /// Where the projections stand in the partitions with this number, of whatever topic.
     positions_in(partition: u32) -> Vec<PositionRow>;
     /// The messages that were accepted under an id, as long as they live.

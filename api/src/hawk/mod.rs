@@ -19,7 +19,7 @@ use rossby_schemas::time::Clock;
 use sha2::Sha256;
 
 use self::nonces::Nonces;
-pub(crate) use self::signed::{Signed, SignedJson, SignedMessages, SignedOctets};
+pub(crate) use self::signed::{Signed, SignedJson, SignedMessages, SignedOctets, SignedToken};
 pub use self::url::PublicUrl;
 use crate::body;
 use crate::error::ApiError;
@@ -42,14 +42,19 @@ pub(crate) struct Hawk {
 
 /// A request whose head is signed. Its body is still to be checked.
 pub(crate) struct SignedHead {
-    caller: Caller,
+    token: TokenId,
     payload_hash: Vec<u8>,
 }
 
 impl SignedHead {
     /// The device that signed the head.
     pub(crate) const fn caller(&self) -> Caller {
-        self.caller
+        Caller { box_id: self.token.box_id, device_id: self.token.device_id }
+    }
+
+    /// The token that it signed with.
+    pub(crate) const fn token(&self) -> TokenId {
+        self.token
     }
 
     /// Refuses another body than the one that was signed.
@@ -96,8 +101,7 @@ impl Hawk {
         if !self.nonces.is_first(id, ts, nonce) {
             return Err(unauthenticated());
         }
-        let caller = Caller { box_id: id.box_id, device_id: id.device_id };
-        Ok(SignedHead { caller, payload_hash: hash.clone() })
+        Ok(SignedHead { token: id, payload_hash: hash.clone() })
     }
 
     /// The URL that the request was sent to, if it is one of ours: a signature for another server is none for us.

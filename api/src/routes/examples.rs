@@ -22,6 +22,8 @@ use rossby_schemas::http::registration::{
     AuthorizeRequest, AuthorizeResponse, IssueCodeRequest, RegisterRequest, RegisterResponse,
 };
 use rossby_schemas::http::rendezvous::{RendezvousRequest, RendezvousResponse};
+use rossby_schemas::http::signals::{ReceivedSignal, SignalOutcome, SignalRequest, SignalResponse, SignalResult};
+use rossby_schemas::http::stream::{Changed, ClientFrame, ConfirmFrame, ServerFrame, SignalFrame};
 use rossby_schemas::http::token::TokenRequest;
 use rossby_schemas::ids::{BoxId, CommandId, DeviceId, Head, IdentifierHash, OuterId, RegistrationId};
 use rossby_schemas::time::Timestamp;
@@ -39,6 +41,12 @@ pub(super) fn complete(openapi: &mut OpenApi) {
                 add_shared_errors(operation);
             }
             add_examples(operation);
+        }
+    }
+    for (name, frames) in [("ServerFrame", server_frames()), ("ClientFrame", client_frames())] {
+        let schemas = openapi.components.as_mut().map(|components| &mut components.schemas);
+        if let Some(RefOr::T(Schema::OneOf(schema))) = schemas.and_then(|schemas| schemas.get_mut(name)) {
+            schema.examples = frames;
         }
     }
 }
@@ -181,10 +189,11 @@ fn of_schema(schema: &RefOr<Schema>) -> Option<Value> {
         "LookupResponse" => {
             json(&LookupResponse { box_id: box_id(BEN), key_record: key_record(), profile: Octets::default() })
         }
-        "SendRequest" => json(&SendRequest {
-            messages: vec![OutgoingMessage { recipient: box_id(BEN), outer_id: outer_id(), value: octets(4) }],
-        }),
+        "SendRequest" => json(&SendRequest { messages: vec![outgoing()] }),
         "SendResponse" => json(&sent()),
+        "SignalRequest" => json(&SignalRequest { signals: vec![outgoing()] }),
+        "SignalResponse" => json(&SignalResponse { results: vec![signalled()] }),
+        "ServerFrame" => server_frames().into_iter().next()?,
         "FetchResponse" => json(&fetched()),
         "ConfirmRequest" => json(&ConfirmRequest { handles: vec![octets(8)] }),
         "ConfirmResponse" => json(&ConfirmResponse { confirmed: 1, position: position() }),
@@ -263,8 +272,47 @@ fn sent() -> SendResponse {
     }
 }
 
-fn fetched() -> FetchResponse {
-    let message = FetchedMessage {
+fn outgoing() -> OutgoingMessage {
+    OutgoingMessage { recipient: box_id(BEN), outer_id: outer_id(), value: octets(4) }
+}
+
+fn signalled() -> SignalResult {
+    SignalResult { recipient: box_id(BEN), outer_id: outer_id(), outcome: SignalOutcome::Accepted }
+}
+
+/// One frame of each type.
+fn server_frames() -> Vec<Value> {
+    let signal = ReceivedSignal {
+        outer_id: outer_id(),
+        sent_at: NOW,
+        recipient_head: head(),
+        content: octets(5),
+        sealing_counter: 1,
+        enc: octets(6),
+        wrapped_key: octets(7),
+    };
+    let frames = [
+        ServerFrame::Message(message()),
+        ServerFrame::CaughtUp { lost: None },
+        ServerFrame::Signal(signal),
+        ServerFrame::Changed { what: Changed::Account },
+        ServerFrame::Confirmed { reference: Some(1), confirmed: 1, position: position() },
+        ServerFrame::Signalled { reference: Some(2), results: vec![signalled()] },
+        ServerFrame::Problem { reference: Some(3), problem: problem(ProblemType::RateLimited) },
+    ];
+    frames.iter().map(json).collect()
+}
+
+fn client_frames() -> Vec<Value> {
+    let frames = [
+        ClientFrame::Confirm(ConfirmFrame { reference: Some(1), handles: vec![octets(8)] }),
+        ClientFrame::Signal(SignalFrame { reference: Some(2), signals: vec![outgoing()] }),
+    ];
+    frames.iter().map(json).collect()
+}
+
+fn message() -> FetchedMessage {
+    FetchedMessage {
         outer_id: outer_id(),
         content_hash: fixed(0x5b),
         accepted_at: NOW,
@@ -275,8 +323,11 @@ fn fetched() -> FetchResponse {
         enc: octets(6),
         wrapped_key: octets(7),
         handle: octets(8),
-    };
-    FetchResponse { messages: vec![message], more: false, position_seen: Some(true), lost: None }
+    }
+}
+
+fn fetched() -> FetchResponse {
+    FetchResponse { messages: vec![message()], more: false, position_seen: Some(true), lost: None }
 }
 
 fn account() -> AccountResponse {
@@ -370,6 +421,7 @@ fn problem(kind: ProblemType) -> Problem {
         | ProblemType::TooManyDevices
         | ProblemType::Internal
         | ProblemType::StorageFull
+        | ProblemType::UpgradeRequired
         | ProblemType::Unavailable
         | ProblemType::RequestTimeout => plain,
     }

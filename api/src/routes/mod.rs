@@ -11,10 +11,13 @@ mod lookups;
 mod messages;
 mod registrations;
 mod rendezvous;
+mod signals;
+mod stream;
 
 use axum::Router;
 use axum::http::StatusCode;
 use rossby_schemas::http::problem::{Problem, ProblemType};
+use rossby_schemas::http::stream::ClientFrame;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
 use utoipa::{Modify, OpenApi};
@@ -36,7 +39,7 @@ use crate::state::Api;
             with the device's token, their body too.",
         license(name = "Apache-2.0", identifier = "Apache-2.0")
     ),
-    components(schemas(Problem)),
+    components(schemas(Problem, ClientFrame)),
     modifiers(&Hawk)
 )]
 struct Document;
@@ -62,6 +65,8 @@ fn routes() -> (Router<Api>, utoipa::openapi::OpenApi) {
         .routes(routes!(lookups::request_key))
         .routes(routes!(messages::send, messages::fetch))
         .routes(routes!(messages::confirm))
+        .routes(routes!(stream::stream))
+        .routes(routes!(signals::send_signals))
         .routes(routes!(account::account))
         .routes(routes!(account::account_command))
         .routes(routes!(account::statement))

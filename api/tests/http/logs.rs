@@ -7,9 +7,12 @@ use reqwest::Method;
 use rossby_schemas::http::blobs::UploadResponse;
 use rossby_schemas::http::lookup::LookupRequest;
 use rossby_schemas::http::messages::{SendRequest, SendResponse};
+use rossby_schemas::http::stream::{ServerFrame, close};
+use tokio_tungstenite::tungstenite::Message;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::site::{Site, read};
+use crate::stream_client::Stream;
 
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<u8>>>);
@@ -69,13 +72,20 @@ async fn no_log_line_holds_an_identifier_a_secret_a_body_or_a_query() {
     let upload: UploadResponse = read(site.signed_json(&device, "/v1/blobs", &upload).await, 200).await;
     let blob = format!("/v1/blobs/{}", upload.blob_id);
     assert_eq!(site.signed(&device, Method::GET, &blob, b"").await.status(), 404);
+    // Nor is what goes over a stream.
+    let mut stream = Stream::open(&site, &device).await;
+    stream.send(Message::text(r#"{"type":"logged-type","ref":1,"logged-key":"logged-value"}"#)).await;
+    while !matches!(stream.frame().await, ServerFrame::Problem { .. }) {}
+    stream.send(Message::text("logged-nonsense")).await;
+    while !matches!(stream.frame().await, ServerFrame::Problem { .. }) {}
+    assert_eq!(stream.closed().await.0, close::MALFORMED);
     let last = site.client.get(site.url("/v1/commands/logged-path?token=logged-token")).send().await.unwrap();
     assert_eq!(last.status(), 400);
 
     let text = lines.text();
     // It can find what is there.
     let id = last.headers()["x-request-id"].to_str().unwrap();
-    for there in [id, "/v1/commands/{command_id}", "/v1/lookups", "answered"] {
+    for there in [id, "/v1/commands/{command_id}", "/v1/lookups", "answered", "a stream ended"] {
         assert!(text.contains(there), "{there}");
     }
     let key = device.token.hawk_key.as_bytes();

@@ -8,7 +8,8 @@ use async_trait::async_trait;
 use hawk::{Credentials, DigestAlgorithm, Key, PayloadHasher, RequestBuilder};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use reqwest::{Method, Response};
-use rossby_api::{Api, ApiLimits, NotReady, Readiness, Server, ServerConfig};
+use rossby_api::{Api, ApiLimits, NotReady, Readiness, Server, ServerConfig, StreamLimits};
+use rossby_commands::{Live, LiveConfig};
 use rossby_crypto::token::DeviceToken;
 use rossby_schemas::http::problem::{PROBLEM_JSON, Problem, ProblemType};
 use rossby_schemas::time::Clock as _;
@@ -22,6 +23,10 @@ use crate::world::World;
 
 /// How many connections a site has at most.
 pub(crate) const CONNECTIONS: usize = 100;
+
+/// What streams may take, if a test doesn't say otherwise.
+pub(crate) const STREAMS: StreamLimits =
+    StreamLimits { per_device: 4, per_process: 50, ping: Duration::from_secs(25), silence: Duration::from_secs(60) };
 
 /// What a site says of its readiness.
 #[derive(Default)]
@@ -57,6 +62,7 @@ fn metrics() -> PrometheusHandle {
 /// A server, and the world behind it.
 pub(crate) struct Site {
     pub(crate) world: World,
+    pub(crate) live: Live,
     pub(crate) port: u16,
     pub(crate) client: reqwest::Client,
     pub(crate) stop: CancellationToken,
@@ -70,8 +76,13 @@ impl Drop for Site {
     }
 }
 
-fn number(number: u32) -> NonZeroU32 {
+pub(crate) fn number(number: u32) -> NonZeroU32 {
     NonZeroU32::new(number).unwrap()
+}
+
+fn limits(device: (NonZeroU32, NonZeroU32), address: (NonZeroU32, NonZeroU32)) -> ApiLimits {
+    let signals = (number(1000), number(1000));
+    ApiLimits { device, address, signals, request_timeout: Duration::from_millis(500) }
 }
 
 impl Site {
@@ -81,16 +92,30 @@ impl Site {
 
     /// One whose routes have something around them.
     pub(crate) async fn wrapped(wrap: impl FnOnce(axum::Router) -> axum::Router) -> Self {
-        Self::start((number(1000), number(1000)), (number(1000), number(1000)), wrap).await
+        let many = (number(1000), number(1000));
+        Self::start(limits(many, many), STREAMS, LiveConfig::default(), wrap).await
     }
 
     pub(crate) async fn with_limits(device: (NonZeroU32, NonZeroU32), address: (NonZeroU32, NonZeroU32)) -> Self {
-        Self::start(device, address, |router| router).await
+        Self::start(limits(device, address), STREAMS, LiveConfig::default(), |router| router).await
+    }
+
+    pub(crate) async fn with_streams(streams: StreamLimits, live: LiveConfig) -> Self {
+        let many = (number(1000), number(1000));
+        Self::start(limits(many, many), streams, live, |router| router).await
+    }
+
+    /// One that takes so many signals of a device.
+    pub(crate) async fn with_signals(signals: (NonZeroU32, NonZeroU32)) -> Self {
+        let many = (number(1000), number(1000));
+        let limits = ApiLimits { signals, ..limits(many, many) };
+        Self::start(limits, STREAMS, LiveConfig::default(), |router| router).await
     }
 
     async fn start(
-        device: (NonZeroU32, NonZeroU32),
-        address: (NonZeroU32, NonZeroU32),
+        limits: ApiLimits,
+        streams: StreamLimits,
+        live: LiveConfig,
         wrap: impl FnOnce(axum::Router) -> axum::Router,
     ) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -102,15 +127,21 @@ impl Site {
         };
         let server = Server::bind("127.0.0.1:0", config).await.unwrap();
         let port = server.address().unwrap().port();
-        let limits = ApiLimits { device, address, request_timeout: Duration::from_millis(500) };
+        let live = Live::start(world.service.clone(), live).await.unwrap();
         let urls = vec![format!("http://127.0.0.1:{port}").parse().unwrap()];
         let parts = Arc::new(Parts::default());
         let clock = world.clock.clone();
         let stop = CancellationToken::new();
-        let api = Api::new(world.service.clone(), urls, limits, clock, parts.clone(), metrics(), stop.clone());
-        let served = tokio::spawn(server.run(wrap(rossby_api::router(api)), stop.clone()));
+        let service = (world.service.clone(), live.clone());
+        let api = Api::new(service, urls, (limits, streams), clock, parts.clone(), metrics(), stop.clone());
+        let (router, until) = (wrap(rossby_api::router(api.clone())), stop.clone());
+        let served = tokio::spawn(async move {
+            let all_ended = server.run(router, until).await;
+            api.finish().await;
+            all_ended
+        });
         let client = reqwest::Client::builder().timeout(Duration::from_secs(60)).build().unwrap();
-        Self { world, port, client, stop, served, parts }
+        Self { world, live, port, client, stop, served, parts }
     }
 
     pub(crate) fn set_state(&self, state: State) {

@@ -6,8 +6,8 @@ use std::hash::{DefaultHasher, Hasher as _};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rossby_projections::{Projection, ReadModels, StoreError, WatchedDevice};
-use rossby_schemas::ids::{BoxId, IdentifierHash};
+use rossby_projections::{Projection, ReadModels, StoreError, WatchedDevice, WatchedIdentifier};
+use rossby_schemas::ids::BoxId;
 use rossby_schemas::topic::{Topic, TopicName};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::MissedTickBehavior;
@@ -32,6 +32,11 @@ fn of_devices(devices: &[WatchedDevice]) -> u64 {
     fingerprint(devices.iter().map(|d| (*d.device_id.as_bytes(), d.state.epoch, d.state.removed, d.sealing_counter)))
 }
 
+/// A claim to one is something to know of at once: there are days to object.
+fn of_identifiers(identifiers: &[WatchedIdentifier]) -> u64 {
+    fingerprint(identifiers.iter().map(|identifier| (identifier.hash.0, identifier.claims)))
+}
+
 /// Tells a stream what its box's devices are now. Ends it if its own token is no longer good.
 fn see_devices(line: &Line, devices: &[WatchedDevice]) {
     let own = devices.iter().find(|device| device.device_id == line.device_id);
@@ -46,11 +51,11 @@ pub(super) async fn look(service: &Service, box_id: BoxId, line: &Line) -> Resul
     let (models, boxes) = (&service.models, [box_id]);
     let devices = models.watched_devices(&boxes).await?;
     see_devices(line, &devices);
-    let identifiers = models.identifiers_of(&boxes).await?;
+    let identifiers = models.watched_identifiers(&boxes).await?;
     let profile = models.profile_versions(&boxes).await?.first().map_or(0, |(_, version)| *version);
     Ok(Seen {
         devices: Some(of_devices(&devices)),
-        identifiers: Some(fingerprint(identifiers.iter().map(|(_, hash)| hash.0))),
+        identifiers: Some(of_identifiers(&identifiers)),
         profile: Some(profile),
     })
 }
@@ -145,14 +150,14 @@ async fn identifiers_position(models: &ReadModels) -> Result<u64, StoreError> {
 async fn look_at_identifiers(models: &ReadModels, figures: &Figures, hub: &Hub) -> Result<(), StoreError> {
     let boxes: Vec<BoxId> = hub.partitions.iter().flat_map(Partition::boxes).collect();
     for boxes in boxes.chunks(MOST_BOXES) {
-        let mut found: HashMap<BoxId, Vec<IdentifierHash>> = HashMap::new();
-        let identifiers = models.identifiers_of(boxes).await?;
+        let mut found: HashMap<BoxId, Vec<WatchedIdentifier>> = HashMap::new();
+        let identifiers = models.watched_identifiers(boxes).await?;
         figures.looks.add();
-        for (box_id, hash) in identifiers {
-            found.entry(box_id).or_default().push(hash);
+        for identifier in identifiers {
+            found.entry(identifier.box_id).or_default().push(identifier);
         }
         for box_id in boxes {
-            let print = fingerprint(found.remove(box_id).unwrap_or_default().iter().map(|hash| hash.0));
+            let print = of_identifiers(&found.remove(box_id).unwrap_or_default());
             for partition in &hub.partitions {
                 partition.lines(*box_id).iter().for_each(|line| line.see(|seen| seen.identifiers = Some(print)));
             }

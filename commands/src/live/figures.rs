@@ -81,5 +81,6 @@ pub fn describe_metrics() {
     metrics::describe_counter!("rossby_live_catch_ups_total", "Queries for what waits for one connected device");
     metrics::describe_counter!("rossby_live_checks_total", "Queries for whether a full window's messages wait still");
     metrics::describe_counter!("rossby_live_looks_total", "Queries for what changed of connected devices' boxes");
+    metrics::describe_gauge!("rossby_live_queued_octets", "Octets of messages in memory for streams to take");
     metrics::describe_counter!("rossby_signals_dropped_total", "Signals that no device got, by reason");
 }

@@ -74,6 +74,10 @@ impl Gate {
         self.has_missed = true;
     }
 
+    pub(super) const fn queued_octets(&self) -> usize {
+        self.queued_octets
+    }
+
     pub(super) const fn is_behind(&self) -> bool {
         self.is_behind
     }

@@ -146,6 +146,13 @@ impl Live {
         self.figures.queries()
     }
 
+    /// How many octets of messages are in memory for devices that have yet to take them.
+    #[must_use]
+    pub fn queued_octets(&self) -> usize {
+        let lines = self.hub.partitions.iter().flat_map(hub::Partition::all_lines);
+        lines.map(|line| line.gate().queued_octets()).sum()
+    }
+
     /// Ends, once no device is connected any more.
     pub async fn stop(&self) {
         self.stop.cancel();

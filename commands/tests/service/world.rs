@@ -67,7 +67,7 @@ impl World {
     /// Another process, which does not hear of what is applied here.
     pub(crate) async fn deaf_process(&self) -> Service {
         let models = ReadModels::open(&self.setting.read_models(self.folder.path()), 4).await.unwrap();
-        service(&models, &self.log, &self.clock, &self.mailboxes, Timeouts::default())
+        service(&models, &self.log, &self.blobs, &self.clock, &self.mailboxes, Timeouts::default(), self.configure)
     }
 
     /// The projector stands still until the restart.

@@ -58,6 +58,17 @@ pub struct WatchedDevice {
     pub sealing_counter: u64,
 }
 
+/// An identifier, as those of boxes with connected devices are watched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WatchedIdentifier {
+    /// Its box.
+    pub box_id: BoxId,
+    /// Its hash.
+    pub hash: IdentifierHash,
+    /// How many claims to it are open.
+    pub claims: u64,
+}
+
 impl Store {
     /// What entered the queues of these boxes in a stretch of a partition of a region's and waits still.
     pub(crate) async fn arrivals(
@@ -156,13 +167,15 @@ impl Store {
         rows.iter().map(|row| Ok((OuterId::from_bytes(row.id(0)?), row.fixed(1)?))).collect()
     }
 
-    /// The devices of these boxes, removed ones too.
+    /// The devices of these boxes, removed ones too. Of a box that closes, no device is left.
     pub(crate) async fn watched_devices(&self, boxes: &[BoxId]) -> Result<Vec<WatchedDevice>, StoreError> {
         let listed = Listed::of(boxes, 1);
         let query = [
-            "select box_id, device_id, epoch, is_removed, sealing_counter from devices where 1 = 1",
-            &listed.any_of("box_id"),
-            " order by box_id, device_id",
+            "select d.box_id, d.device_id, d.epoch, case when d.is_removed = 1 or exists (select 1 from key_boxes b \
+             where b.box_id = d.box_id and b.is_closing = 1) then cast(1 as bigint) else cast(0 as bigint) end, \
+             d.sealing_counter from devices d where 1 = 1",
+            &listed.any_of("d.box_id"),
+            " order by d.box_id, d.device_id",
         ];
         let query = sqlx::query(AssertSqlSafe(query.concat()));
         let rows = listed.bind(query, |id| id.as_bytes().to_vec()).fetch_all(&self.pool).await?;
@@ -193,19 +206,23 @@ impl Store {
     }
 
     /// The identifiers of these boxes.
-    pub(crate) async fn identifiers_of(&self, boxes: &[BoxId]) -> Result<Vec<(BoxId, IdentifierHash)>, StoreError> {
+    pub(crate) async fn watched_identifiers(&self, boxes: &[BoxId]) -> Result<Vec<WatchedIdentifier>, StoreError> {
         let listed = Listed::of(boxes, 1);
         let query = [
-            "select box_id, identifier_hash from identifiers where 1 = 1",
-            &listed.any_of("box_id"),
-            " order by box_id, identifier_hash",
+            "select i.box_id, i.identifier_hash, (select count(*) from claims c \
+             where c.identifier_hash = i.identifier_hash and c.state = 'open') from identifiers i where 1 = 1",
+            &listed.any_of("i.box_id"),
+            " order by i.box_id, i.identifier_hash",
         ];
         let query = sqlx::query(AssertSqlSafe(query.concat()));
         let rows = listed.bind(query, |id| id.as_bytes().to_vec()).fetch_all(&self.pool).await?;
         rows.iter()
             .map(|row| {
-                let hash = row.text(1)?.parse().map_err(|error| unreadable(1, error))?;
-                Ok((BoxId::from_bytes(row.id(0)?), hash))
+                Ok(WatchedIdentifier {
+                    box_id: BoxId::from_bytes(row.id(0)?),
+                    hash: row.text(1)?.parse().map_err(|error| unreadable(1, error))?,
+                    claims: row.number(2)?,
+                })
             })
             .collect()
     }

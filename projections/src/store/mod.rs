@@ -31,7 +31,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 
 pub(crate) use self::account::{BoxState, Setting, TagList};
 pub use self::account::{DeviceState, Profile, StoredKeyRecord};
-pub use self::arrivals::{Arrival, ArrivalLimits, Arrivals, Stretch, WatchedDevice};
+pub use self::arrivals::{Arrival, ArrivalLimits, Arrivals, Stretch, WatchedDevice, WatchedIdentifier};
 pub use self::claims::{Claim, ClaimState};
 pub use self::identifiers::{BoxIdentifier, IdentifierOwner, IdentifierState};
 pub use self::positions::PositionRow;

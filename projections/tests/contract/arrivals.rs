@@ -123,6 +123,7 @@ pub(crate) async fn what_changed_of_boxes_is_told_in_one_query_each(world: World
     }
     world.append(Topic::Keys, &key_event(one, 11, 1, now, &sealing(one, device(1), 2))).await;
     world.append(Topic::Keys, &key_event(two, 21, 1, now, &removed(two, device(1)))).await;
+    world.append(Topic::Keys, &key_event(other, 31, 1, now, &closing(other))).await;
     let set = discoverable(two, Audience::Nobody);
     world.append(Topic::Profiles, &control(Topic::Profiles, &two.to_string(), command(22), 0, now, &set)).await;
     for (number, box_id) in [(1, two), (2, one), (3, two), (4, other)] {
@@ -134,14 +135,15 @@ pub(crate) async fn what_changed_of_boxes_is_told_in_one_query_each(world: World
     }
     world.project().await;
     let asked = [one, two];
-    let devices = world.models.watched_devices(&asked).await.unwrap();
+    let devices = world.models.watched_devices(&[one, two, other]).await.unwrap();
     let seen: Vec<_> = devices.iter().map(|d| (d.box_id, d.state.removed, d.sealing_counter)).collect();
-    let mut expected = [(one, false, 2), (two, true, 0)];
+    let mut expected = [(one, false, 2), (two, true, 0), (other, true, 0)];
     expected.sort_unstable_by_key(|(box_id, ..)| *box_id);
     assert_eq!(seen, expected);
     assert_eq!(world.models.profile_versions(&asked).await.unwrap(), [(two, 1)]);
-    let mut identifiers = world.models.identifiers_of(&asked).await.unwrap();
-    identifiers.sort_unstable_by_key(|(_, hash)| hash.0);
-    assert_eq!(identifiers, [(two, identifier(1)), (one, identifier(2)), (two, identifier(3))]);
+    let mut identifiers = world.models.watched_identifiers(&asked).await.unwrap();
+    identifiers.sort_unstable_by_key(|watched| watched.hash.0);
+    let seen: Vec<_> = identifiers.iter().map(|watched| (watched.box_id, watched.hash, watched.claims)).collect();
+    assert_eq!(seen, [(two, identifier(1), 0), (one, identifier(2), 0), (two, identifier(3), 0)]);
     assert_eq!(world.models.watched_devices(&[]).await.unwrap(), []);
 }

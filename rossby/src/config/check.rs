@@ -2,6 +2,7 @@
 
 use rossby_crypto::account::MAX_IDENTIFIERS;
 use rossby_crypto::message::MAX_RECIPIENT_DEVICES;
+use rossby_schemas::http::messages::MAX_CONFIRMED;
 
 use super::ConfigError;
 use super::settings::{BlobsIn, EmailVia, LogProvider, Settings, SmsVia};
@@ -82,6 +83,21 @@ impl Settings {
                 "identifiers.limit",
                 "must be between 1 and 64, which is how many a closing account can name",
             );
+        }
+        if self.stream.per_process >= self.limits.connections {
+            return refuse(
+                "stream.per_process",
+                "must be less than limits.connections, or streams leave no connection for requests",
+            );
+        }
+        if self.stream.window_messages == 0 || self.stream.window_messages > MAX_CONFIRMED {
+            return refuse(
+                "stream.window_messages",
+                "must be between 1 and 1000, which is how many are confirmed at once",
+            );
+        }
+        if self.stream.ping_seconds == 0 || self.stream.silence_seconds <= self.stream.ping_seconds {
+            return refuse("stream.silence_seconds", "must be more than stream.ping_seconds, which must not be 0");
         }
         let webhook_set = !self.codes.webhook_url.is_empty() && self.codes.webhook_secret.0.len() >= 16;
         if self.codes.sms_via == SmsVia::Webhook && !webhook_set {

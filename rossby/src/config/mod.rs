@@ -123,6 +123,10 @@ mod tests {
             ("[blobs]\nin = \"s3\"\ns3_endpoint = \"https://s3.example.org\"\n", "blobs.s3_bucket"),
             ("[blobs]\nmax_octets = 0\n", "blobs.max_octets"),
             ("[blobs]\nupload_hours = 0\n", "blobs.upload_hours"),
+            ("[limits]\nconnections = 5000\n", "stream.per_process"),
+            ("[stream]\nwindow_messages = 0\n", "stream.window_messages"),
+            ("[stream]\nwindow_messages = 1001\n", "stream.window_messages"),
+            ("[stream]\nsilence_seconds = 25\n", "stream.silence_seconds"),
         ] {
             let message = load_text(text).unwrap_err().to_string();
             assert!(message.contains(names), "{message}");

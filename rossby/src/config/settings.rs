@@ -21,6 +21,7 @@ pub(crate) struct Settings {
     pub(crate) blobs: BlobsSettings,
     pub(crate) identifiers: IdentifiersSettings,
     pub(crate) limits: LimitsSettings,
+    pub(crate) stream: StreamSettings,
     pub(crate) logging: LoggingSettings,
 }
 
@@ -281,6 +282,39 @@ impl Default for LimitsSettings {
             connections: 10_000,
             request_seconds: 30,
             header_seconds: 10,
+        }
+    }
+}
+
+/// Live streams and signals.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct StreamSettings {
+    /// Streams open at once for each device, and for all of them.
+    pub(crate) per_device: usize,
+    pub(crate) per_process: usize,
+    /// What a stream's device has been given and not confirmed, at most.
+    pub(crate) window_messages: usize,
+    pub(crate) window_octets: usize,
+    /// How often a client is asked whether it is there, and after how long one that was not heard of is given up.
+    pub(crate) ping_seconds: u64,
+    pub(crate) silence_seconds: u64,
+    /// Signals a second for each device, and how many at once.
+    pub(crate) signals_per_second: u32,
+    pub(crate) signals_burst: u32,
+}
+
+impl Default for StreamSettings {
+    fn default() -> Self {
+        Self {
+            per_device: 4,
+            per_process: 5000,
+            window_messages: 100,
+            window_octets: 4 * 1024 * 1024,
+            ping_seconds: 25,
+            silence_seconds: 60,
+            signals_per_second: 100,
+            signals_burst: 600,
         }
     }
 }

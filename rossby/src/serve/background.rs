@@ -1,11 +1,12 @@
 //! What a server does now and then by itself: finish half-done registrations, sweep tables, blobs and the embedded log.
 
+use std::convert::Infallible;
 use std::fmt::Display;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rossby_commands::Service;
+use rossby_commands::{Live, Service};
 use rossby_log::providers::sqlite::SqliteLog;
 use rossby_projections::ReadModels;
 use rossby_schemas::time::Clock;
@@ -64,6 +65,14 @@ impl Background {
                     .await
                     .map(|depth| metrics::gauge!("rossby_queue_depth_messages").set(depth as f64))
             }
+        });
+    }
+
+    /// Counts what is in memory for streams, for the figures.
+    pub(super) fn measure_streams(&mut self, live: Live) {
+        self.every("measure the streams", MEASURE, move || {
+            metrics::gauge!("rossby_live_queued_octets").set(live.queued_octets() as f64);
+            std::future::ready(Ok::<_, Infallible>(()))
         });
     }
 

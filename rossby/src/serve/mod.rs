@@ -16,8 +16,8 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use rossby_api::{Api, ApiLimits, PublicUrl, Server, ServerConfig};
-use rossby_commands::{CodeSender, Service, ServiceConfig};
+use rossby_api::{Api, ApiLimits, PublicUrl, Server, ServerConfig, StreamLimits};
+use rossby_commands::{CodeSender, Live, LiveConfig, Service, ServiceConfig};
 use rossby_log::Log;
 use rossby_projections::{Projector, ProjectorConfig, ProjectorError, ReadModels};
 use rossby_schemas::ids::RegionNumber;
@@ -68,10 +68,12 @@ pub(crate) struct Running {
     log: OpenLog,
     models: ReadModels,
     service: Service,
+    live: Live,
     background: Background,
     projector: JoinHandle<Result<(), ProjectorError>>,
     stop_projector: CancellationToken,
-    api: JoinHandle<bool>,
+    server: JoinHandle<bool>,
+    api: Api,
 }
 
 impl Running {
@@ -110,20 +112,24 @@ impl Running {
         config.limits.upload_lifetime = Duration::from_secs(settings.blobs.upload_hours.saturating_mul(3600));
         let service =
             Service::new(config, models.clone(), Arc::clone(&log.log), blobs, secrets, Arc::clone(&clock), sender);
+        let live = Live::start(service.clone(), live_config(settings)).await.context("live delivery can't begin")?;
         let mut background = Background::new();
         background.reconcile(service.clone());
         background.sweep_tables(models.clone(), Arc::clone(&clock));
         background.sweep_blobs(service.clone());
         background.measure_queue(models.clone(), Arc::clone(&clock));
+        background.measure_streams(live.clone());
         if let Some(log) = &log.embedded {
             background.sweep_log(Arc::clone(log));
         }
 
         let parts = Parts { log: Arc::clone(&log.log), models: models.clone(), projector: Some(status) };
         let urls = public_urls(settings, address)?;
-        let api = Api::new(service.clone(), urls, api_limits(settings), clock, Arc::new(parts), metrics, stop.clone());
-        let api = tokio::spawn(server.run(rossby_api::router(api), stop));
-        Ok(Self { url: shown_url(settings, address), log, models, service, background, projector, stop_projector, api })
+        let (delivery, limits) = ((service.clone(), live.clone()), (api_limits(settings), stream_limits(settings)));
+        let api = Api::new(delivery, urls, limits, clock, Arc::new(parts), metrics, stop.clone());
+        let server = tokio::spawn(server.run(rossby_api::router(api.clone()), stop));
+        let url = shown_url(settings, address);
+        Ok(Self { url, log, models, service, live, background, projector, stop_projector, server, api })
     }
 
     /// The URL under which clients reach it.
@@ -136,17 +142,19 @@ impl Running {
         Arc::clone(&self.log.log)
     }
 
-    /// Waits for the signal, and then ends everything in the order in which one part needs another: requests, codes on
-    /// their way, background tasks, projections, the log, the read models.
+    /// Waits for the signal, and then ends everything in the order in which one part needs another: requests, streams, codes
+    /// on their way, background tasks, projections, the log, the read models.
     pub(crate) async fn until_stopped(mut self, stop: CancellationToken) -> anyhow::Result<()> {
         let ended = tokio::select! {
             () = stop.cancelled() => None,
             ended = &mut self.projector => Some(ended),
         };
         stop.cancel();
-        if !self.api.await.unwrap_or(false) {
+        if !self.server.await.unwrap_or(false) {
             tracing::warn!("some requests had not ended in time");
         }
+        self.api.finish().await;
+        self.live.stop().await;
         self.service.finish().await;
         self.background.stop().await;
         self.stop_projector.cancel();
@@ -190,12 +198,31 @@ fn shown_url(settings: &Settings, address: SocketAddr) -> String {
     settings.server.public_urls.first().cloned().unwrap_or_else(|| format!("http://{address}"))
 }
 
+fn at_least_one(number: u32) -> NonZeroU32 {
+    NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN)
+}
+
 fn api_limits(settings: &Settings) -> ApiLimits {
-    let limits = &settings.limits;
-    let at_least_one = |number: u32| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
+    let (limits, stream) = (&settings.limits, &settings.stream);
     ApiLimits {
         device: (at_least_one(limits.device_per_second), at_least_one(limits.device_burst)),
+        signals: (at_least_one(stream.signals_per_second), at_least_one(stream.signals_burst)),
         address: (at_least_one(limits.address_per_second), at_least_one(limits.address_burst)),
         request_timeout: Duration::from_secs(limits.request_seconds),
     }
+}
+
+fn stream_limits(settings: &Settings) -> StreamLimits {
+    let stream = &settings.stream;
+    StreamLimits {
+        per_device: stream.per_device,
+        per_process: stream.per_process,
+        ping: Duration::from_secs(stream.ping_seconds),
+        silence: Duration::from_secs(stream.silence_seconds),
+    }
+}
+
+fn live_config(settings: &Settings) -> LiveConfig {
+    let (window_messages, window_octets) = (settings.stream.window_messages, settings.stream.window_octets);
+    LiveConfig { window_messages, window_octets, ..LiveConfig::default() }
 }
