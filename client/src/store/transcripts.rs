@@ -32,7 +32,11 @@ pub(crate) async fn unread(
     vault: &Vault,
     limit: u32,
 ) -> Result<Vec<StoredMessage>, ClientError> {
-    let query = format!("{ALL} where state = 'new' order by id limit ?");
+    // Said by name: a plan made without figures reads all that ever came.
+    let query = format!(
+        "{ALL} where messages.id in (select id from messages indexed by messages_unread where state = 'new')
+         order by id limit ?"
+    );
     read_all(vault, sqlx::query_as(AssertSqlSafe(query)).bind(limit).fetch_all(connection).await?)
 }
 
@@ -70,10 +74,15 @@ pub(crate) async fn page(
 /// The conversations with a message that people read, the one with the last message first.
 pub(crate) async fn overviews(connection: &mut SqliteConnection) -> Result<Vec<Overview>, ClientError> {
     type Row = (Option<Vec<u8>>, Option<Vec<u8>>, i64, i64);
+    // Each looks a row or two up, however long a conversation is.
     let rows: Vec<Row> = sqlx::query_as(
-        "select conversations.peer, conversations.group_id, sum(messages.state = 'new'), max(messages.id)
-         from messages join conversations on conversations.key = messages.thread
-         where messages.shown = 1 group by messages.thread order by 4 desc",
+        "select peer, group_id, unread, last from (
+             select c.peer, c.group_id,
+                 (select count(*) from messages m indexed by messages_unread
+                     where m.thread = c.key and m.state = 'new' and m.shown = 1) as unread,
+                 (select m.id from messages m where m.thread = c.key and m.shown = 1 order by m.id desc limit 1) as last
+             from conversations c
+         ) where last is not null order by last desc",
     )
     .fetch_all(connection)
     .await?;

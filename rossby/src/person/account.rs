@@ -291,6 +291,7 @@ async fn change_towards(options: &PersonOptions, who: &Peer, setting: fn(BoxId) 
     let client = options.open().await?;
     let box_id = client.box_of(who).await?;
     client.change(setting(box_id)).await?;
+    client.hand_over_what_waits().await?;
     client.close().await;
     Ok(box_id)
 }

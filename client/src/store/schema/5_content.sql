@@ -1,6 +1,8 @@
 -- What messages say of each other, receipts, and how the person stands to others.
 
 create index messages_by_id on messages (message_id);
+-- What was not read yet is asked for often.
+create index messages_unread on messages (thread, id) where state = 'new';
 -- As a conversation is read: by when they were written, and no later than when they came.
 create index messages_in_order on messages (thread, shown, min(time, coalesce(accepted_at, time)), message_id);
 
