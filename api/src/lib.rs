@@ -10,6 +10,7 @@ mod limits;
 pub mod notify;
 mod observe;
 mod operator;
+mod patience;
 mod routes;
 mod server;
 mod state;

@@ -19,6 +19,7 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
 use crate::limits::ClientAddress;
+use crate::patience::Patient;
 
 /// How the server deals with connections.
 #[derive(Debug, Clone, Copy)]
@@ -27,6 +28,8 @@ pub struct ServerConfig {
     pub connections: usize,
     /// How long a connection may take to send a request's headers.
     pub header_timeout: Duration,
+    /// How long a connection may leave unread what it asked for.
+    pub write_timeout: Duration,
     /// How long a stopping server lets requests and streams end.
     pub shutdown_timeout: Duration,
 }
@@ -115,7 +118,7 @@ impl Server {
         place: Place,
         router: Router,
     ) -> http1::UpgradeableConnection<
-        TokioIo<TcpStream>,
+        TokioIo<Patient<TcpStream>>,
         impl hyper::service::HttpService<Incoming, ResBody = axum::body::Body, Error = Infallible, Future: Send> + use<>,
     > {
         // Small answers are not held back for larger ones.
@@ -128,7 +131,7 @@ impl Server {
         http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(self.config.header_timeout)
-            .serve_connection(TokioIo::new(stream), service)
+            .serve_connection(TokioIo::new(Patient::new(stream, self.config.write_timeout)), service)
             .with_upgrades()
     }
 }

@@ -1,13 +1,19 @@
 //! Blobs over HTTP: uploads that go on, ranges, and what is refused.
 
+use std::time::Duration;
+
 use reqwest::{Method, Response};
+use rossby_api::StreamLimits;
+use rossby_commands::LiveConfig;
 use rossby_schemas::encoding::FixedOctets;
 use rossby_schemas::http::blobs::{BlobId, UPLOAD_KEY_HEADER, UploadKey, UploadRequest, UploadResponse};
 use rossby_schemas::http::problem::ProblemType;
 use rossby_testing::DAY;
 use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
-use crate::site::{Device, Site, problem, read};
+use crate::site::{Device, STREAMS, Site, problem, read};
 
 const CHUNK: usize = 1024 * 1024;
 const OCTETS: &str = "application/octet-stream";
@@ -249,4 +255,59 @@ async fn a_download_that_fails_ends_early() {
     let response = download(&site, &ann, id, None).await;
     assert_eq!(response.content_length(), Some(3 * CHUNK as u64));
     assert!(response.bytes().await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_stops_reading_loses_the_connection() {
+    let limits = StreamLimits { silence: Duration::from_millis(500), ..STREAMS };
+    let site = Site::with_streams(limits, LiveConfig::default()).await;
+    let (_, ann) = site.person("ann@example.org").await;
+    let uploader = Uploader { site: &site, device: &ann, key: key(1) };
+    // More than what the system holds for both sides.
+    let octets = octets(24 * CHUNK);
+    let id = uploader.upload(&octets).await;
+    let path = format!("/v1/blobs/{id}");
+    let authorization = ann.request(&site, Method::GET, &path, b"").authorization;
+    let head =
+        format!("GET {path} HTTP/1.1\r\nhost: 127.0.0.1:{}\r\nauthorization: {authorization}\r\n\r\n", site.port);
+    let mut stream = TcpStream::connect(("127.0.0.1", site.port)).await.unwrap();
+    stream.write_all(head.as_bytes()).await.unwrap();
+    // Four times as long as it may.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let mut came = Vec::new();
+    let _ = tokio::time::timeout(Duration::from_secs(60), stream.read_to_end(&mut came)).await.unwrap();
+    assert!(came.len() < octets.len(), "all {} octets came", came.len());
+    assert_eq!(download(&site, &ann, id, None).await.bytes().await.unwrap(), octets, "one that reads gets all");
+}
+
+/// A client that goes away in the middle of a chunk, and after all of it, and comes back.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chunk_that_was_cut_off_is_none_and_can_come_again() {
+    let site = Site::new().await;
+    let (_, ann) = site.person("ann@example.org").await;
+    let uploader = Uploader { site: &site, device: &ann, key: key(1) };
+    let octets = octets(CHUNK);
+    let id = uploader.begin(octets.len()).await.blob_id;
+    let path = format!("/v1/blobs/{id}/chunks/0");
+    for sent in [0, octets.len() / 2, octets.len()] {
+        let signing = ann.signing(&site);
+        let authorization = ann.request_of(&site, Method::PUT, &path, (OCTETS, &octets), &signing).authorization;
+        let head = format!(
+            "PUT {path} HTTP/1.1\r\nhost: 127.0.0.1:{}\r\ncontent-type: {OCTETS}\r\ncontent-length: {}\r\n\
+             {UPLOAD_KEY_HEADER}: {}\r\nauthorization: {authorization}\r\n\r\n",
+            site.port,
+            octets.len(),
+            key(1).0
+        );
+        let mut stream = TcpStream::connect(("127.0.0.1", site.port)).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.write_all(&octets[..sent]).await.unwrap();
+        drop(stream);
+        if sent < octets.len() {
+            assert_eq!(uploader.begin(octets.len()).await.next_chunk, 0);
+        }
+    }
+    // Whether the last was stored or not: the same again is harmless.
+    assert_eq!(uploader.put(id, 0, &octets).await.status(), 204);
+    assert_eq!(uploader.begin(octets.len()).await.next_chunk, 1);
 }

@@ -123,6 +123,7 @@ impl Site {
         let config = ServerConfig {
             connections: CONNECTIONS,
             header_timeout: Duration::from_millis(500),
+            write_timeout: streams.silence,
             shutdown_timeout: Duration::from_secs(20),
         };
         let server = Server::bind("127.0.0.1:0", config).await.unwrap();

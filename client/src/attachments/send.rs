@@ -99,7 +99,7 @@ impl Client {
     /// [`ClientError::NotAFile`], [`ClientError::Picture`], [`ClientError::Attachment`], [`ClientError::Content`], those of
     /// [`Client::send`], and what the server refuses for good: nothing was sent, and nothing is kept.
     pub async fn send_file(&self, peer: &Peer, file: FileToSend, tell: Option<Tell>) -> Result<FileSent, ClientError> {
-        let peer = self.addressee(&self.device().await?, peer).await?;
+        let peer = self.recipient_box(&self.device().await?, peer).await?;
         let upload = self.keep_file(Conversation::Direct(peer), file, tell.clone()).await?;
         match self.upload_and_say(upload.clone(), tell).await {
             Ok(sent) => Ok(FileSent::Said(sent)),

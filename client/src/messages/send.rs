@@ -116,12 +116,12 @@ impl Client {
     pub async fn send_content(&self, peer: &Peer, content: &Content) -> Result<Sent, ClientError> {
         let body = body_of(content)?;
         let device = self.device().await?;
-        let box_id = self.addressee(&device, peer).await?;
+        let box_id = self.recipient_box(&device, peer).await?;
         self.write_and_send(&device, Conversation::Direct(box_id), &[box_id], content.kind(), body).await
     }
 
     /// The box of somebody to whom something can be sent now.
-    pub(crate) async fn addressee(&self, device: &Device, peer: &Peer) -> Result<BoxId, ClientError> {
+    pub(crate) async fn recipient_box(&self, device: &Device, peer: &Peer) -> Result<BoxId, ClientError> {
         let recipient = self.recipient(peer).await?;
         let box_id = recipient.record.box_id();
         if box_id == device.box_id && recipient.record.members().count() < 2 {

@@ -265,7 +265,8 @@ pub(crate) struct LimitsSettings {
     pub(crate) devices: usize,
     /// Connections open at once.
     pub(crate) connections: usize,
-    /// How long a request may take to arrive and to be answered, beyond what it asked to wait.
+    /// How long a request may take to arrive and to be answered, beyond what it asked to wait, and how long nothing of an answer
+    /// may be read, unless a stream may be silent for longer.
     pub(crate) request_seconds: u64,
     /// How long a connection may take to send a request's headers.
     pub(crate) header_seconds: u64,

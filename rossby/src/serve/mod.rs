@@ -173,6 +173,8 @@ async fn bind(settings: &Settings) -> anyhow::Result<Server> {
     let config = ServerConfig {
         connections: settings.limits.connections,
         header_timeout: Duration::from_secs(settings.limits.header_seconds),
+        // No sooner than a live stream gives its client up.
+        write_timeout: Duration::from_secs(settings.limits.request_seconds.max(settings.stream.silence_seconds)),
         shutdown_timeout: Duration::from_secs(settings.server.shutdown_seconds),
     };
     let listen = &settings.server.listen;
