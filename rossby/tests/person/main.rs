@@ -77,10 +77,16 @@ async fn attachments_come_as_they_were_sent_by_s3() {
 
 #[test]
 fn a_hundred_megabytes_need_little_memory() {
-    stories::attachments::large(&SetUp::embedded());
+    stories::transfers::large(&SetUp::embedded());
 }
 
 #[test]
 fn attachments_survive_whoever_dies() {
-    stories::attachments::survives(&SetUp::embedded());
+    stories::transfers::survives(&SetUp::embedded());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn attachments_that_the_server_can_not_take_now_wait() {
+    let mut s3 = S3::start().await;
+    stories::attachments::waits(&SetUp::embedded(), &mut s3).await;
 }

@@ -81,12 +81,12 @@ async fn attachments_come_as_they_were_sent() {
 async fn a_hundred_megabytes_need_little_memory() {
     let s3 = S3::start().await;
     let set_up = SetUp::on_servers().await.with_blobs_in(&s3);
-    tokio::task::spawn_blocking(move || stories::attachments::large(&set_up)).await.unwrap();
+    tokio::task::spawn_blocking(move || stories::transfers::large(&set_up)).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn attachments_survive_whoever_dies() {
     let s3 = S3::start().await;
     let set_up = SetUp::on_servers().await.with_blobs_in(&s3);
-    tokio::task::spawn_blocking(move || stories::attachments::survives(&set_up)).await.unwrap();
+    tokio::task::spawn_blocking(move || stories::transfers::survives(&set_up)).await.unwrap();
 }

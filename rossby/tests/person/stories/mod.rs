@@ -7,5 +7,6 @@ pub(crate) mod devices;
 pub(crate) mod duplicates;
 pub(crate) mod kills;
 pub(crate) mod outbox;
+pub(crate) mod transfers;
 pub(crate) mod two_people;
 pub(crate) mod verify;
