@@ -141,7 +141,10 @@ impl Site {
             api.finish().await;
             all_ended
         });
-        let client = reqwest::Client::builder().timeout(Duration::from_secs(60)).build().unwrap();
+        // No connection is used that the server may be closing.
+        let idle = config.header_timeout / 2;
+        let client = reqwest::Client::builder().timeout(Duration::from_secs(60)).pool_idle_timeout(idle);
+        let client = client.build().unwrap();
         Self { world, live, port, client, stop, served, parts }
     }
 

@@ -26,6 +26,8 @@ const MAX_ANSWER: usize = 64 * 1024 * 1024;
 /// A server that takes a request and is silent for so long is not asked again at once.
 const NO_ANSWER: &str = "it does not answer";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Less than the ten seconds after which a server closes a connection on which nothing is asked, so that no request meets its end.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What a device signs its requests with.
@@ -128,6 +130,7 @@ impl Http {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
+            .pool_idle_timeout(IDLE_TIMEOUT)
             .redirect(redirect::Policy::none())
             .user_agent(concat!("rossby/", env!("CARGO_PKG_VERSION")))
             .build()
