@@ -11,7 +11,8 @@ use rossby_crypto::account::AccountChange;
 use rossby_crypto::keyed_hash::MasterSecret;
 use rossby_schemas::events::profiles::Audience;
 use rossby_schemas::http::lookup::LookupRequest;
-use rossby_schemas::http::messages::SendRequest;
+use rossby_schemas::http::messages::{OutgoingMessage, SendRequest};
+use rossby_schemas::http::signals::SignalRequest;
 use rossby_testing::{Person, rng};
 use serde::Serialize;
 
@@ -141,25 +142,44 @@ async fn look_ups_take_the_same_time() {
     assert!(z > SURE, "an injected difference is not seen: {z}");
 }
 
+/// A message of Ann's to one of them.
+fn message<'a>(town: &'a Town, to: &'static str) -> impl Fn() -> OutgoingMessage + 'a {
+    let to = match to {
+        "blocker" => &town.blocker,
+        "hidden" => &town.hidden,
+        _ => &town.stranger,
+    };
+    move || town.ann.message(to, "hello", 1, town.site.world.now())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn messages_take_the_same_time() {
     let town = town().await;
-    let message = |to: &'static str| {
-        let town = &town;
-        move || {
-            let to = match to {
-                "blocker" => &town.blocker,
-                "hidden" => &town.hidden,
-                _ => &town.stranger,
-            };
-            SendRequest { messages: vec![town.ann.message(to, "hello", 1, town.site.world.now())] }
-        }
+    let to = |who: &'static str| {
+        let message = message(&town, who);
+        move || SendRequest { messages: vec![message()] }
     };
     let path = "/v1/messages";
     for who in ["blocker", "hidden"] {
-        let z = town.difference(path, (message(who), message("stranger")), false).await;
+        let z = town.difference(path, (to(who), to("stranger")), false).await;
         assert!(z.abs() < SURE, "messages to {who} and to nobody differ by {z} standard deviations");
     }
-    let z = town.difference(path, (message("blocker"), message("stranger")), true).await;
+    let z = town.difference(path, (to("blocker"), to("stranger")), true).await;
+    assert!(z > SURE, "an injected difference is not seen: {z}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn signals_take_the_same_time() {
+    let town = town().await;
+    let to = |who: &'static str| {
+        let message = message(&town, who);
+        move || SignalRequest { signals: vec![message()] }
+    };
+    let path = "/v1/signals";
+    for who in ["blocker", "hidden"] {
+        let z = town.difference(path, (to(who), to("stranger")), false).await;
+        assert!(z.abs() < SURE, "signals to {who} and to nobody differ by {z} standard deviations");
+    }
+    let z = town.difference(path, (to("blocker"), to("stranger")), true).await;
     assert!(z > SURE, "an injected difference is not seen: {z}");
 }
