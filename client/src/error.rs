@@ -1,9 +1,12 @@
 //! Why something can't be done, and what to do next.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use rossby_crypto::attachment::AttachmentError;
+use rossby_crypto::group::Refused;
 use rossby_crypto::key_record::KeyRecordError;
+use rossby_crypto::layout::LayoutError;
 use rossby_crypto::linking::{LinkRefusal, MAX_DEVICE_NAME, NotALinkSecret};
 use rossby_crypto::message::SealError;
 use rossby_crypto::recovery::NotRecoveryWords;
@@ -16,6 +19,9 @@ use uuid::Uuid;
 use crate::attachments::PictureError;
 use crate::content::ContentError;
 use crate::vault::{KeyringError, UnlockError};
+
+/// A server that asks for more time than this is not waited for.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 /// Why something can't be done.
 #[derive(Debug, thiserror::Error)]
@@ -176,9 +182,32 @@ pub enum ClientError {
     /// The message belongs to another conversation.
     #[error("message {0} belongs to another conversation")]
     OtherConversation(MessageId),
-    /// This device is not in the group.
-    #[error("this account is in no group {0}")]
+    /// Neither somebody nor a group is meant.
+    #[error(
+        "{0:?} is no phone number (+15551234567), no email address (ann@example.org), no box (a UUID), and no group here; \
+         `rossby group list` shows the groups"
+    )]
+    NotAnAddressee(String),
+    /// No such group is known.
+    #[error("no group {0} is known here; `rossby group list` shows them")]
     NoSuchGroup(Uuid),
+    /// No group is meant.
+    #[error("{0:?} is no group here; `rossby group list` shows their names and ids")]
+    NoGroupNamed(String),
+    /// Several groups are meant.
+    #[error("{0:?} is several groups; type the beginning of the id that `rossby group list` shows")]
+    AmbiguousGroup(String),
+    /// This account takes no part in the group.
+    #[error("this account takes no part in the group {0:?}")]
+    NotInGroup(String),
+    /// A change of a group can't be written.
+    #[error(
+        "the group can't be changed so: {0}; a name has 1 to 256 octets and no control characters, a group 250 members"
+    )]
+    BadGroupChange(LayoutError),
+    /// The group can't be changed so.
+    #[error("the group can't be changed so: {0}")]
+    GroupChange(Refused),
     /// There is no request.
     #[error("box {0} asks for nothing: it has written nothing, or was accepted or blocked before")]
     NoRequest(BoxId),
@@ -280,6 +309,16 @@ impl ClientError {
         }
     }
 
+    /// How long to wait before asking again, if the server has had enough of this device for the moment.
+    pub(crate) fn asked_to_wait(&self) -> Option<Duration> {
+        match self {
+            Self::Refused(problem) if problem.problem_type() == Some(ProblemType::RateLimited) => {
+                Some(Duration::from_secs(problem.retry_after.unwrap_or(1)).min(LONGEST_WAIT))
+            }
+            _ => None,
+        }
+    }
+
     /// A short stable name, for scripts: a problem's own, or one of the client's.
     #[must_use]
     pub fn name(&self) -> &'static str {
@@ -299,7 +338,7 @@ impl ClientError {
             Self::StartedOver => "started-over",
             Self::Oneself => "oneself",
             Self::NotACode => "not-a-code",
-            Self::NotAPeer(_) => "not-a-recipient",
+            Self::NotAPeer(_) | Self::NotAnAddressee(_) => "not-a-recipient",
             Self::RootChanged { .. } => "root-changed",
             Self::NotTheSame(_) => "not-the-same",
             Self::NotDigits => "not-digits",
@@ -317,7 +356,12 @@ impl ClientError {
             Self::NoText(_) => "no-text",
             Self::Deleted(_) => "deleted",
             Self::OtherConversation(_) => "other-conversation",
-            Self::NoSuchGroup(_) => "no-such-group",
+            Self::NoSuchGroup(_) | Self::NoGroupNamed(_) => "no-such-group",
+            Self::AmbiguousGroup(_) => "ambiguous-group",
+            Self::NotInGroup(_) => "not-in-group",
+            Self::BadGroupChange(_) => "bad-group-change",
+            Self::GroupChange(Refused::NotAllowed) => "not-an-admin",
+            Self::GroupChange(_) => "group-change",
             Self::NoRequest(_) => "no-request",
             Self::NotAFile(_) => "not-a-file",
             Self::Attachment(_) => "bad-attachment",

@@ -9,6 +9,7 @@ mod attachments;
 mod contacts;
 mod content;
 mod error;
+mod groups;
 mod http;
 mod messages;
 mod random;
@@ -30,15 +31,18 @@ pub use content::{
     Preview, Reaction, Receipt, ReceiptState, Reply, Role, Standing,
 };
 pub use error::ClientError;
+pub use groups::{Addressee, Group, GroupEvent, GroupMember, GroupRef, Membership};
 pub use messages::{
     Conversation, ConversationOverview, Emoji, Message, MessageName, MessageState, ReceiptSettings, Received,
     Recipient, Referred, Sent,
 };
+pub use rossby_crypto::group::{Action as GroupAction, GroupId, MAX_MEMBERS as MAX_GROUP_MEMBERS, Role as GroupRole};
 use rossby_schemas::time::{Clock, SystemClock, Timestamp};
 use sqlx::SqliteConnection;
 pub use vault::{Keyring, KeyringError, LockKind, Unlock, UnlockError, erase_key_file};
 pub use warning::{Notice, Warning};
 
+use crate::groups::Graphs;
 use crate::http::Http;
 use crate::store::Store;
 use crate::store::device::Device;
@@ -80,6 +84,7 @@ pub struct Client {
     http: Http,
     clock: Arc<dyn Clock>,
     schedule: SealingSchedule,
+    graphs: Graphs,
 }
 
 impl Client {
@@ -120,7 +125,8 @@ impl Client {
                 return Err(error);
             }
         };
-        Ok(Self { home: config.home, store, vault, http, clock: config.clock, schedule: config.schedule })
+        let (clock, schedule) = (config.clock, config.schedule);
+        Ok(Self { home: config.home, store, vault, http, clock, schedule, graphs: Graphs::default() })
     }
 
     /// Opens the home of a person.
@@ -134,7 +140,8 @@ impl Client {
         let vault = Vault::unlock(config.unlock, home.lock, config.keyring).await?;
         store.wrap_old_keys(&vault, config.clock.now()).await?;
         store.scrub().await?;
-        Ok(Self { home: config.home, store, vault, http, clock: config.clock, schedule: config.schedule })
+        let (clock, schedule) = (config.clock, config.schedule);
+        Ok(Self { home: config.home, store, vault, http, clock, schedule, graphs: Graphs::default() })
     }
 
     /// Ends all use of the store.

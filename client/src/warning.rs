@@ -6,6 +6,7 @@ use rossby_schemas::http::messages::Lost;
 use rossby_schemas::ids::{BoxId, DeviceId, OuterId};
 use rossby_schemas::time::Timestamp;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::content::Kind;
 
@@ -137,6 +138,72 @@ pub enum Warning {
     },
     /// Messages expired before this device fetched them.
     Lost(Lost),
+    /// This account was removed from a group.
+    RemovedFromGroup {
+        /// The group.
+        group: Uuid,
+        /// Its name.
+        name: String,
+        /// Who removed it.
+        by: Option<BoxId>,
+    },
+    /// A message of a group was refused that had waited for changes.
+    RefusedGroupMessage {
+        /// The group.
+        group: Uuid,
+        /// Who wrote it.
+        sender: BoxId,
+        /// Why.
+        reason: String,
+    },
+    /// A change of a group was refused.
+    RefusedGroupChange {
+        /// The group.
+        group: Uuid,
+        /// Who made it, if that is sure.
+        author: Option<BoxId>,
+        /// Why.
+        reason: String,
+    },
+    /// A device of a member has signed two changes of a group of which neither knows the other.
+    GroupFork {
+        /// The group.
+        group: Uuid,
+        /// The member.
+        author: BoxId,
+    },
+    /// A member has seen another message under a number than this device.
+    GroupDiffers {
+        /// The group.
+        group: Uuid,
+        /// Who wrote the messages.
+        author: BoxId,
+        /// Who has seen the other one, as it says.
+        by: BoxId,
+    },
+    /// A member has signed different messages for different members under one number.
+    GroupEquivocation {
+        /// The group.
+        group: Uuid,
+        /// The member.
+        author: BoxId,
+    },
+    /// A member said that it had seen another message than it has.
+    GroupMisreport {
+        /// The group.
+        group: Uuid,
+        /// The member.
+        by: BoxId,
+    },
+    /// Other members have seen messages that have not come here.
+    GroupMissing {
+        /// The group.
+        group: Uuid,
+        /// Who wrote them.
+        author: BoxId,
+        /// How many.
+        missing: u64,
+    },
     /// Another of the box's devices has linked a new one.
     DeviceLinked {
         /// The new device.
@@ -176,6 +243,14 @@ impl Warning {
             Self::SealingKeyNotTaken { .. } => "sealing-key-not-taken",
             Self::NotErased { .. } => "not-erased",
             Self::Lost(_) => "lost",
+            Self::RemovedFromGroup { .. } => "removed-from-group",
+            Self::RefusedGroupMessage { .. } => "refused-group-message",
+            Self::RefusedGroupChange { .. } => "refused-group-change",
+            Self::GroupFork { .. } => "group-fork",
+            Self::GroupDiffers { .. } => "group-differs",
+            Self::GroupEquivocation { .. } => "group-equivocation",
+            Self::GroupMisreport { .. } => "group-misreport",
+            Self::GroupMissing { .. } => "group-missing",
             Self::DeviceLinked { .. } => "device-linked",
             Self::DeviceRemoved { .. } => "device-removed",
         }
@@ -253,6 +328,41 @@ impl fmt::Display for Warning {
                 f,
                 "{} messages expired before this device fetched them; they were accepted from {} to {}",
                 lost.messages, lost.from, lost.until
+            ),
+            Self::RemovedFromGroup { name, by, .. } => match by {
+                Some(by) => write!(f, "you were removed from the group {name:?} by box {by}"),
+                None => write!(f, "you were removed from the group {name:?}"),
+            },
+            Self::RefusedGroupMessage { group, sender, reason } => {
+                write!(f, "a message of box {sender} in group {group} was refused: {reason}")
+            }
+            Self::RefusedGroupChange { group, author: Some(author), reason } => {
+                write!(f, "a change of group {group} by box {author} was refused: {reason}")
+            }
+            Self::RefusedGroupChange { group, author: None, reason } => {
+                write!(f, "a change of group {group} was refused: {reason}")
+            }
+            Self::GroupFork { group, author } => write!(
+                f,
+                "a device of box {author} has signed two changes of group {group} of which neither knows the other: it tells \
+                 members different things, or it was put back to an earlier state; both are kept as evidence"
+            ),
+            Self::GroupDiffers { group, author, by } => write!(
+                f,
+                "in group {group}, box {by} says that box {author} sent it another message than you under one number; it is \
+                 asked to show it"
+            ),
+            Self::GroupEquivocation { group, author } => write!(
+                f,
+                "in group {group}, box {author} has signed different messages for different members under one number; what \
+                 shows it is kept as evidence"
+            ),
+            Self::GroupMisreport { group, by } => {
+                write!(f, "in group {group}, box {by} said that it had seen another message than you, and has the same")
+            }
+            Self::GroupMissing { group, author, missing } => write!(
+                f,
+                "in group {group}, others have seen messages of box {author} that have not come here: {missing} of them"
             ),
             Self::DeviceLinked { device_id, at } => write!(
                 f,

@@ -19,6 +19,7 @@ use crate::Client;
 use crate::contacts::Peer;
 use crate::content::{Attachment, Body as _, Preview, Role, SecretKey};
 use crate::error::ClientError;
+use crate::groups::{Addressee, Membership};
 use crate::messages::{Conversation, Sent};
 use crate::random::{self, rng};
 use crate::store::uploads::{self, StoredUpload};
@@ -100,7 +101,38 @@ impl Client {
     /// [`Client::send`], and what the server refuses for good: nothing was sent, and nothing is kept.
     pub async fn send_file(&self, peer: &Peer, file: FileToSend, tell: Option<Tell>) -> Result<FileSent, ClientError> {
         let peer = self.recipient_box(&self.device().await?, peer).await?;
-        let upload = self.keep_file(Conversation::Direct(peer), file, tell.clone()).await?;
+        self.send_file_in(Conversation::Direct(peer), file, tell).await
+    }
+
+    /// Sends a file to somebody or to a group, as [`Client::send_file`] does.
+    ///
+    /// # Errors
+    /// Those of [`Client::send_file`], and of [`Client::send_to_group`].
+    pub async fn send_file_to(
+        &self,
+        addressee: &Addressee,
+        file: FileToSend,
+        tell: Option<Tell>,
+    ) -> Result<FileSent, ClientError> {
+        match addressee {
+            Addressee::Peer(peer) => self.send_file(peer, file, tell).await,
+            Addressee::Group(group) => {
+                let group = self.group(group).await?;
+                if !matches!(group.membership, Membership::Requested | Membership::Member | Membership::Admin) {
+                    return Err(ClientError::NotInGroup(group.name));
+                }
+                self.send_file_in(Conversation::Group(group.id.0), file, tell).await
+            }
+        }
+    }
+
+    async fn send_file_in(
+        &self,
+        conversation: Conversation,
+        file: FileToSend,
+        tell: Option<Tell>,
+    ) -> Result<FileSent, ClientError> {
+        let upload = self.keep_file(conversation, file, tell.clone()).await?;
         match self.upload_and_say(upload.clone(), tell).await {
             Ok(sent) => Ok(FileSent::Said(sent)),
             Err(reason) if upload.is_kept_after(&reason) => Ok(FileSent::Waiting { upload: (&upload).into(), reason }),

@@ -10,10 +10,10 @@ use rossby_schemas::time::Timestamp;
 use super::off_the_runtime;
 use super::progress::{Progress, Step, Tell};
 use crate::Client;
-use crate::content::{Content, Kind, Role, Standing};
+use crate::content::{Content, Kind, Role};
 use crate::error::ClientError;
 use crate::http::Call;
-use crate::messages::{Conversation, Sent, Written};
+use crate::messages::{Conversation, Sent};
 use crate::random;
 use crate::store::device::Device;
 use crate::store::uploads::{self, StoredUpload};
@@ -129,26 +129,21 @@ impl Client {
     ) -> Result<Sent, ClientError> {
         let device = self.device().await?;
         let blob_id = self.upload(&device, &mut upload, tell.as_ref()).await?;
-        let Conversation::Direct(peer) = upload.conversation else {
-            return Err(ClientError::NoSuchUpload(upload.id));
-        };
         let mut attachment = upload.attachment.clone();
         attachment.blob_id = blob_id;
         let body = Content::Attachment(Box::new(attachment)).encode()?;
-        let kind = Kind::Attachment;
-        let written =
-            Written { conversation: upload.conversation, kind: kind.number(), body, is_shown: kind.is_shown() };
         let mut transaction = self.store.begin().await?;
         if !uploads::take(&mut transaction, upload.id).await? {
             // Another process has said it, or the person has given it up.
             return Err(ClientError::NoSuchUpload(upload.id));
         }
-        self.stand(&mut transaction, &device, peer, Standing::Accepted).await?;
-        let (id, _) = self.compose(&mut transaction, &device, &[peer], written).await?;
+        let said = (Kind::Attachment, body);
+        let (to, written) = self.written_to(&mut transaction, &device, upload.conversation, said).await?;
+        let (id, _) = self.compose(&mut transaction, &device, &to, written).await?;
         uploads::keep_blob(&mut transaction, &self.vault, id, &upload, blob_id).await?;
         transaction.commit().await?;
         self.spool().remove(&upload.spool);
-        self.sent_away(id, &[peer]).await
+        self.sent_away(id, &to).await
     }
 
     /// Uploads what is kept, from where the server has it.

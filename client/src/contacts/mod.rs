@@ -29,6 +29,8 @@ use crate::warning::Warning;
 /// How long a looked-up record is good for sending without another look-up. What changes in between, the server tells as
 /// stale.
 const FRESH: Duration = Duration::from_secs(24 * 3600);
+/// How often one of many is looked up again where the server has enough.
+const TRIES_AMONG_MANY: u32 = 8;
 
 /// Someone to write to or to look up: an identifier or a box.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -264,6 +266,24 @@ impl Client {
         let was_verified = verified::mark(connection, before).await?.is_some_and(|mark| mark.is_verified);
         let warning = Warning::RootChanged { identifier: identifier.as_uri().to_owned(), was_verified };
         self.warn(connection, &warning).await
+    }
+
+    /// The record and sealing keys of one of many to send to: a group's members are looked up faster than a device may ask for long.
+    /// Where the server has enough, it is asked again as late as it says.
+    ///
+    /// # Errors
+    /// Those of [`Client::recipient`].
+    pub(crate) async fn recipient_among_many(&self, peer: &Peer) -> Result<Known, ClientError> {
+        for _ in 0..TRIES_AMONG_MANY {
+            match self.recipient(peer).await {
+                Err(error) => match error.asked_to_wait() {
+                    Some(wait) => tokio::time::sleep(wait).await,
+                    None => return Err(error),
+                },
+                found => return found,
+            }
+        }
+        self.recipient(peer).await
     }
 
     /// The box of somebody else that an address leads to, as it is pinned, or as the server says if it isn't.

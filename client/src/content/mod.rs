@@ -61,6 +61,8 @@ pub enum Kind {
     Location,
     /// 8: messages have been delivered, or read.
     Receipt,
+    /// 20: a group was changed.
+    GroupChange,
     /// One that this version doesn't know; kept, so that a later one can show it.
     Unknown(u32),
 }
@@ -78,6 +80,7 @@ impl Kind {
             Self::Attachment => 6,
             Self::Location => 7,
             Self::Receipt => 8,
+            Self::GroupChange => 20,
             Self::Unknown(number) => number,
         }
     }
@@ -94,6 +97,7 @@ impl Kind {
             6 => Self::Attachment,
             7 => Self::Location,
             8 => Self::Receipt,
+            20 => Self::GroupChange,
             other => Self::Unknown(other),
         }
     }
@@ -103,7 +107,8 @@ impl Kind {
         match self {
             Self::Text | Self::Reply | Self::Attachment | Self::Location => true,
             Self::Unknown(number) => number < FIRST_OWN_KIND,
-            Self::Edit | Self::Deletion | Self::Reaction | Self::Receipt => false,
+            // A change is shown in its group, and not where it is only brought.
+            Self::Edit | Self::Deletion | Self::Reaction | Self::Receipt | Self::GroupChange => false,
         }
     }
 
@@ -219,7 +224,7 @@ impl Content {
             Kind::Attachment => Self::Attachment(Box::new(decode(body)?)),
             Kind::Location => Self::Location(decode(body)?),
             Kind::Receipt => Self::Receipt(decode(body)?),
-            Kind::Unknown(_) => return Ok(None),
+            Kind::GroupChange | Kind::Unknown(_) => return Ok(None),
         }))
     }
 }

@@ -2,6 +2,7 @@
 
 use rossby_schemas::ids::MessageId;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::{Body, ContentError, check_count};
 
@@ -15,6 +16,9 @@ pub struct Receipt {
     pub state: ReceiptState,
     /// The messages.
     pub message_ids: Vec<MessageId>,
+    /// The group in which they were written; none for those of the conversation that the receipt stands in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<Uuid>,
 }
 
 /// What became of a message at its recipient's.

@@ -32,7 +32,7 @@ fn contents() -> impl Strategy<Value = Content> {
         attachments().prop_map(|attachment| Content::Attachment(Box::new(attachment))),
         (any::<bool>(), proptest::collection::vec(any::<u8>(), 1..=MAX_RECEIPTED)).prop_map(|(is_read, octets)| {
             let state = if is_read { ReceiptState::Read } else { ReceiptState::Delivered };
-            Content::Receipt(Receipt { state, message_ids: octets.into_iter().map(message_id).collect() })
+            Content::Receipt(Receipt { state, message_ids: octets.into_iter().map(message_id).collect(), group: None })
         }),
     ]
 }
@@ -111,7 +111,7 @@ fn the_kinds_have_their_numbers() {
         body(Content::Deletion(Deletion { message_id: message_id(1) })),
         body(Content::Reaction(Reaction { to: to(1), emoji: "👍".to_owned(), removed: false })),
         body(Content::Location("1.5,-2".parse().unwrap())),
-        body(Content::Receipt(Receipt { state: ReceiptState::Read, message_ids: vec![message_id(1)] })),
+        body(Content::Receipt(Receipt { state: ReceiptState::Read, message_ids: vec![message_id(1)], group: None })),
     ];
     let expected = [
         (2, json!({ "to": reference, "text": "yes" })),

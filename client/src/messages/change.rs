@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use rossby_schemas::ids::{BoxId, MessageId};
+use rossby_schemas::ids::MessageId;
 
 use super::send::body_of;
 use super::{Conversation, Message, Sent};
@@ -152,11 +152,7 @@ impl Client {
     async fn say_of(&self, message: &Message, content: &Content) -> Result<Sent, ClientError> {
         let body = body_of(content)?;
         let device = self.device().await?;
-        let recipients: Vec<BoxId> = match message.conversation {
-            Conversation::Direct(peer) => vec![peer],
-            Conversation::Group(group) => return Err(ClientError::NoSuchGroup(group)),
-        };
-        self.write_and_send(&device, message.conversation, &recipients, content.kind(), body).await
+        self.write_and_send(&device, message.conversation, content.kind(), body).await
     }
 }
 

@@ -3,9 +3,11 @@
 
 use sqlx::SqliteConnection;
 
+use super::Conversation;
 use crate::Client;
 use crate::content::{Content, FIRST_OWN_KIND, Kind, MessageRef};
 use crate::error::ClientError;
+use crate::groups::is_of_groups;
 use crate::store::messages::{self, State, StoredMessage};
 use crate::store::outbox::{self, RecipientRow};
 use crate::store::{about, peers, receipts, transcripts};
@@ -14,7 +16,7 @@ use crate::warning::Warning;
 impl Client {
     /// Stores a message, sent to these if it is one of this box, and does what follows from what it says. Its body must be as its
     /// kind says.
-    pub(super) async fn file(
+    pub(crate) async fn file(
         &self,
         connection: &mut SqliteConnection,
         stored: &StoredMessage,
@@ -46,6 +48,7 @@ impl Client {
             }
             Some(Content::Reaction(reaction)) => about::keep(connection, message, thread, reaction.to).await?,
             Some(Content::Receipt(receipt)) => {
+                let thread = receipt.group.map_or(thread, Conversation::Group);
                 for message_id in receipt.message_ids {
                     let said = (receipt.state, stored.time);
                     receipts::keep(connection, thread, message_id, stored.sender, said).await?;
@@ -87,7 +90,7 @@ impl Client {
 
     /// What became of a message is known for one of its recipients: what it says is erased, once for all, if the own devices were
     /// told and nobody reads it, or if it was taken back.
-    pub(super) async fn settled(
+    pub(crate) async fn settled(
         &self,
         connection: &mut SqliteConnection,
         stored: &StoredMessage,
@@ -95,7 +98,8 @@ impl Client {
         if outbox::waits_for_any(connection, stored.id).await? {
             return Ok(());
         }
-        if stored.kind >= FIRST_OWN_KIND {
+        let is_of_groups = is_of_groups(stored.kind) && stored.thread.peer().is_some();
+        if stored.kind >= FIRST_OWN_KIND || is_of_groups {
             return messages::erase(connection, &self.vault, stored.id).await;
         }
         let target = match Content::decode(Kind::of(stored.kind), &stored.body) {

@@ -15,6 +15,7 @@ use crate::Client;
 use crate::account::Own;
 use crate::content::{Content, FIRST_OWN_KIND, FIRST_SIGNAL_KIND, Kind};
 use crate::error::ClientError;
+use crate::groups::{GROUP_CHANGES, GROUP_CONTENT, is_of_groups};
 use crate::store::contacts;
 use crate::store::messages::{self, At, Chain, State, StoredMessage};
 use crate::store::outbox::RecipientRow;
@@ -45,7 +46,11 @@ impl Client {
             Err(refusal) => return Ok(Err(refusal)),
         };
         let is_ours = content.sender == own.device.box_id;
-        let told = match read(content.kind, &content.body, is_ours) {
+        let told = match thread {
+            Conversation::Direct(_) => read(content.kind, &content.body, is_ours),
+            Conversation::Group(_) => Ok(None),
+        };
+        let told = match told {
             Ok(told) => told,
             Err(reason) => return Ok(Err(Refusal::Because(reason))),
         };
@@ -66,6 +71,9 @@ impl Client {
                 self.keep_fork(connection, own.device.box_id, signed).await?;
                 self.warn(connection, &Warning::Fork(own.device.box_id)).await?;
             }
+        }
+        if let Conversation::Group(_) = thread {
+            return self.keep_in_group(connection, own, signed, fetched.accepted_at).await;
         }
         let chain = Chain { sender: content.sender, device, conversation };
         let link_hash = signed.link_hash();
@@ -109,6 +117,13 @@ impl Client {
                 self.heed(connection, &own.device, &told).await?;
                 // What it said stands elsewhere now.
                 stored.body = Octets::default();
+            }
+            None if is_of_groups(content.kind) => {
+                let said = (content.kind, &content.body);
+                if let Err(reason) = self.heed_group(connection, own, content.sender, said).await? {
+                    return Ok(Err(Refusal::Because(reason)));
+                }
+                (stored.body, stored.state, stored.is_shown) = (Octets::default(), State::Read, false);
             }
             None => {}
         }
@@ -167,10 +182,13 @@ fn read(kind: u32, body: &Octets, is_ours: bool) -> Result<Option<OwnMessage>, S
 }
 
 /// In which conversation a message is, if its sender and this box are both in it: else anybody could take places in anybody's.
-/// It is the sender's with this box; whatever else a message may name is admitted here.
+/// It is the sender's with this box, or a group's, of which its changes tell who is in it.
 fn admit(own: &Own, content: &MessageContent) -> Result<Conversation, Refusal> {
-    if content.conversation == direct_conversation(content.sender, own.device.box_id) {
-        return Ok(Conversation::Direct(content.sender));
+    let is_direct = content.conversation == direct_conversation(content.sender, own.device.box_id);
+    match (is_direct, content.kind) {
+        (true, GROUP_CONTENT) => Err(Refusal::of(&"it is a group's message and stands in no group's conversation")),
+        (true, _) => Ok(Conversation::Direct(content.sender)),
+        (false, GROUP_CONTENT | GROUP_CHANGES) => Ok(Conversation::Group(content.conversation)),
+        (false, _) => Err(Refusal::of(&"its conversation is not that of its sender with this box")),
     }
-    Err(Refusal::of(&"its conversation is not that of its sender with this box"))
 }

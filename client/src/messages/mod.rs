@@ -15,16 +15,20 @@ mod verify;
 
 pub use change::MessageName;
 pub use conversation::Conversation;
+pub(crate) use own_devices::OwnMessage;
 pub use receipts::ReceiptSettings;
 pub use receive::Received;
+pub(crate) use receive::Taken;
 use rossby_schemas::ids::{BoxId, MessageId};
 use rossby_schemas::time::Timestamp;
 pub use send::Sent;
-pub(crate) use send::Written;
+pub(crate) use send::{Written, body_of};
+pub(crate) use verify::Refusal;
 
 pub use transcript::ConversationOverview;
 
 use crate::content::{Content, Kind, MessageRef};
+use crate::groups::GroupEvent;
 use crate::store::messages::State;
 use crate::store::outbox::RecipientRow;
 
@@ -72,8 +76,14 @@ pub struct Message {
     pub peer_identifier: Option<String>,
     /// Whether it was sent from here.
     pub is_outgoing: bool,
-    /// Whether it is a stranger's, who hasn't been accepted.
+    /// The name of the group that it belongs to, if it does.
+    pub group_name: Option<String>,
+    /// Whether it is a stranger's, who hasn't been accepted; or of a group that the person was asked into and hasn't answered.
     pub is_request: bool,
+    /// Whether its author had been removed from the group, as was known here when it came: it may have been written after.
+    pub is_late: bool,
+    /// What was done in the group, if it says that.
+    pub group_events: Vec<GroupEvent>,
     /// When it was written, by the sender's clock.
     pub time: Timestamp,
     /// When the server accepted it, by the server's clock.

@@ -7,6 +7,7 @@ use rossby_schemas::encoding::Octets;
 use rossby_schemas::http::messages::{
     MAX_SEND_OCTETS, MAX_SENT, OutgoingMessage, SEND_OCTETS_A_SECOND, SendOutcome, SendRequest, SendResponse,
 };
+use rossby_schemas::http::problem::ProblemType;
 use rossby_schemas::ids::BoxId;
 use rossby_schemas::time::Timestamp;
 use sqlx::SqliteConnection;
@@ -26,6 +27,8 @@ use crate::warning::Warning;
 const TRIES: u32 = 5;
 /// How often the server may say that it hasn't yet seen the record that a message is sealed to.
 const TRIES_BEFORE_OLDER: u32 = 3;
+/// How often it waits when the server has enough of this device: after the look-ups of a group's members it can have.
+const MAX_WAITS: u32 = 3;
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 /// What stands around a message's value in a request: names, two ids, punctuation.
 const AROUND_A_VALUE: usize = 160;
@@ -72,6 +75,8 @@ struct Flush {
     /// How many messages a request may carry: fewer after one that was refused as a whole, until the message is alone that it
     /// was refused for.
     fit: usize,
+    /// How often it has waited because the server had enough of this device.
+    waits: u32,
 }
 
 /// How often a recipient's first message was handed over.
@@ -84,7 +89,7 @@ struct Tries {
 
 impl Flush {
     fn new() -> Self {
-        Self { stopped: Vec::new(), tries: HashMap::new(), fit: MAX_SENT }
+        Self { stopped: Vec::new(), tries: HashMap::new(), fit: MAX_SENT, waits: 0 }
     }
 
     fn stop(&mut self, recipient: BoxId, error: ClientError) {
@@ -150,7 +155,13 @@ impl Client {
                 Err(error) if batch.len() > 1 && (is_about_recipient(&error) || is_about_length(&error)) => {
                     flush.fit = batch.len() / 2;
                 }
-                Err(error) => flush.stop(batch[0].0.recipient, error),
+                Err(error) => match error.asked_to_wait().filter(|_| flush.waits < MAX_WAITS) {
+                    Some(wait) => {
+                        flush.waits += 1;
+                        tokio::time::sleep(wait).await;
+                    }
+                    None => flush.stop(batch[0].0.recipient, error),
+                },
             }
         }
     }
@@ -200,7 +211,16 @@ impl Client {
 
     /// Seals a message for a recipient for whom there was no key before.
     async fn seal_at_last(&self, device: &Device, outgoing: &Outgoing) -> Result<Option<Sealed>, ClientError> {
-        let recipient = self.recipient(&Peer::Box(outgoing.recipient)).await?;
+        let recipient = match self.recipient_among_many(&Peer::Box(outgoing.recipient)).await {
+            // Whoever may not look them up can have their keys of another member of a group.
+            Err(error) if error.problem() == Some(ProblemType::NoSuchRecipient) => {
+                let known = Known::load(&mut *self.store.read().await?, outgoing.recipient).await?;
+                known
+                    .filter(|known| !known.is_forked && !self.sealable(device, known).devices.is_empty())
+                    .ok_or(error)?
+            }
+            found => found?,
+        };
         self.seal_anew(device, &recipient, outgoing).await
     }
 
@@ -300,8 +320,7 @@ impl Client {
         let row = RecipientRow { reason: Some(reason.to_owned()), ..RecipientRow::new(recipient, State::Failed, None) };
         if outbox::settle(connection, message, &row).await? {
             let stored = messages::message(connection, &self.vault, message).await?;
-            let kind = Kind::of(stored.kind);
-            if kind.is_shown() || kind.is_notice() {
+            if stored.is_shown || Kind::of(stored.kind).is_notice() {
                 let warning = Warning::NotSent { recipient, reason: reason.to_owned() };
                 self.warn(connection, &warning).await?;
             }

@@ -14,6 +14,7 @@ use crate::account::device_name;
 use crate::contacts::Known;
 use crate::content::{self, Content, Kind, PeerStates, ReadMarks};
 use crate::error::ClientError;
+use crate::groups::GroupStates;
 use crate::store::contacts::{self, Pin};
 use crate::store::device::Device;
 use crate::store::messages::StoredMessage;
@@ -24,13 +25,14 @@ const DEVICE_NAMES: u32 = 1001;
 const PINS: u32 = 1002;
 const READ_MARKS: u32 = 1003;
 const PEER_STATES: u32 = 1004;
+const GROUP_STATES: u32 = 1006;
 
 /// How many entries a list has at most.
 const MAX_ENTRIES: usize = 200;
 
 /// What one of the box's devices tells the others. The body is JSON; fields that are not known are passed over.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum OwnMessage {
+pub(crate) enum OwnMessage {
     /// 1000: it has sent a message to somebody, and the server has taken it.
     Sent(SentCopy),
     /// 1001: what devices are called.
@@ -41,11 +43,13 @@ pub(super) enum OwnMessage {
     ReadMarks(ReadMarks),
     /// 1004: how the person stands to others, and which receipts are sent.
     PeerStates(PeerStates),
+    /// 1006: how the person stands to groups.
+    GroupStates(GroupStates),
 }
 
 /// A message that another of the box's devices has sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct SentCopy {
+pub(crate) struct SentCopy {
     /// To whom.
     pub(super) peer: BoxId,
     pub(super) message_id: MessageId,
@@ -56,7 +60,7 @@ pub(super) struct SentCopy {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct DeviceNames {
+pub(crate) struct DeviceNames {
     names: Vec<DeviceName>,
 }
 
@@ -68,7 +72,7 @@ struct DeviceName {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Pins {
+pub(crate) struct Pins {
     pins: Vec<PinEntry>,
 }
 
@@ -87,6 +91,7 @@ impl OwnMessage {
             Self::Pins(pins) => (PINS, serde_json::to_vec(pins)),
             Self::ReadMarks(marks) => (READ_MARKS, serde_json::to_vec(marks)),
             Self::PeerStates(states) => (PEER_STATES, serde_json::to_vec(states)),
+            Self::GroupStates(states) => (GROUP_STATES, serde_json::to_vec(states)),
         };
         (kind, json.unwrap_or_default().into())
     }
@@ -109,6 +114,11 @@ impl OwnMessage {
             PINS => Self::Pins(serde_json::from_slice(octets).map_err(|error| malformed(&error))?),
             READ_MARKS => Self::ReadMarks(content::decode(body).map_err(|error| malformed(&error))?),
             PEER_STATES => Self::PeerStates(content::decode(body).map_err(|error| malformed(&error))?),
+            GROUP_STATES => {
+                let states: GroupStates = serde_json::from_slice(octets).map_err(|error| malformed(&error))?;
+                states.check().map_err(|error| malformed(&error))?;
+                Self::GroupStates(states)
+            }
             _ => return Ok(None),
         }))
     }
@@ -116,7 +126,7 @@ impl OwnMessage {
 
 impl Client {
     /// Tells the box's other devices something: puts it into the outbox, if there are any that it can be sealed to.
-    pub(super) async fn tell_devices(
+    pub(crate) async fn tell_devices(
         &self,
         connection: &mut SqliteConnection,
         device: &Device,
@@ -129,7 +139,8 @@ impl Client {
             return Ok(());
         }
         let (kind, body) = message.write();
-        let written = Written { conversation: Conversation::Direct(device.box_id), kind, body, is_shown: false };
+        let written =
+            Written { conversation: Conversation::Direct(device.box_id), kind, body, is_shown: false, frame: None };
         self.compose(connection, device, &[device.box_id], written).await?;
         Ok(())
     }
@@ -170,7 +181,7 @@ impl Client {
     }
 
     /// Tells a device that was linked just now, which has this name, what this one knows: the devices' names, whom identifiers led
-    /// to, and how the person stands to others.
+    /// to, how the person stands to others, and the groups.
     pub(crate) async fn share_with_devices(
         &self,
         device: &Device,
@@ -197,6 +208,7 @@ impl Client {
             self.tell_devices(&mut transaction, device, &message).await?;
         }
         self.share_peers(&mut transaction, device).await?;
+        self.share_groups(&mut transaction, device).await?;
         Ok(transaction.commit().await?)
     }
 
@@ -242,6 +254,7 @@ impl Client {
                 }
             }
             OwnMessage::PeerStates(states) => self.heed_peers(connection, own.box_id, states).await?,
+            OwnMessage::GroupStates(states) => self.heed_group_states(connection, states).await?,
         }
         Ok(())
     }

@@ -81,8 +81,8 @@ impl Client {
         for message in messages {
             let read = transcripts::mark_read(&mut transaction, message.id).await?;
             let itself = MessageRef { box_id: message.author, message_id: message.message_id };
-            if read.contains(&itself) && message.conversation == Conversation::Direct(message.author) {
-                self.owe(&mut transaction, message.kind, itself, ReceiptState::Read).await?;
+            if read.contains(&itself) && !message.is_outgoing && !message.is_request {
+                self.owe(&mut transaction, message.kind, (message.conversation, itself), ReceiptState::Read).await?;
             }
             marked.extend(read);
         }
@@ -94,14 +94,14 @@ impl Client {
     }
 
     /// A message has come that may be receipted.
-    pub(super) async fn owe_delivered(
+    pub(crate) async fn owe_delivered(
         &self,
         connection: &mut SqliteConnection,
         stored: &StoredMessage,
     ) -> Result<(), ClientError> {
         let itself = MessageRef { box_id: stored.sender, message_id: stored.message_id };
-        if stored.thread == Conversation::Direct(stored.sender) && stored.is_shown {
-            self.owe(connection, Kind::of(stored.kind), itself, ReceiptState::Delivered).await?;
+        if stored.is_shown {
+            self.owe(connection, Kind::of(stored.kind), (stored.thread, itself), ReceiptState::Delivered).await?;
         }
         Ok(())
     }
@@ -110,11 +110,11 @@ impl Client {
         &self,
         connection: &mut SqliteConnection,
         kind: Kind,
-        message: MessageRef,
+        (thread, message): (Conversation, MessageRef),
         state: ReceiptState,
     ) -> Result<(), ClientError> {
         if kind.is_receipted() && self.sends_receipts(connection, message.box_id, state).await? {
-            receipts::owe(connection, message, state).await?;
+            receipts::owe(connection, thread, message, state).await?;
         }
         Ok(())
     }
@@ -130,19 +130,21 @@ impl Client {
     }
 
     /// Puts the receipts that are to be sent into the outbox.
-    pub(super) async fn write_receipts(&self, device: &Device) -> Result<(), ClientError> {
+    pub(crate) async fn write_receipts(&self, device: &Device) -> Result<(), ClientError> {
         loop {
             let mut transaction = self.store.begin().await?;
-            let Some((box_id, state, message_ids)) = receipts::owed(&mut transaction, MAX_RECEIPTED).await? else {
+            let Some((box_id, state, group, message_ids)) = receipts::owed(&mut transaction, MAX_RECEIPTED).await?
+            else {
                 return Ok(());
             };
             receipts::owed_no_more(&mut transaction, box_id, &message_ids).await?;
             // What was owed before the person changed their mind is not.
             if self.sends_receipts(&mut transaction, box_id, state).await? {
-                let receipt = Content::Receipt(Receipt { state, message_ids });
+                let receipt = Content::Receipt(Receipt { state, message_ids, group });
                 let body: Octets = receipt.encode()?;
                 let conversation = Conversation::Direct(box_id);
-                let written = Written { conversation, kind: Kind::Receipt.number(), body, is_shown: false };
+                let written =
+                    Written { conversation, kind: Kind::Receipt.number(), body, is_shown: false, frame: None };
                 self.compose(&mut transaction, device, &[box_id], written).await?;
             }
             transaction.commit().await?;

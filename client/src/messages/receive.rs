@@ -17,6 +17,7 @@ use super::verify::Refusal;
 use crate::Client;
 use crate::account::Own;
 use crate::error::ClientError;
+use crate::groups::GROUP_CHANGES;
 use crate::http::Call;
 use crate::store::device::lost_more;
 use crate::store::messages;
@@ -37,6 +38,8 @@ pub struct Received {
     pub duplicates: usize,
     /// How many were refused.
     pub refused: usize,
+    /// How many wait for changes of their group that have not come.
+    pub waiting: usize,
     /// How many were confirmed.
     pub confirmed: usize,
     /// Whether more waits: call it again.
@@ -45,16 +48,20 @@ pub struct Received {
 
 /// What became of a fetched message.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Taken {
+pub(crate) enum Taken {
     New,
     Duplicate,
+    /// It waits for changes of its group that have not come.
+    Waiting,
+    /// The person takes no part in what it is about.
+    PassedOver,
     Refused(Warning),
 }
 
 /// What one call of [`Client::receive`] knows.
 #[derive(Debug)]
-pub(super) struct Session {
-    pub(super) own: Own,
+pub(crate) struct Session {
+    pub(crate) own: Own,
     /// Senders of whom the server knows nothing: it isn't asked again for each of their messages.
     pub(super) unknown: HashSet<BoxId>,
 }
@@ -75,6 +82,11 @@ impl Client {
         let mut session = Session::new(self.audit().await?);
         let received = self.receive_as(&mut session, wait).await?;
         self.refresh_contacts().await?;
+        // What has not come by now is not on its way.
+        if !received.more {
+            self.ask_members(&session.own).await?;
+        }
+        self.affirm_to_groups(&session.own).await?;
         self.hand_over_what_waits().await?;
         Ok(received)
     }
@@ -98,6 +110,8 @@ impl Client {
                 match self.take(session, message).await? {
                     Taken::New => received.new += 1,
                     Taken::Duplicate => received.duplicates += 1,
+                    Taken::Waiting => received.waiting += 1,
+                    Taken::PassedOver => {}
                     Taken::Refused(_) => received.refused += 1,
                 }
             }
@@ -143,6 +157,13 @@ impl Client {
             && session.own.record.relation(signed.content().recipient_head) == HeadRelation::Ahead
         {
             session.own = self.audit().await?;
+        }
+        if let Ok((signed, _)) = &opened
+            && signed.content().kind == GROUP_CHANGES
+        {
+            for author in self.learn_records(&signed.content().body).await? {
+                self.record_of(session, author).await?;
+            }
         }
         let mut transaction = self.store.begin().await?;
         let kept = match opened {

@@ -4,6 +4,7 @@ use rossby_schemas::ids::BoxId;
 use rossby_schemas::time::Timestamp;
 use sqlx::SqliteConnection;
 
+use super::Conversation;
 use super::own_devices::OwnMessage;
 use crate::Client;
 use crate::account::Setting;
@@ -212,7 +213,7 @@ impl Client {
         let limit = u32::try_from(MAX_RECEIPTED).unwrap_or(u32::MAX);
         for (message, is_read) in peers::receiptable(connection, peer, limit).await? {
             let state = if is_read { ReceiptState::Read } else { ReceiptState::Delivered };
-            receipts::owe(connection, message, state).await?;
+            receipts::owe(connection, Conversation::Direct(peer), message, state).await?;
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use rossby_crypto::group::GroupId;
 use rossby_crypto::key_record::{KeyRecord, Sealable};
 use rossby_crypto::message::{MessageContent, RecipientDevice, seal};
 use rossby_schemas::encoding::{Octets, Sha256Digest};
@@ -12,14 +13,16 @@ use sqlx::SqliteConnection;
 use uuid::Uuid;
 
 use super::outbox::Stopped;
-use super::{Conversation, MessageState};
+use super::{Conversation, MessageState, Recipient};
 use crate::Client;
 use crate::contacts::{Known, Peer};
 use crate::content::{Content, Kind, MAX_CONTENT_OCTETS, Standing};
 use crate::error::ClientError;
-use crate::random::rng;
+use crate::groups::GROUP_CONTENT;
+use crate::random::{self, rng};
 use crate::store::contacts;
 use crate::store::device::Device;
+use crate::store::groups::{self, Frame, FrameRow};
 use crate::store::messages::{self, At, Chain, State, StoredMessage};
 use crate::store::outbox::{self, Outgoing, RecipientRow, Sealed};
 use crate::store::records;
@@ -27,6 +30,16 @@ use crate::warning::Warning;
 
 /// How long a message may wait for its recipient: what the server allows, less an hour for the way.
 const LIFETIME: Duration = Duration::from_secs(30 * 24 * 3600 - 3600);
+
+/// A message's expiry, which the server sees, is another one for each recipient within this: the log shall not show which messages
+/// are one.
+const EXPIRY_SPREAD: Duration = Duration::from_secs(24 * 3600);
+
+/// A random part of a span of time, to the millisecond.
+fn random_part_of(span: Duration) -> Duration {
+    let millis = u64::from_be_bytes(random::octets()) % u64::try_from(span.as_millis()).unwrap_or(u64::MAX).max(1);
+    Duration::from_millis(millis)
+}
 
 /// What became of a message that was sent.
 #[derive(Debug)]
@@ -41,6 +54,8 @@ pub struct Sent {
     pub accepted_at: Option<Timestamp>,
     /// Why it is still in the outbox, if it is.
     pub reason: Option<ClientError>,
+    /// What became of it for each recipient.
+    pub recipients: Vec<Recipient>,
 }
 
 /// What is to be sent.
@@ -51,6 +66,22 @@ pub(crate) struct Written {
     pub(crate) body: Octets,
     /// Whether people read it.
     pub(crate) is_shown: bool,
+    /// What stands around the body, if it goes to a group.
+    pub(crate) frame: Option<Frame>,
+}
+
+impl Written {
+    /// The kind and the body that are signed.
+    fn signed_part(&self) -> Result<(u32, Octets), ClientError> {
+        in_frame(self.frame.as_ref(), self.kind, &self.body)
+    }
+}
+
+/// The kind and the body that are signed: a group's message has what it says within a frame.
+fn in_frame(frame: Option<&Frame>, kind: u32, body: &Octets) -> Result<(u32, Octets), ClientError> {
+    let Some(frame) = frame else { return Ok((kind, body.clone())) };
+    let framed = Frame { kind, body: body.clone(), ..frame.clone() };
+    Ok((GROUP_CONTENT, framed.to_octets().map_err(|error| ClientError::Seal(error.into()))?))
 }
 
 /// What a message says, the same for whomever and however often it is sealed.
@@ -65,17 +96,18 @@ struct Draft {
 }
 
 impl Draft {
-    /// The draft of a message that was stored.
-    fn of(stored: &StoredMessage) -> Self {
-        Self {
+    /// The draft of a message that was stored, and of what stood around it.
+    fn of(stored: &StoredMessage, frame: Option<&Frame>) -> Result<Self, ClientError> {
+        let (kind, body) = in_frame(frame, stored.kind, &stored.body)?;
+        Ok(Self {
             conversation: stored.conversation,
             message_id: stored.message_id,
             sequence: stored.sequence,
             previous: stored.previous,
             time: stored.time,
-            kind: stored.kind,
-            body: stored.body.clone(),
-        }
+            kind,
+            body,
+        })
     }
 
     /// What is signed for a recipient: this, to whom, and what of the sender's record that one may not have.
@@ -117,7 +149,7 @@ impl Client {
         let body = body_of(content)?;
         let device = self.device().await?;
         let box_id = self.recipient_box(&device, peer).await?;
-        self.write_and_send(&device, Conversation::Direct(box_id), &[box_id], content.kind(), body).await
+        self.write_and_send(&device, Conversation::Direct(box_id), content.kind(), body).await
     }
 
     /// The box of somebody to whom something can be sent now.
@@ -133,24 +165,38 @@ impl Client {
         Ok(box_id)
     }
 
-    /// Stores a message for these boxes, and hands it over.
-    pub(super) async fn write_and_send(
+    /// Stores a message for all who are in a conversation, and hands it over.
+    pub(crate) async fn write_and_send(
         &self,
         device: &Device,
         conversation: Conversation,
-        recipients: &[BoxId],
         kind: Kind,
         body: Octets,
     ) -> Result<Sent, ClientError> {
-        let written = Written { conversation, kind: kind.number(), body, is_shown: kind.is_shown() };
         let mut transaction = self.store.begin().await?;
-        if let Conversation::Direct(peer) = conversation {
-            self.stand(&mut transaction, device, peer, Standing::Accepted).await?;
-        }
-        let (id, _) = self.compose(&mut transaction, device, recipients, written).await?;
+        let (recipients, written) = self.written_to(&mut transaction, device, conversation, (kind, body)).await?;
+        let (id, _) = self.compose(&mut transaction, device, &recipients, written).await?;
         transaction.commit().await?;
         self.write_receipts(device).await?;
-        self.sent_away(id, recipients).await
+        self.sent_away(id, &recipients).await
+    }
+
+    /// What goes to a conversation, and to whom. Whoever it goes to is accepted by it.
+    pub(crate) async fn written_to(
+        &self,
+        connection: &mut SqliteConnection,
+        device: &Device,
+        conversation: Conversation,
+        (kind, body): (Kind, Octets),
+    ) -> Result<(Vec<BoxId>, Written), ClientError> {
+        match conversation {
+            Conversation::Direct(peer) => {
+                self.stand(connection, device, peer, Standing::Accepted).await?;
+                let (kind, is_shown) = (kind.number(), kind.is_shown());
+                Ok((vec![peer], Written { conversation, kind, body, is_shown, frame: None }))
+            }
+            Conversation::Group(id) => self.written_to_group(connection, device, GroupId(id), (kind, body)).await,
+        }
     }
 
     /// Hands over what waits, a message among it, and says what became of that one.
@@ -158,6 +204,7 @@ impl Client {
         // What was written before goes out before.
         let stopped = self.flush().await?;
         let stored = self.store.message(&self.vault, id).await?;
+        let rows = outbox::recipients(&mut *self.store.read().await?, id).await?;
         let concerns = |stopped: &Stopped| recipients.iter().any(|recipient| stopped.concerns(*recipient));
         Ok(Sent {
             message_id: stored.message_id,
@@ -165,6 +212,7 @@ impl Client {
             state: stored.state.into(),
             accepted_at: stored.accepted_at,
             reason: stopped.into_iter().find(concerns).map(|stopped| stopped.error),
+            recipients: rows.into_iter().filter(|row| row.box_id != stored.sender).map(Recipient::from).collect(),
         })
     }
 
@@ -181,14 +229,15 @@ impl Client {
         let conversation = written.conversation.id(device.box_id);
         let chain = Chain { sender: device.box_id, device: device.device_id, conversation };
         let last = messages::link(connection, &self.vault, chain, At::Last).await?;
+        let (signed_kind, signed_body) = written.signed_part()?;
         let draft = Draft {
             conversation,
             message_id: MessageId(Uuid::new_v4()),
             sequence: last.map_or(1, |link| link.sequence + 1),
             previous: last.map(|link| link.hash),
             time: self.now(),
-            kind: written.kind,
-            body: written.body,
+            kind: signed_kind,
+            body: signed_body,
         };
         let own = records::own_record(connection, device.box_id).await?;
         let is_alone = own.members().count() < 2;
@@ -207,15 +256,19 @@ impl Client {
             message_id: draft.message_id,
             time: draft.time,
             accepted_at: None,
-            kind: draft.kind,
-            body: draft.body.clone(),
+            kind: written.kind,
+            body: written.body,
             state: if recipients.is_empty() { State::Sent } else { State::Pending },
             is_shown: written.is_shown,
         };
         let rows: Vec<_> = recipients.iter().map(|box_id| RecipientRow::new(*box_id, State::Pending, None)).collect();
         let message = self.file(connection, &stored, &rows).await?;
-        let expires_at = self.http.server_now().plus(LIFETIME);
+        if let Some(frame) = written.frame {
+            let row = FrameRow { frame, signed: None, is_late: false };
+            groups::keep_frame(connection, &self.vault, message, &row, self.now()).await?;
+        }
         for recipient in recipients {
+            let expires_at = self.http.server_now().plus(LIFETIME).minus(random_part_of(EXPIRY_SPREAD));
             let known = Known::load(connection, recipient).await?.filter(|known| !known.is_forked);
             let sealed = match known {
                 Some(known) if !self.sealable(device, &known).devices.is_empty() => {
@@ -229,7 +282,7 @@ impl Client {
     }
 
     /// Which of a recipient's devices can be sealed to. The own device is none of them.
-    fn sealable<'a>(&self, device: &Device, recipient: &'a Known) -> Sealable<'a> {
+    pub(super) fn sealable<'a>(&self, device: &Device, recipient: &'a Known) -> Sealable<'a> {
         let except = (recipient.record.box_id() == device.box_id).then_some(device.device_id);
         // The server can't make an expired key good by setting our clock back.
         let now = self.now().max(self.http.server_now());
@@ -279,7 +332,9 @@ impl Client {
         if !outbox::waits(&mut transaction, outgoing).await? {
             return Ok(None);
         }
-        let draft = Draft::of(&messages::message(&mut transaction, &self.vault, outgoing.message).await?);
+        let stored = messages::message(&mut transaction, &self.vault, outgoing.message).await?;
+        let framed = groups::frame(&mut transaction, &self.vault, outgoing.message).await?;
+        let draft = Draft::of(&stored, framed.as_ref().map(|row| &row.frame))?;
         let own = records::own_record(&mut transaction, device.box_id).await?;
         let expires_at = outgoing.expires_at;
         let sealed = self.sign_and_seal(&mut transaction, device, (&own, recipient), &draft, expires_at).await?;
@@ -290,7 +345,7 @@ impl Client {
 }
 
 /// The body of what is to be sent. It must leave room for the copy for the sender's other devices.
-pub(super) fn body_of(content: &Content) -> Result<Octets, ClientError> {
+pub(crate) fn body_of(content: &Content) -> Result<Octets, ClientError> {
     let too_long = |octets| ClientError::TooLong { octets, limit: MAX_CONTENT_OCTETS };
     if let Content::Text(text) = content
         && text.len() > MAX_CONTENT_OCTETS

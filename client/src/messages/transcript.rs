@@ -37,10 +37,10 @@ pub struct ConversationOverview {
 }
 
 impl ConversationOverview {
-    /// Whether it is a stranger's request.
+    /// Whether it is a stranger's request, or a group's that somebody has added the person to.
     #[must_use]
     pub fn is_request(&self) -> bool {
-        self.standing == Some(Standing::Stranger)
+        self.last.is_request
     }
 }
 
@@ -197,6 +197,7 @@ impl Client {
             }
             Conversation::Group(_) => (None, false),
         };
+        let heading = self.in_group(connection, &stored).await?;
         let recipients = outbox::recipients(connection, stored.id).await?;
         Ok(Message {
             id: stored.id,
@@ -206,7 +207,10 @@ impl Client {
             author_identifier: identifier(connection, stored.sender).await?,
             peer_identifier,
             is_outgoing: stored.sender == own,
-            is_request,
+            group_name: heading.name,
+            is_request: is_request || heading.is_requested,
+            is_late: heading.is_late,
+            group_events: heading.events,
             time: stored.time,
             accepted_at: stored.accepted_at,
             kind: Kind::of(stored.kind),

@@ -18,7 +18,7 @@ use crate::warning::Warning;
 
 /// Why a message is refused.
 #[derive(Debug)]
-pub(super) enum Refusal {
+pub(crate) enum Refusal {
     /// What the warning says.
     Told(Warning),
     /// For this reason.
@@ -26,7 +26,7 @@ pub(super) enum Refusal {
 }
 
 impl Refusal {
-    pub(super) fn of(reason: &dyn std::fmt::Display) -> Self {
+    pub(crate) fn of(reason: &dyn std::fmt::Display) -> Self {
         Self::Because(reason.to_string())
     }
 }
@@ -77,7 +77,11 @@ impl Client {
     }
 
     /// What the server shows of a sender, if it shows anything that can be taken.
-    async fn record_of(&self, session: &mut Session, sender: BoxId) -> Result<Option<KeyRecord>, ClientError> {
+    pub(super) async fn record_of(
+        &self,
+        session: &mut Session,
+        sender: BoxId,
+    ) -> Result<Option<KeyRecord>, ClientError> {
         if session.unknown.contains(&sender) {
             return Ok(None);
         }

@@ -173,8 +173,9 @@ pub(crate) async fn erase(connection: &mut SqliteConnection, vault: &Vault, id: 
     sqlx::query("update messages set body = ? where id = ?")
         .bind(vault.seal(&chain.label("message", number(sequence)?), &[]))
         .bind(id)
-        .execute(connection)
+        .execute(&mut *connection)
         .await?;
+    sqlx::query("update group_messages set signed = null where message = ?").bind(id).execute(connection).await?;
     Ok(())
 }
 

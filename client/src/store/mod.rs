@@ -4,6 +4,7 @@ pub(crate) mod about;
 pub(crate) mod contacts;
 pub(crate) mod conversations;
 pub(crate) mod device;
+pub(crate) mod groups;
 pub(crate) mod linking;
 pub(crate) mod messages;
 pub(crate) mod outbox;
@@ -37,7 +38,7 @@ use crate::vault::{Costs, Lock, LockedBy};
 const FILE: &str = "rossby.sqlite";
 /// The schema, step by step; `pragma user_version` counts the steps that a store has taken. A step that was released never
 /// changes.
-const SCHEMA: [&str; 7] = [
+const SCHEMA: [&str; 8] = [
     include_str!("schema/1_first.sql"),
     include_str!("schema/2_devices.sql"),
     include_str!("schema/3_conversations.sql"),
@@ -45,6 +46,7 @@ const SCHEMA: [&str; 7] = [
     include_str!("schema/5_content.sql"),
     include_str!("schema/6_verified.sql"),
     include_str!("schema/7_attachments.sql"),
+    include_str!("schema/8_groups.sql"),
 ];
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 

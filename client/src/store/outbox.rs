@@ -4,6 +4,7 @@ use rossby_schemas::encoding::Octets;
 use rossby_schemas::ids::{BoxId, OuterId};
 use rossby_schemas::time::Timestamp;
 use sqlx::SqliteConnection;
+use uuid::Uuid;
 
 use super::messages::State;
 use super::{Store, fixed, octets, time};
@@ -123,6 +124,48 @@ pub(crate) async fn waits_for_any(connection: &mut SqliteConnection, message: i6
     Ok(found)
 }
 
+/// What waits in a conversation: messages and recipients.
+pub(crate) async fn of_conversation(
+    connection: &mut SqliteConnection,
+    conversation: Uuid,
+) -> Result<Vec<(i64, BoxId)>, ClientError> {
+    let rows: Vec<(i64, Vec<u8>)> = sqlx::query_as(
+        "select outbox.message, outbox.box_id from outbox join messages on messages.id = outbox.message
+         where messages.conversation = ? order by 1, 2",
+    )
+    .bind(conversation.as_bytes().as_slice())
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter().map(|(message, box_id)| Ok((message, BoxId::from_bytes(fixed(&box_id)?)))).collect()
+}
+
+/// Members of groups for whom something waits that can't be sealed yet.
+pub(crate) async fn unsealed_in_groups(connection: &mut SqliteConnection) -> Result<Vec<(Uuid, BoxId)>, ClientError> {
+    let rows: Vec<(Vec<u8>, Vec<u8>)> = sqlx::query_as(
+        "select distinct groups.group_id, outbox.box_id from outbox join messages on messages.id = outbox.message
+             join groups on groups.group_id = messages.conversation
+         where outbox.value is null order by 1, 2",
+    )
+    .fetch_all(connection)
+    .await?;
+    let read = |(group, box_id): (Vec<u8>, Vec<u8>)| {
+        Ok((Uuid::from_bytes(fixed(&group)?), BoxId::from_bytes(fixed(&box_id)?)))
+    };
+    rows.into_iter().map(read).collect()
+}
+
+/// What waits of one kind.
+pub(crate) async fn of_kind(connection: &mut SqliteConnection, kind: u32) -> Result<Vec<(i64, BoxId)>, ClientError> {
+    let rows: Vec<(i64, Vec<u8>)> = sqlx::query_as(
+        "select outbox.message, outbox.box_id from outbox join messages on messages.id = outbox.message
+         where messages.kind = ? order by 1, 2",
+    )
+    .bind(kind)
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter().map(|(message, box_id)| Ok((message, BoxId::from_bytes(fixed(&box_id)?)))).collect()
+}
+
 /// Puts a message into the outbox.
 pub(crate) async fn keep_outgoing(connection: &mut SqliteConnection, outgoing: &Outgoing) -> Result<(), ClientError> {
     let sealed = outgoing.sealed.as_ref();
@@ -190,6 +233,25 @@ pub(crate) async fn settle(
     .execute(connection)
     .await?;
     Ok(true)
+}
+
+/// Everything that is in the outbox, for tests that are the server.
+#[cfg(test)]
+pub(crate) async fn all(connection: &mut SqliteConnection) -> Result<Vec<(i64, BoxId, Option<Sealed>)>, ClientError> {
+    type Row = (i64, Vec<u8>, Option<Vec<u8>>, Option<Vec<u8>>);
+    let rows: Vec<Row> = sqlx::query_as("select message, box_id, outer_id, value from outbox order by message, box_id")
+        .fetch_all(connection)
+        .await?;
+    let read = |(message, box_id, outer_id, value): Row| {
+        let sealed = match outer_id.zip(value) {
+            Some((outer_id, value)) => {
+                Some(Sealed { outer_id: OuterId::from_bytes(fixed(&outer_id)?), value: octets(value) })
+            }
+            None => None,
+        };
+        Ok((message, BoxId::from_bytes(fixed(&box_id)?), sealed))
+    };
+    rows.into_iter().map(read).collect()
 }
 
 impl Store {

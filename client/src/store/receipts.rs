@@ -3,6 +3,7 @@
 use rossby_schemas::ids::{BoxId, MessageId};
 use rossby_schemas::time::Timestamp;
 use sqlx::SqliteConnection;
+use uuid::Uuid;
 
 use super::{DAMAGED, conversations, fixed};
 use crate::content::{MessageRef, ReceiptState};
@@ -12,6 +13,9 @@ use crate::messages::Conversation;
 /// How many receipts are kept for messages that haven't come yet: of one sender, and of all. Only a message that another of the
 /// own devices has sent can come after its receipt; a stranger can receipt what never was.
 const MAX_EARLY: (i64, i64) = (400, 10_000);
+
+/// Receipts that are to be sent: to whom, what they say, in which group, and of which messages.
+pub(crate) type Owed = (BoxId, ReceiptState, Option<Uuid>, Vec<MessageId>);
 
 /// Keeps what a box says became of a message: if it was sent to it from here, now or as soon as it comes.
 pub(crate) async fn keep(
@@ -105,41 +109,47 @@ pub(crate) async fn apply_early(
 /// A message is to be receipted. That it was read says more than that it was delivered.
 pub(crate) async fn owe(
     connection: &mut SqliteConnection,
+    thread: Conversation,
     message: MessageRef,
     state: ReceiptState,
 ) -> Result<(), ClientError> {
+    let group = match &thread {
+        Conversation::Direct(_) => None,
+        Conversation::Group(group) => Some(group.as_bytes().as_slice()),
+    };
     sqlx::query(
-        "insert into owed_receipts (box_id, message_id, state) values (?, ?, ?)
+        "insert into owed_receipts (box_id, message_id, state, group_id) values (?, ?, ?, ?)
          on conflict (box_id, message_id) do update set state = excluded.state where excluded.state = 'read'",
     )
     .bind(message.box_id.as_bytes().as_slice())
     .bind(message.message_id.as_bytes().as_slice())
     .bind(state.name())
+    .bind(group)
     .execute(connection)
     .await?;
     Ok(())
 }
 
-/// Some of the receipts that are to be sent: to one box, of one state.
-pub(crate) async fn owed(
-    connection: &mut SqliteConnection,
-    limit: usize,
-) -> Result<Option<(BoxId, ReceiptState, Vec<MessageId>)>, ClientError> {
-    let first: Option<(Vec<u8>, String)> =
-        sqlx::query_as("select box_id, state from owed_receipts order by box_id, state limit 1")
+/// Some of the receipts that are to be sent: to one box, of one state, in one group or in none.
+pub(crate) async fn owed(connection: &mut SqliteConnection, limit: usize) -> Result<Option<Owed>, ClientError> {
+    let first: Option<(Vec<u8>, String, Option<Vec<u8>>)> =
+        sqlx::query_as("select box_id, state, group_id from owed_receipts order by box_id, state, group_id limit 1")
             .fetch_optional(&mut *connection)
             .await?;
-    let Some((box_id, state)) = first else { return Ok(None) };
-    let ids: Vec<Vec<u8>> =
-        sqlx::query_scalar("select message_id from owed_receipts where box_id = ? and state = ? limit ?")
-            .bind(&box_id)
-            .bind(&state)
-            .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-            .fetch_all(connection)
-            .await?;
+    let Some((box_id, state, group)) = first else { return Ok(None) };
+    let ids: Vec<Vec<u8>> = sqlx::query_scalar(
+        "select message_id from owed_receipts where box_id = ? and state = ? and group_id is ? limit ?",
+    )
+    .bind(&box_id)
+    .bind(&state)
+    .bind(&group)
+    .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+    .fetch_all(connection)
+    .await?;
     let state = [ReceiptState::Delivered, ReceiptState::Read].into_iter().find(|known| known.name() == state);
     let ids = ids.iter().map(|id| Ok(MessageId::from_bytes(fixed(id)?))).collect::<Result<_, ClientError>>()?;
-    Ok(Some((BoxId::from_bytes(fixed(&box_id)?), state.ok_or(DAMAGED)?, ids)))
+    let group = group.as_deref().map(fixed).transpose()?.map(Uuid::from_bytes);
+    Ok(Some((BoxId::from_bytes(fixed(&box_id)?), state.ok_or(DAMAGED)?, group, ids)))
 }
 
 /// These were written, or won't be.

@@ -3,7 +3,7 @@
 use rossby_schemas::ids::{BoxId, MessageId};
 use sqlx::{AssertSqlSafe, SqliteConnection};
 
-use super::messages::{ALL, Row, StoredMessage};
+use super::messages::{self, ALL, Row, StoredMessage};
 use super::{conversations, fixed, number};
 use crate::content::MessageRef;
 use crate::error::ClientError;
@@ -152,5 +152,25 @@ pub(crate) async fn mark_read(connection: &mut SqliteConnection, id: i64) -> Res
 /// Takes a message off what people read: it is neither shown nor new any more.
 pub(crate) async fn hide(connection: &mut SqliteConnection, id: i64) -> Result<(), ClientError> {
     sqlx::query("update messages set shown = 0, state = 'read' where id = ?").bind(id).execute(connection).await?;
+    Ok(())
+}
+
+/// Takes all messages of a conversation off what people read, and erases what others' say.
+pub(crate) async fn erase_all(
+    connection: &mut SqliteConnection,
+    vault: &Vault,
+    conversation: Conversation,
+) -> Result<(), ClientError> {
+    let thread = conversations::key(connection, conversation).await?;
+    let ids: Vec<i64> = sqlx::query_scalar(
+        "select id from messages where thread = ? and not exists (select 1 from outbox where outbox.message = messages.id)",
+    )
+    .bind(thread)
+    .fetch_all(&mut *connection)
+    .await?;
+    for id in ids {
+        hide(connection, id).await?;
+        messages::erase(connection, vault, id).await?;
+    }
     Ok(())
 }

@@ -207,7 +207,11 @@ impl SignedContent {
         Self::parse(octets)
     }
 
-    fn parse(octets: Octets) -> Result<Self, LayoutError> {
+    /// Reads a content that was opened before and kept. Its signature is not checked.
+    ///
+    /// # Errors
+    /// [`LayoutError`] for anything that is not exactly in the layout.
+    pub fn parse(octets: Octets) -> Result<Self, LayoutError> {
         let mut reader = body_of_kind(KIND, octets.as_slice(), MAX_PADDED_OCTETS)?;
         let content = MessageContent::read(&mut reader)?;
         let signature = FixedOctets(reader.fixed()?);

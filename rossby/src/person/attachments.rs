@@ -10,7 +10,7 @@ use anyhow::bail;
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use rossby_client::{
-    Attachment, Client, FileSent, FileToSend, MessageName, Peer, PendingUpload, Progress, Role, Step, Target, Tell,
+    Addressee, Attachment, Client, FileSent, FileToSend, MessageName, PendingUpload, Progress, Role, Step, Target, Tell,
 };
 use serde_json::json;
 
@@ -77,10 +77,15 @@ impl FileOptions {
     }
 
     /// Sends the file, if there is one. Gives none if there is none.
-    pub(super) async fn send(&self, client: &Client, screen: &Screen, to: &Peer) -> anyhow::Result<Option<ExitCode>> {
+    pub(super) async fn send(
+        &self,
+        client: &Client,
+        screen: &Screen,
+        to: &Addressee,
+    ) -> anyhow::Result<Option<ExitCode>> {
         let Some(file) = self.file()? else { return Ok(None) };
         let bar = Bar::new(screen);
-        let sent = client.send_file(to, file, bar.tell()).await;
+        let sent = client.send_file_to(to, file, bar.tell()).await;
         bar.done();
         Ok(Some(match sent? {
             FileSent::Said(sent) => changes::say(client, screen, &sent, "Sent.").await?,
@@ -210,7 +215,7 @@ pub(super) async fn go_on(client: &Client, screen: &Screen) -> anyhow::Result<()
 }
 
 fn line(upload: &PendingUpload) -> String {
-    let to = lines::name(upload.conversation, None);
+    let to = lines::name(upload.conversation, None, None);
     format!("{} {} {}, {}, to {to}", upload.id, upload.role, bold(&printable(&upload.name)), size(upload.size))
 }
 

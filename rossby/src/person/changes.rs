@@ -90,19 +90,45 @@ pub(super) async fn say(
     sent: &Sent,
     done: &str,
 ) -> anyhow::Result<ExitCode> {
-    let (said, code) = match sent.state {
+    let (said, code) = outcome(sent, done);
+    screen.result_and_warnings(client, format!("{said}\n"), documents::sent(sent)).await?;
+    Ok(code)
+}
+
+/// What became of something that was to be sent, and the command's status.
+pub(super) fn outcome(sent: &Sent, done: &str) -> (String, ExitCode) {
+    let reason = || sent.reason.as_ref().map(ToString::to_string).unwrap_or_default();
+    match sent.state {
+        MessageState::Sent if sent.recipients.len() > 1 => (to_many(sent, done), ExitCode::SUCCESS),
+        MessageState::Pending if sent.recipients.len() > 1 => {
+            (format!("{} {}", to_many(sent, done), reason()), ExitCode::from(TRY_AGAIN))
+        }
         MessageState::Sent => (done.to_owned(), ExitCode::SUCCESS),
         MessageState::Failed => {
             ("Not sent: there is no such user, or none who takes messages from you.".to_owned(), ExitCode::FAILURE)
         }
-        MessageState::Pending | MessageState::New | MessageState::Read => {
-            let reason = sent.reason.as_ref().map(ToString::to_string).unwrap_or_default();
-            (
-                format!("Kept in the outbox; it goes out with the next `rossby send` or `rossby inbox`. {reason}"),
-                ExitCode::from(TRY_AGAIN),
-            )
+        MessageState::Pending | MessageState::New | MessageState::Read => (
+            format!("Kept in the outbox; it goes out with the next `rossby send` or `rossby inbox`. {}", reason()),
+            ExitCode::from(TRY_AGAIN),
+        ),
+    }
+}
+
+/// What became of something that was to be sent to many.
+fn to_many(sent: &Sent, done: &str) -> String {
+    let count = |state: MessageState| sent.recipients.iter().filter(|recipient| recipient.state == state).count();
+    let (all, reached) = (sent.recipients.len(), count(MessageState::Sent));
+    if reached == all {
+        return format!("{done} It is on its way to all {all}.");
+    }
+    let mut text = format!("{done} It is on its way to {reached} of {all}");
+    for (count, what) in [
+        (count(MessageState::Pending), "wait in the outbox and go out with the next `rossby send` or `rossby inbox`"),
+        (count(MessageState::Failed), "are no such users, or take no messages from you"),
+    ] {
+        if count > 0 {
+            text += &format!("; {count} {what}");
         }
-    };
-    screen.result_and_warnings(client, format!("{said}\n"), documents::sent(sent)).await?;
-    Ok(code)
+    }
+    text + "."
 }

@@ -34,9 +34,9 @@ pub(super) fn peer(text: &str) -> Result<Peer, String> {
 /// Send.
 #[derive(Debug, Args)]
 pub(crate) struct Send {
-    /// A phone number, an email address, or a box
-    #[arg(value_name = "TO", value_parser = peer)]
-    to: Peer,
+    /// A phone number, an email address, a box, or a group: its name, or the beginning of its id
+    #[arg(value_name = "TO")]
+    to: String,
     /// The text; read from the standard input if it is left out or `-`
     #[arg(allow_hyphen_values = true)]
     text: Option<String>,
@@ -68,14 +68,15 @@ impl Send {
             None => Some(typed(self.text.as_deref(), screen)?),
         };
         let client = self.options.open().await?;
-        if let Some(code) = self.file.send(&client, screen, &self.to).await? {
+        let to = client.resolve(&self.to).await?;
+        if let Some(code) = self.file.send(&client, screen, &to).await? {
             client.close().await;
             return Ok(code);
         }
         let sent = match (text, &self.reply_to, self.location.clone()) {
-            (Some(text), None, _) => client.send(&self.to, &text).await?,
-            (Some(text), Some(message), _) => client.reply(&self.to, message, &text).await?,
-            (None, _, Some(location)) => client.send_content(&self.to, &Content::Location(location)).await?,
+            (Some(text), None, _) => client.send_to(&to, &Content::Text(text)).await?,
+            (Some(text), Some(message), _) => client.reply_to(&to, message, &text).await?,
+            (None, _, Some(location)) => client.send_to(&to, &Content::Location(location)).await?,
             (None, _, None) => bail!("there is nothing to send"),
         };
         let code = changes::say(&client, screen, &sent, "Sent.").await?;

@@ -1,8 +1,9 @@
 //! What the person's commands print as JSON. Scripts read it: names and forms stay.
 
 use rossby_client::{
-    Account, Attachment, Contact, Content, Conversation, ConversationOverview, Kind, LockKind, Message, MessageState,
-    Notice, OwnDevice, Recipient, Referred, Registration, Sent, Verified,
+    Account, Attachment, Contact, Content, Conversation, ConversationOverview, Group, GroupAction, GroupEvent,
+    GroupMember, GroupRole, Kind, LockKind, Message, MessageState, Notice, OwnDevice, Recipient, Referred,
+    Registration, Sent, Verified,
 };
 use serde_json::{Value, json};
 
@@ -52,6 +53,7 @@ pub(super) fn sent(sent: &Sent) -> Value {
         "message_id": sent.message_id,
         "recipient": sent.conversation.peer(),
         "group": group(sent.conversation),
+        "recipients": sent.recipients.iter().map(recipient).collect::<Vec<_>>(),
         "state": state(sent.state),
         "accepted_at": sent.accepted_at,
         "reason": sent.reason.as_ref().map(ToString::to_string),
@@ -86,11 +88,13 @@ pub(super) fn message(message: &Message) -> Value {
         "message_id": message.message_id,
         "peer": message.conversation.peer(),
         "group": group(message.conversation),
+        "group_name": message.group_name,
         "author": message.author,
         "author_identifier": message.author_identifier,
         "peer_identifier": message.peer_identifier,
         "outgoing": message.is_outgoing,
         "request": message.is_request,
+        "late": message.is_late,
         "time": message.time,
         "accepted_at": message.accepted_at,
         "kind": kind(message.kind),
@@ -114,6 +118,9 @@ pub(super) fn message(message: &Message) -> Value {
             document["removed"] = json!(reaction.removed);
         }
         _ => {}
+    }
+    if message.kind == Kind::GroupChange {
+        document["changes"] = message.group_events.iter().map(group_event).collect();
     }
     document
 }
@@ -149,6 +156,7 @@ fn kind(kind: Kind) -> Value {
         Kind::Attachment => json!("attachment"),
         Kind::Location => json!("location"),
         Kind::Receipt => json!("receipt"),
+        Kind::GroupChange => json!("group-change"),
         Kind::Unknown(number) => json!(number),
     }
 }
@@ -179,12 +187,56 @@ pub(super) fn conversation(overview: &ConversationOverview) -> Value {
     json!({
         "peer": overview.conversation.peer(),
         "group": group(overview.conversation),
+        "group_name": overview.last.group_name,
         "identifiers": overview.identifiers,
         "standing": overview.standing,
         "verified": verified(overview.verified),
         "changed": overview.is_changed,
         "unread": overview.unread,
         "last": message(&overview.last),
+    })
+}
+
+pub(super) fn a_group(group: &Group) -> Value {
+    json!({
+        "group": group.id.to_string(),
+        "name": group.name,
+        "membership": group.membership.name(),
+        "members": group.members.iter().map(group_member).collect::<Vec<_>>(),
+        "added_by": group.added_by,
+        "changes": group.changes,
+    })
+}
+
+fn group_member(member: &GroupMember) -> Value {
+    json!({
+        "box_id": member.box_id,
+        "identifier": member.identifier,
+        "admin": member.is_admin,
+        "you": member.is_you,
+    })
+}
+
+pub(super) fn group_event(event: &GroupEvent) -> Value {
+    let (done, name) = match &event.action {
+        GroupAction::Found { name, .. } => ("founded", Some(name)),
+        GroupAction::Add { .. } => ("added", None),
+        GroupAction::Remove { .. } => ("removed", None),
+        GroupAction::Leave => ("left", None),
+        GroupAction::SetRole { role: GroupRole::Admin, .. } => ("promoted", None),
+        GroupAction::SetRole { role: GroupRole::Member, .. } => ("demoted", None),
+        GroupAction::Rename { name } => ("renamed", Some(name)),
+        GroupAction::Affirm => ("affirmed", None),
+    };
+    json!({
+        "change": event.change,
+        "author": event.author,
+        "author_identifier": event.author_identifier,
+        "time": event.time,
+        "done": done,
+        "name": name,
+        "subjects": event.subjects.iter().map(group_member).collect::<Vec<_>>(),
+        "counts": event.counts,
     })
 }
 

@@ -1,9 +1,10 @@
 //! Messages as lines for people. What a stranger wrote can neither command the terminal nor pass for the line of another message.
 
 use rossby_client::{Content, Conversation, Kind, Message, MessageState, Recipient, Referred};
+use rossby_schemas::ids::BoxId;
 
-use super::attachments;
 use super::screen::{address, bold, faint, minute, printable};
+use super::{attachments, groups};
 
 /// How much of a message is quoted.
 const QUOTED_CHARS: usize = 40;
@@ -11,12 +12,17 @@ const QUOTED_CHARS: usize = 40;
 const ID_CHARS: usize = 8;
 
 /// What a conversation is called.
-pub(super) fn name(conversation: Conversation, identifier: Option<&str>) -> String {
+pub(super) fn name(conversation: Conversation, identifier: Option<&str>, group: Option<&str>) -> String {
     match (identifier, conversation) {
         (Some(identifier), _) => printable(address(identifier)),
         (None, Conversation::Direct(peer)) => format!("box {peer}"),
-        (None, Conversation::Group(id)) => format!("group {id}"),
+        (None, Conversation::Group(id)) => group.map_or_else(|| format!("group {id}"), printable),
     }
+}
+
+/// What somebody is called.
+pub(super) fn person(box_id: BoxId, identifier: Option<&str>) -> String {
+    identifier.map_or_else(|| format!("box {box_id}"), |identifier| printable(address(identifier)))
 }
 
 /// Messages as the inbox shows them: who wrote what, with whom.
@@ -31,8 +37,14 @@ pub(super) fn inbox(messages: &[Message]) -> String {
 }
 
 fn inbox_line(message: &Message) -> String {
-    let name = name(message.conversation, message.peer_identifier.as_deref());
-    let name = if message.is_outgoing { format!("to {name}") } else { name };
+    let name = name(message.conversation, message.peer_identifier.as_deref(), message.group_name.as_deref());
+    let name = match (message.is_outgoing, message.conversation) {
+        (true, _) => format!("to {name}"),
+        (false, Conversation::Direct(_)) => name,
+        (false, Conversation::Group(_)) => {
+            format!("{name}, {}", person(message.author, message.author_identifier.as_deref()))
+        }
+    };
     let state = match message.state {
         MessageState::Pending => " (in the outbox)",
         MessageState::Failed => " (not sent)",
@@ -47,10 +59,9 @@ pub(super) fn transcript(messages: &[Message]) -> String {
 }
 
 fn transcript_line(message: &Message) -> String {
-    let author = match (message.is_outgoing, message.author_identifier.as_deref()) {
-        (true, _) => "you".to_owned(),
-        (false, Some(identifier)) => printable(address(identifier)),
-        (false, None) => format!("box {}", message.author),
+    let author = match message.is_outgoing {
+        true => "you".to_owned(),
+        false => person(message.author, message.author_identifier.as_deref()),
     };
     let id: String = message.message_id.to_string().chars().take(ID_CHARS).collect();
     let mut text = format!("{} {} {}{}", faint(&minute(message.time)), faint(&id), bold(&author), said(message));
@@ -86,6 +97,7 @@ fn said(message: &Message) -> String {
     let about = message.refers_to.as_ref();
     let edited = if message.edited_at.is_some() { " (edited)" } else { "" };
     let said = match (&message.content, message.kind) {
+        (None, Kind::GroupChange) => groups::events(&message.group_events),
         _ if message.is_deleted => ": [deleted]".to_owned(),
         (Some(Content::Text(text)), _) => format!("{edited}: {}", printable(text)),
         (Some(Content::Reply(reply)), _) => format!(", to {}{edited}: {}", quoted(about), printable(&reply.text)),
@@ -106,7 +118,8 @@ fn said(message: &Message) -> String {
         (None, Kind::Unknown(number)) => format!(": [a message of kind {number}, which this version does not know]"),
         (None, _) => ": [a message that this version can't show]".to_owned(),
     };
-    said.replace('\n', "\n    ")
+    let late = if message.is_late { " (it was removed before this came, and may have written it after)" } else { "" };
+    format!("{late}{said}").replace('\n', "\n    ")
 }
 
 /// The beginning of a message, in one line.

@@ -6,6 +6,7 @@ mod changes;
 mod conversation;
 mod devices;
 mod documents;
+mod groups;
 mod lines;
 mod lock;
 mod options;
@@ -55,6 +56,8 @@ pub(crate) enum PersonCommand {
     Delete(changes::Delete),
     /// Put an emoji on a message
     React(changes::React),
+    /// Groups: make one, change who is in it, list yours
+    Group(groups::Groups),
     /// Look someone up: their devices, and the safety number to compare with them
     Lookup(verify::Lookup),
     /// Make sure that nobody stands between you and someone: digits to compare, a code for a camera
@@ -90,6 +93,7 @@ impl PersonCommand {
             Self::Edit(edit) => edit.run(screen).await,
             Self::Delete(delete) => delete.run(screen).await,
             Self::React(react) => react.run(screen).await,
+            Self::Group(group) => group.run(screen).await,
             Self::Lookup(lookup) => lookup.run(screen).await,
             Self::Verify(verify) => verify.run(screen).await,
             Self::Whoami(whoami) => whoami.run(screen).await,
@@ -128,6 +132,7 @@ impl PersonCommand {
             Self::Edit(command) => &command.options,
             Self::Delete(command) => &command.options,
             Self::React(command) => &command.options,
+            Self::Group(command) => command.options(),
             Self::Lookup(command) => &command.options,
             Self::Verify(command) => &command.options,
             Self::Whoami(command) => &command.options,

@@ -16,7 +16,7 @@ use super::{changes, documents, lines};
 const LIMIT: u32 = 50;
 
 /// Fetches what has come, if the server can be reached; what is here is shown all the same.
-async fn refresh(client: &Client, offline: bool, screen: &Screen) -> anyhow::Result<()> {
+pub(super) async fn refresh(client: &Client, offline: bool, screen: &Screen) -> anyhow::Result<()> {
     if offline {
         return Ok(());
     }
@@ -68,7 +68,8 @@ impl Conversations {
 
 /// A conversation in a list.
 fn line(overview: &ConversationOverview) -> String {
-    let name = lines::name(overview.conversation, overview.identifiers.first().map(String::as_str));
+    let identifier = overview.identifiers.first().map(String::as_str);
+    let name = lines::name(overview.conversation, identifier, overview.last.group_name.as_deref());
     let unread = if overview.unread > 0 { format!(" ({} unread)", overview.unread) } else { String::new() };
     let mark = match (overview.verified, overview.is_changed) {
         (_, true) => " (the address leads to another box now; nothing is sent)",
@@ -83,9 +84,8 @@ fn line(overview: &ConversationOverview) -> String {
 /// Messages.
 #[derive(Debug, Args)]
 pub(crate) struct Messages {
-    /// With whom: a phone number, an email address, or a box
-    #[arg(value_parser = peer)]
-    who: Peer,
+    /// With whom: a phone number, an email address, or a box; or in which group
+    who: String,
     /// How many messages to show at most: the last ones
     #[arg(long, value_name = "NUMBER", default_value_t = LIMIT, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     limit: u32,
@@ -103,7 +103,7 @@ impl Messages {
     pub(super) async fn run(&self, screen: &Screen) -> anyhow::Result<ExitCode> {
         let client = self.options.open().await?;
         refresh(&client, self.offline, screen).await?;
-        let conversation = client.conversation_with(&self.who).await?;
+        let conversation = client.conversation_of(&client.resolve(&self.who).await?).await?;
         let before = match &self.before {
             Some(name) => Some(client.find_in(conversation, name).await?),
             None => None,
@@ -197,7 +197,10 @@ impl Requests {
         let mut text: String = requests.iter().map(line).collect();
         text += match requests.is_empty() {
             true => "No message requests.\n",
-            false => "Answer with `rossby requests accept`, `decline` or `block`, or by writing to them.\n",
+            false => {
+                "Answer with `rossby requests accept`, `decline` or `block`, for a group with `rossby group accept` or `decline`, or by \
+                 writing to them.\n"
+            }
         };
         let document = json!({ "requests": requests.iter().map(documents::conversation).collect::<Vec<_>>() });
         screen.result_and_warnings(client, text, document).await

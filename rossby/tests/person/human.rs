@@ -123,6 +123,14 @@ impl Human {
         });
     }
 
+    /// Fetches until nothing waits any more, whatever has come.
+    pub(crate) fn settles_quietly(&self) {
+        self.until(&["whoami"], |account| {
+            self.done(&["inbox"]);
+            account["waiting"] == 0
+        });
+    }
+
     /// Waits until this many messages wait for this person: what was sent or confirmed is seen a moment later.
     pub(crate) fn waits(&self, expected: u64) {
         let deadline = Instant::now() + PATIENCE;

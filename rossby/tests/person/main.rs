@@ -44,6 +44,21 @@ fn two_people_verify_each_other() {
 }
 
 #[test]
+fn a_group_is_the_same_for_all() {
+    stories::groups::talk(&SetUp::embedded());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_of_250_is_reached_by_one_request() {
+    stories::crowd::is_reached_by_one_request(&SetUp::embedded()).await;
+}
+
+#[test]
+fn a_person_s_devices_have_their_groups() {
+    stories::groups::devices(&SetUp::embedded());
+}
+
+#[test]
 fn nothing_is_lost_when_the_server_is_away() {
     stories::outbox::waits(&SetUp::embedded());
 }
@@ -51,6 +66,11 @@ fn nothing_is_lost_when_the_server_is_away() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_server_sees_neither_texts_nor_keys_nor_addresses() {
     stories::capture::finds_no_secret(&SetUp::embedded()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_server_sees_no_groups() {
+    stories::hidden_groups::show_nowhere(&SetUp::embedded()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

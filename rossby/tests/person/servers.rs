@@ -50,6 +50,23 @@ async fn two_people_verify_each_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_group_is_the_same_for_all() {
+    let set_up = SetUp::on_servers().await;
+    tokio::task::spawn_blocking(move || stories::groups::talk(&set_up)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_of_250_is_reached_by_one_request() {
+    stories::crowd::is_reached_by_one_request(&SetUp::on_servers().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_s_devices_have_their_groups() {
+    let set_up = SetUp::on_servers().await;
+    tokio::task::spawn_blocking(move || stories::groups::devices(&set_up)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_lost_when_the_server_is_away() {
     let set_up = SetUp::on_servers().await;
     tokio::task::spawn_blocking(move || stories::outbox::waits(&set_up)).await.unwrap();
@@ -58,6 +75,11 @@ async fn nothing_is_lost_when_the_server_is_away() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_server_sees_neither_texts_nor_keys_nor_addresses() {
     stories::capture::finds_no_secret(&SetUp::on_servers().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_server_sees_no_groups() {
+    stories::hidden_groups::show_nowhere(&SetUp::on_servers().await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

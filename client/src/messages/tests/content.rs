@@ -90,6 +90,7 @@ fn stored(own: BoxId, story: &[Told], told: &Told, group: Uuid) -> (StoredMessag
         What::Receipt(to, is_read) => Content::Receipt(Receipt {
             state: if is_read { ReceiptState::Read } else { ReceiptState::Delivered },
             message_ids: vec![of(to).message_id],
+            group: None,
         }),
     };
     let (kind, is_own) = (content.kind(), told.writer == 0);

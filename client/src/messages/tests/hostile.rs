@@ -13,7 +13,7 @@ use crate::{Conversation, Message, Warning};
 async fn sent(by: &Receiver, to: BoxId, text: &str) -> MessageId {
     let device = by.client.device().await.unwrap();
     let (conversation, kind) = (Conversation::Direct(to), Kind::Text.number());
-    let written = Written { conversation, kind, body: text.as_bytes().into(), is_shown: true };
+    let written = Written { conversation, kind, body: text.as_bytes().into(), is_shown: true, frame: None };
     let mut transaction = by.client.store.begin().await.unwrap();
     let (_, id) = by.client.compose(&mut transaction, &device, &[to], written).await.unwrap();
     transaction.commit().await.unwrap();
@@ -113,7 +113,7 @@ async fn nobody_changes_what_others_wrote() {
         Content::Edit(Edit { message_id: unknown, text: "of nothing".to_owned() }),
         Content::Deletion(Deletion { message_id: unknown }),
         Content::Reaction(Reaction { to, emoji: "👍".to_owned(), removed: false }),
-        Content::Receipt(Receipt { state: ReceiptState::Read, message_ids: vec![unknown] }),
+        Content::Receipt(Receipt { state: ReceiptState::Read, message_ids: vec![unknown], group: None }),
     ] {
         let (_, message) = ben.says(&ann, &content);
         assert_eq!(ann.take(&message).await, Taken::New);
@@ -157,7 +157,7 @@ async fn receipts_count_from_those_to_whom_a_message_was_sent() {
     let ann = &mut Receiver::new().await;
     let (mut ben, mut eve, mut own) = (Writer::new(Sender::new()), Writer::new(Sender::new()), Writer::own(ann));
     let to_ben = sent(ann, ben.box_id(), "to Ben").await;
-    let receipt = |state, message_ids: Vec<MessageId>| Content::Receipt(Receipt { state, message_ids });
+    let receipt = |state, message_ids: Vec<MessageId>| Content::Receipt(Receipt { state, message_ids, group: None });
     let (_, message) = eve.says(ann, &receipt(ReceiptState::Read, vec![to_ben]));
     assert_eq!(ann.take(&message).await, Taken::New);
     let marks = |shown: &[Message]| {
@@ -202,7 +202,7 @@ async fn floods_of_any_kind_are_bounded_in_what_they_show_and_keep() {
         for content in [
             Content::Reaction(Reaction { to, emoji, removed: false }),
             Content::Edit(Edit { message_id: bens, text: format!("edit {n}") }),
-            Content::Receipt(Receipt { state: ReceiptState::Read, message_ids: unknown.collect() }),
+            Content::Receipt(Receipt { state: ReceiptState::Read, message_ids: unknown.collect(), group: None }),
         ] {
             let (_, message) = ben.says(&ann, &content);
             assert_eq!(ann.take(&message).await, Taken::New);

@@ -36,13 +36,13 @@ pub(crate) fn at(seconds: u64) -> Timestamp {
 pub(crate) struct Receiver {
     pub(crate) client: Client,
     pub(crate) clock: Arc<ManualClock>,
-    pub(super) session: Session,
-    sealing: VerifiedSealingStatement,
+    pub(crate) session: Session,
+    pub(crate) sealing: VerifiedSealingStatement,
     _folder: tempfile::TempDir,
 }
 
 impl Receiver {
-    pub(super) async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::at_server("http://127.0.0.1:9").await
     }
 
@@ -68,7 +68,7 @@ impl Receiver {
         Self { client, clock, session: Session::new(Own { device, record }), sealing, _folder: folder }
     }
 
-    pub(super) async fn take(&mut self, fetched: &FetchedMessage) -> Taken {
+    pub(crate) async fn take(&mut self, fetched: &FetchedMessage) -> Taken {
         self.client.take(&mut self.session, fetched).await.unwrap()
     }
 
@@ -79,12 +79,12 @@ impl Receiver {
         notices.into_iter().map(|notice| notice.warning).collect()
     }
 
-    pub(super) async fn texts(&self) -> Vec<String> {
+    pub(crate) async fn texts(&self) -> Vec<String> {
         let messages = self.client.unread(100).await.unwrap();
         messages.into_iter().filter_map(|message| message.text).collect()
     }
 
-    pub(super) async fn is_forked(&self, record: &KeyRecord) -> bool {
+    pub(crate) async fn is_forked(&self, record: &KeyRecord) -> bool {
         let mut connection = self.client.store.read().await.unwrap();
         records::is_forked(&mut connection, record.box_id()).await.unwrap()
     }
@@ -232,7 +232,7 @@ pub(super) fn fetched(to: &Receiver, signed: &SignedContent, accepted_at: Timest
     }
 }
 
-pub(super) fn refused_with(taken: &Taken) -> &str {
+pub(crate) fn refused_with(taken: &Taken) -> &str {
     match taken {
         Taken::Refused(Warning::RefusedMessage { reason, .. }) => reason,
         other => panic!("{other:?}"),

@@ -13,7 +13,7 @@ use crate::{Conversation, Peer, ReceiptSettings, Standing};
 /// The receipts that are to be sent: to whom, of what, and for how many messages.
 async fn owed(by: &Receiver) -> Vec<(BoxId, ReceiptState, usize)> {
     let (mut transaction, mut all) = (by.client.store.begin().await.unwrap(), Vec::new());
-    while let Some((box_id, state, ids)) = receipts::owed(&mut transaction, 1000).await.unwrap() {
+    while let Some((box_id, state, _, ids)) = receipts::owed(&mut transaction, 1000).await.unwrap() {
         all.push((box_id, state, ids.len()));
         receipts::owed_no_more(&mut transaction, box_id, &ids).await.unwrap();
     }
@@ -57,7 +57,7 @@ async fn strangers_ask_and_hear_nothing_until_they_are_accepted() {
     let to = MessageRef { box_id, message_id: id };
     for content in [
         Content::Reaction(Reaction { to, emoji: "👍".to_owned(), removed: false }),
-        Content::Receipt(Receipt { state: ReceiptState::Read, message_ids: vec![id] }),
+        Content::Receipt(Receipt { state: ReceiptState::Read, message_ids: vec![id], group: None }),
     ] {
         let (_, message) = ben.says(&ann, &content);
         assert_eq!(ann.take(&message).await, Taken::New);

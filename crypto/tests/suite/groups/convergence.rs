@@ -227,6 +227,12 @@ proptest! {
         let mut other = GroupGraph::founded(graph.changes().next().unwrap().clone()).unwrap();
         other.offer(known.iter().filter_map(|hash| reference.change(hash)).cloned().collect());
         prop_assert!(other.offer(missing).waiting.is_empty());
+        for last in graph.changes().map(VerifiedChange::hash) {
+            let up_to: BTreeSet<_> = graph.since_up_to(&[seen], last).map(VerifiedChange::hash).collect();
+            prop_assert_eq!(up_to, reference.up_to(last).difference(&known).copied().collect());
+            prop_assert_eq!(graph.includes(&[seen], &[last]), known.contains(&last));
+        }
+        prop_assert!(!graph.includes(&[seen], &[[9; 32].into()]));
         prop_assert!(other.heads().eq(graph.heads()));
     }
 }

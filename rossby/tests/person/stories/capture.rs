@@ -20,7 +20,7 @@ const PHONE: &str = "+15550109387";
 
 /// Whether the octets have this in any form in which it could stand there: as it is, in hexadecimal, in base64 at any
 /// place, in either alphabet.
-fn holds(haystack: &[u8], needle: &[u8]) -> bool {
+pub(super) fn holds(haystack: &[u8], needle: &[u8]) -> bool {
     let found = |needle: &[u8]| haystack.windows(needle.len()).any(|window| window == needle);
     let in_base64 = |shift: usize| {
         // What stands before and after changes the first and the last characters.
@@ -38,9 +38,9 @@ fn holds(haystack: &[u8], needle: &[u8]) -> bool {
 }
 
 /// All that stands in a place, by names that say where.
-type Captured = Vec<(String, Vec<u8>)>;
+pub(super) type Captured = Vec<(String, Vec<u8>)>;
 
-fn places<'a>(captured: &'a Captured, needle: &[u8]) -> Vec<&'a str> {
+pub(super) fn places<'a>(captured: &'a Captured, needle: &[u8]) -> Vec<&'a str> {
     captured.iter().filter(|(_, octets)| holds(octets, needle)).map(|(name, _)| name.as_str()).collect()
 }
 
@@ -111,6 +111,16 @@ async fn tables(url: &str) -> Captured {
     captured
 }
 
+/// All that the server keeps: its log, and its tables or files.
+pub(super) async fn kept(set_up: &SetUp, data_dir: &Path) -> Captured {
+    let mut captured = log(set_up, data_dir).await;
+    match &set_up.postgres {
+        Some(url) => captured.extend(tables(url).await),
+        None => captured.extend(files(data_dir)),
+    }
+    captured
+}
+
 pub(crate) async fn finds_no_secret(set_up: &SetUp) {
     let relay = Relay::start().await;
     let folder = tempfile::tempdir().unwrap();
@@ -143,11 +153,7 @@ pub(crate) async fn finds_no_secret(set_up: &SetUp) {
 
     let exchanges = relay.exchanges();
     assert!(exchanges.len() > 10, "the proxy saw only {} requests", exchanges.len());
-    let mut server = log(set_up, &data_dir).await;
-    match &set_up.postgres {
-        Some(url) => server.extend(tables(url).await),
-        None => server.extend(files(&data_dir)),
-    }
+    let mut server = kept(set_up, &data_dir).await;
     let blobs = files(&data_dir.join("blobs"));
     if set_up.postgres.is_some() {
         server.extend(blobs.clone());

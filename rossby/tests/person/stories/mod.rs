@@ -3,8 +3,11 @@
 pub(crate) mod attachments;
 pub(crate) mod capture;
 pub(crate) mod content;
+pub(crate) mod crowd;
 pub(crate) mod devices;
 pub(crate) mod duplicates;
+pub(crate) mod groups;
+pub(crate) mod hidden_groups;
 pub(crate) mod kills;
 pub(crate) mod outbox;
 pub(crate) mod transfers;

@@ -1,15 +1,16 @@
 //! The graph of a group's changes, as one member has it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+mod view;
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use rossby_schemas::encoding::Sha256Digest;
-use rossby_schemas::ids::{BoxId, DeviceId, Head};
-use rossby_schemas::time::Timestamp;
+use rossby_schemas::ids::{BoxId, DeviceId};
 
 use super::admission::{self, Refused};
-use super::change::{GroupChange, MAX_PARENTS, VerifiedChange};
+use super::change::{GroupChange, VerifiedChange};
 use super::effect::counting;
 use super::set::ChangeSet;
 use super::state::GroupState;
@@ -60,6 +61,7 @@ pub struct Offered {
     pub refused: Vec<(Sha256Digest, Refused)>,
 }
 
+#[derive(Clone)]
 struct Node {
     change: VerifiedChange,
     ancestors: ChangeSet,
@@ -68,12 +70,14 @@ struct Node {
 }
 
 /// Which changes of the whole graph count, and what they give.
+#[derive(Clone)]
 struct Evaluated {
     counting: ChangeSet,
     state: Arc<GroupState>,
 }
 
 /// The changes of one group that were taken. Changes are never removed from it.
+#[derive(Clone)]
 pub struct GroupGraph {
     id: GroupId,
     nodes: Vec<Node>,
@@ -271,99 +275,6 @@ impl GroupGraph {
             let state = Arc::new(GroupState::of(self, &counting));
             Evaluated { counting, state }
         })
-    }
-
-    /// The group.
-    #[must_use]
-    pub const fn id(&self) -> GroupId {
-        self.id
-    }
-
-    /// The state that the whole graph gives.
-    #[must_use]
-    pub fn state(&self) -> &GroupState {
-        &self.evaluated().state
-    }
-
-    /// The state that was there for someone whose graph had these heads.
-    ///
-    /// # Errors
-    /// [`UnknownHeads`], those that the graph lacks.
-    pub fn state_at(&self, heads: &[Sha256Digest]) -> Result<Arc<GroupState>, UnknownHeads> {
-        let mut places = self.find(heads).map_err(UnknownHeads)?;
-        places.sort_unstable();
-        places.dedup();
-        Ok(self.state_on(&places, &self.with_ancestors(&places)))
-    }
-
-    /// The hashes of the changes that no other change has as a parent, in ascending order.
-    pub fn heads(&self) -> impl Iterator<Item = Sha256Digest> {
-        self.heads.keys().copied()
-    }
-
-    /// How many changes there are.
-    #[must_use]
-    #[expect(clippy::len_without_is_empty, reason = "a graph has its founding change")]
-    pub const fn len(&self) -> usize {
-        self.nodes.len()
-    }
-
-    /// All changes, each after its parents.
-    pub fn changes(&self) -> impl Iterator<Item = &VerifiedChange> {
-        self.nodes.iter().map(|node| &node.change)
-    }
-
-    /// Whether the graph has the change with this hash.
-    #[must_use]
-    pub fn contains(&self, hash: &Sha256Digest) -> bool {
-        self.places.contains_key(hash)
-    }
-
-    /// Whether the change with this hash counts; none if the graph does not have it.
-    #[must_use]
-    pub fn counts(&self, hash: &Sha256Digest) -> Option<bool> {
-        self.places.get(hash).map(|place| self.evaluated().counting.contains(*place))
-    }
-
-    /// The changes that someone with these heads lacks, each after its parents. Heads that the graph lacks are passed over.
-    pub fn since(&self, heads: &[Sha256Digest]) -> impl Iterator<Item = &VerifiedChange> {
-        let known: Vec<usize> = heads.iter().filter_map(|head| self.places.get(head).copied()).collect();
-        let known = self.with_ancestors(&known);
-        self.nodes.iter().enumerate().filter(move |(place, _)| !known.contains(*place)).map(|(_, node)| &node.change)
-    }
-
-    /// The changes that one device made at once.
-    #[must_use]
-    pub fn forks(&self) -> &[Fork] {
-        &self.forks
-    }
-
-    /// The next change of a device: on the heads, but [`MAX_PARENTS`] at most, and on the device's own changes in any case.
-    #[must_use]
-    pub fn next(&self, author: BoxId, device: DeviceId, head: Head, time: Timestamp, action: Action) -> GroupChange {
-        GroupChange {
-            author,
-            device,
-            head,
-            group: Some(self.id),
-            parents: self.heads_for(author, device),
-            time,
-            action,
-        }
-    }
-
-    /// The heads that a device names in what it writes: all of them, or [`MAX_PARENTS`] that have its own changes among their
-    /// ancestors. In ascending order.
-    #[must_use]
-    pub fn heads_for(&self, author: BoxId, device: DeviceId) -> Vec<Sha256Digest> {
-        let own = self.by_author.get(&author).and_then(|places| {
-            places.iter().rev().find(|place| self.nodes[**place].change.change().device == device).copied()
-        });
-        let has_own = |head: usize| own.is_some_and(|own| own == head || self.nodes[head].ancestors.contains(own));
-        let mut heads: Vec<_> = self.heads.iter().collect();
-        heads.sort_by_key(|(hash, place)| (!has_own(**place), **hash));
-        let chosen: BTreeSet<Sha256Digest> = heads.into_iter().take(MAX_PARENTS).map(|(hash, _)| *hash).collect();
-        chosen.into_iter().collect()
     }
 
     /// The places of these hashes; or those hashes that the graph does not have.

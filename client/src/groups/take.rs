@@ -1,0 +1,270 @@
+//! Taking changes: those that others bring, and the own ones; and what follows from a group that has changed.
+
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use rossby_crypto::group::{
+    Action, ChangeError, Former, GroupGraph, GroupId, GroupState, SignedChange, VerifiedChange,
+};
+use rossby_crypto::key_record::KeyRecord;
+use rossby_schemas::encoding::{Octets, Sha256Digest};
+use rossby_schemas::ids::BoxId;
+use sqlx::SqliteConnection;
+
+use super::body::{GROUP_CHANGES, GroupChanges};
+use super::graphs::KnownGraph;
+use crate::Client;
+use crate::account::Own;
+use crate::content::Standing;
+use crate::error::ClientError;
+use crate::messages::Conversation;
+use crate::store::groups::{self as rows, GroupStanding};
+use crate::store::messages::State;
+use crate::store::outbox::{self, RecipientRow};
+use crate::store::{messages, peers, records};
+use crate::warning::Warning;
+
+/// How many groups wait for the person's answer at most: somebody could found thousands.
+const MAX_REQUESTED: u32 = 100;
+
+impl Client {
+    /// Takes changes of a group, as far as they can be taken; the others wait or are refused.
+    pub(crate) async fn take_changes(
+        &self,
+        connection: &mut SqliteConnection,
+        own: &Own,
+        id: GroupId,
+        changes: Vec<SignedChange>,
+    ) -> Result<(), ClientError> {
+        rows::hear(connection, id, self.now()).await?;
+        let known = self.graph(connection, id).await?;
+        let is_new = |change: &SignedChange| !known.as_ref().is_some_and(|known| known.graph.contains(&change.hash()));
+        let waiting = rows::put_off_of(connection, &self.vault, id).await?;
+        let (mut verified, mut seen) = (Vec::new(), BTreeSet::new());
+        let mut authors = HashMap::new();
+        for change in changes.into_iter().chain(waiting).filter(is_new) {
+            if seen.insert(change.hash()) {
+                let author = change.change().author;
+                if let Entry::Vacant(entry) = authors.entry(author) {
+                    entry.insert(records::key_record(connection, author).await?);
+                }
+                let record = authors.get(&author).and_then(Option::as_ref);
+                verified.extend(self.verify_change(connection, change, record).await?);
+            }
+        }
+        let (before, mut graph) = match &known {
+            Some(known) => (known.graph.len(), KnownGraph::clone(known)),
+            None => {
+                let founds = |change: &VerifiedChange| matches!(change.change().action, Action::Found { .. });
+                let Some(place) = verified.iter().position(founds) else {
+                    return self.put_off(connection, verified).await;
+                };
+                match GroupGraph::founded(verified.swap_remove(place)) {
+                    Ok(graph) => (0, KnownGraph::new(graph, self.now())),
+                    Err(_) => return Ok(()),
+                }
+            }
+        };
+        let forks_before = if before == 0 { 0 } else { graph.graph.forks().len() };
+        let offered = graph.graph.offer(verified.clone());
+        self.put_off(connection, offered.waiting).await?;
+        for (hash, refused) in offered.refused {
+            rows::waits_no_more(connection, id, hash).await?;
+            let author = verified.iter().find(|change| change.hash() == hash).map(|change| change.change().author);
+            self.refuse_change(connection, id, author, refused.to_string()).await?;
+        }
+        graph.learn(&offered.taken, self.now());
+        if graph.graph.len() == before {
+            return Ok(());
+        }
+        for fork in &graph.graph.forks()[forks_before..] {
+            let both = [fork.one, fork.other].map(|hash| graph.graph.change_of(&hash));
+            let octets: Vec<&[u8]> = both.iter().flatten().map(|change| change.signed().octets().as_slice()).collect();
+            rows::keep_evidence(connection, &self.vault, id, fork.author, &octets, self.now()).await?;
+            self.warn(connection, &Warning::GroupFork { group: id.0, author: fork.author }).await?;
+        }
+        let graph = self.keep_graph(connection, graph, before).await?;
+        let before = known.as_ref().map(|known| known.graph.state());
+        self.group_changed(connection, own, before, &graph).await
+    }
+
+    async fn put_off(
+        &self,
+        connection: &mut SqliteConnection,
+        changes: Vec<VerifiedChange>,
+    ) -> Result<(), ClientError> {
+        for change in changes {
+            rows::put_off(connection, &self.vault, change.signed(), self.now()).await?;
+        }
+        Ok(())
+    }
+
+    /// A change that its author's key record verifies; none for one that waits for more of the record, or is refused.
+    async fn verify_change(
+        &self,
+        connection: &mut SqliteConnection,
+        change: SignedChange,
+        record: Option<&KeyRecord>,
+    ) -> Result<Option<VerifiedChange>, ClientError> {
+        let (id, author) = (change.group_id(), change.change().author);
+        let Some(record) = record else {
+            rows::put_off(connection, &self.vault, &change, self.now()).await?;
+            return Ok(None);
+        };
+        match change.clone().verify(record) {
+            Ok(verified) => Ok(Some(verified)),
+            Err(ChangeError::HeadAhead) => {
+                rows::put_off(connection, &self.vault, &change, self.now()).await?;
+                Ok(None)
+            }
+            Err(error) => {
+                rows::waits_no_more(connection, id, change.hash()).await?;
+                if error == ChangeError::Fork {
+                    let evidence = [change.octets().as_slice()];
+                    records::keep_fork(connection, &self.vault, author, &evidence, self.now()).await?;
+                    self.warn(connection, &Warning::Fork(author)).await?;
+                }
+                // Whoever brought it may have made it up: nobody is named.
+                self.refuse_change(connection, id, None, error.to_string()).await?;
+                Ok(None)
+            }
+        }
+    }
+
+    async fn refuse_change(
+        &self,
+        connection: &mut SqliteConnection,
+        id: GroupId,
+        author: Option<BoxId>,
+        reason: String,
+    ) -> Result<(), ClientError> {
+        let warning = Warning::RefusedGroupChange { group: id.0, author, reason };
+        self.warn(connection, &warning).await
+    }
+
+    /// Does what follows from a group that has changed: how the person stands to it, who gets nothing more, and what waited.
+    async fn group_changed(
+        &self,
+        connection: &mut SqliteConnection,
+        own: &Own,
+        before: Option<&GroupState>,
+        known: &Arc<KnownGraph>,
+    ) -> Result<(), ClientError> {
+        let (id, state, own_box) = (known.graph.id(), known.graph.state(), own.device.box_id);
+        self.decide_standing(connection, own_box, before, known).await?;
+        let was_member = before.is_some_and(|before| before.is_member(own_box));
+        let former = state.former_of(own_box);
+        // By an addition that does not count any more it is none either, and nobody has removed it.
+        let takes_part = rows::group(connection, id).await?.is_some_and(|row| row.standing == GroupStanding::Joined);
+        let is_left = matches!(former, Some(Former::Left(_)));
+        if was_member && takes_part && !state.is_member(own_box) && !is_left {
+            let removal = match former {
+                Some(Former::Removed(by)) => known.graph.change_of(&by),
+                _ => None,
+            };
+            let (name, by) = (state.name().to_owned(), removal.map(|change| change.change().author));
+            self.warn(connection, &Warning::RemovedFromGroup { group: id.0, name, by }).await?;
+        }
+        self.stop_sending(connection, own_box, known).await?;
+        self.release_waiting(connection, own, id).await
+    }
+
+    /// How the person stands to a group that this box was added to: it takes part if they added themselves or have accepted who
+    /// did, and is asked otherwise.
+    async fn decide_standing(
+        &self,
+        connection: &mut SqliteConnection,
+        own_box: BoxId,
+        before: Option<&GroupState>,
+        known: &KnownGraph,
+    ) -> Result<(), ClientError> {
+        let (id, state) = (known.graph.id(), known.graph.state());
+        let Some(member) = state.member(own_box) else { return Ok(()) };
+        let Some(row) = rows::group(connection, id).await? else { return Ok(()) };
+        let by = member.seniority.change;
+        if row.member_by == Some(by) {
+            return Ok(());
+        }
+        let stays = before.is_some_and(|before| before.is_member(own_box)) && row.standing != GroupStanding::Unknown;
+        let standing = if stays { row.standing } else { self.first_standing(connection, own_box, known, by).await? };
+        rows::stand(connection, id, standing, by, self.now()).await
+    }
+
+    async fn first_standing(
+        &self,
+        connection: &mut SqliteConnection,
+        own_box: BoxId,
+        known: &KnownGraph,
+        by: Sha256Digest,
+    ) -> Result<GroupStanding, ClientError> {
+        let Some(adder) = known.graph.change_of(&by).map(|change| change.change().author) else {
+            return Ok(GroupStanding::Requested);
+        };
+        if adder == own_box {
+            return Ok(GroupStanding::Joined);
+        }
+        Ok(match peers::state(connection, adder).await?.standing {
+            Standing::Accepted => GroupStanding::Joined,
+            Standing::Blocked => GroupStanding::Declined,
+            Standing::Stranger => {
+                let waiting = rows::count_of(connection, GroupStanding::Requested).await?;
+                if waiting < MAX_REQUESTED { GroupStanding::Requested } else { GroupStanding::Declined }
+            }
+        })
+    }
+
+    /// Takes what has not gone out yet to boxes that are no members any more out of the outbox, but for the change that says so.
+    async fn stop_sending(
+        &self,
+        connection: &mut SqliteConnection,
+        own_box: BoxId,
+        known: &KnownGraph,
+    ) -> Result<(), ClientError> {
+        let (id, state) = (known.graph.id(), known.graph.state());
+        for (message, recipient) in outbox::of_conversation(connection, id.0).await? {
+            if recipient == own_box || state.is_member(recipient) {
+                continue;
+            }
+            let stored = messages::message(connection, &self.vault, message).await?;
+            if stored.kind == GROUP_CHANGES && says_so(known, recipient, &stored.body) {
+                continue;
+            }
+            self.take_back(connection, message, recipient).await?;
+        }
+        // And what brings changes to them alone.
+        for (message, recipient) in outbox::of_kind(connection, GROUP_CHANGES).await? {
+            let stored = messages::message(connection, &self.vault, message).await?;
+            let is_about = GroupChanges::read(&stored.body).is_ok_and(|brought| brought.group == id.0);
+            let is_for_them = stored.thread == Conversation::Direct(recipient) && recipient != own_box;
+            if is_about && is_for_them && !state.is_member(recipient) && !says_so(known, recipient, &stored.body) {
+                self.take_back(connection, message, recipient).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn take_back(
+        &self,
+        connection: &mut SqliteConnection,
+        message: i64,
+        recipient: BoxId,
+    ) -> Result<(), ClientError> {
+        let row = RecipientRow {
+            reason: Some("it is no member of the group any more".to_owned()),
+            ..RecipientRow::new(recipient, State::Failed, None)
+        };
+        if outbox::settle(connection, message, &row).await? {
+            let stored = messages::message(connection, &self.vault, message).await?;
+            self.settled(connection, &stored).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether a message brings the change by which a box is no member any more.
+fn says_so(known: &KnownGraph, box_id: BoxId, body: &Octets) -> bool {
+    let Some(Former::Removed(by)) = known.graph.state().former_of(box_id) else { return false };
+    let brought = GroupChanges::read(body).and_then(|brought| brought.signed_changes());
+    brought.is_ok_and(|changes| changes.iter().any(|change| change.hash() == by))
+}

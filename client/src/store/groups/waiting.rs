@@ -1,0 +1,126 @@
+//! Verified messages that wait for the changes of their group that they name.
+
+use rossby_crypto::group::GroupId;
+use rossby_crypto::message::SignedContent;
+use rossby_schemas::ids::{BoxId, DeviceId};
+use rossby_schemas::time::Timestamp;
+use sqlx::SqliteConnection;
+use uuid::Uuid;
+
+use crate::error::ClientError;
+use crate::store::messages::Chain;
+use crate::store::{DAMAGED, fixed, number, signed, time};
+use crate::vault::Vault;
+
+/// How many messages of a group wait at most, and how many of one sender.
+const MAX_WAITING: u32 = 2000;
+const MAX_WAITING_OF_SENDER: u32 = 200;
+
+/// A verified message that waits for changes.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    pub(crate) signed: SignedContent,
+    pub(crate) accepted_at: Timestamp,
+    pub(crate) came_at: Timestamp,
+}
+
+fn waiting_label(chain: Chain, sequence: u64) -> String {
+    format!("waiting group message {} {} {} {sequence}", chain.conversation, chain.sender, chain.device)
+}
+
+fn place(signed: &SignedContent) -> (Chain, u64) {
+    let content = signed.content();
+    let (sender, device, conversation) = (content.sender, content.sender_device, content.conversation);
+    (Chain { sender, device, conversation }, content.sequence)
+}
+
+/// Keeps a message until the changes come that it names. Gives the one that waits in its place already, if one does; the inner
+/// error says that too many wait.
+pub(crate) async fn keep_waiting(
+    connection: &mut SqliteConnection,
+    vault: &Vault,
+    waiting: &Waiting,
+) -> Result<Result<Option<SignedContent>, &'static str>, ClientError> {
+    let (chain, sequence) = place(&waiting.signed);
+    let label = waiting_label(chain, sequence);
+    let held: Option<Vec<u8>> = sqlx::query_scalar(
+        "select signed from group_messages_waiting where group_id = ? and sender = ? and device = ? and sequence = ?",
+    )
+    .bind(chain.conversation.as_bytes().as_slice())
+    .bind(chain.sender.as_bytes().as_slice())
+    .bind(chain.device.as_bytes().as_slice())
+    .bind(signed(sequence))
+    .fetch_optional(&mut *connection)
+    .await?;
+    if let Some(held) = held {
+        let octets = vault.open(&label, &held)?;
+        return Ok(Ok(Some(SignedContent::parse(octets.as_slice().into()).map_err(|_| DAMAGED)?)));
+    }
+    let (all, of_sender): (u32, u32) = sqlx::query_as(
+        "select count(*), count(*) filter (where sender = ?2) from group_messages_waiting where group_id = ?1",
+    )
+    .bind(chain.conversation.as_bytes().as_slice())
+    .bind(chain.sender.as_bytes().as_slice())
+    .fetch_one(&mut *connection)
+    .await?;
+    if all >= MAX_WAITING || of_sender >= MAX_WAITING_OF_SENDER {
+        return Ok(Err("too many messages of the group wait for changes that have not come"));
+    }
+    sqlx::query(
+        "insert into group_messages_waiting (group_id, sender, device, sequence, accepted_at, came_at, signed)
+         values (?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(chain.conversation.as_bytes().as_slice())
+    .bind(chain.sender.as_bytes().as_slice())
+    .bind(chain.device.as_bytes().as_slice())
+    .bind(signed(sequence))
+    .bind(waiting.accepted_at.signed_millis())
+    .bind(waiting.came_at.signed_millis())
+    .bind(vault.seal(&label, waiting.signed.octets().as_slice()))
+    .execute(connection)
+    .await?;
+    Ok(Ok(None))
+}
+
+/// The groups of which messages wait for changes, and who wrote those.
+pub(crate) async fn waiting_for_changes(
+    connection: &mut SqliteConnection,
+) -> Result<Vec<(GroupId, BoxId)>, ClientError> {
+    let rows: Vec<(Vec<u8>, Vec<u8>)> =
+        sqlx::query_as("select distinct group_id, sender from group_messages_waiting order by 1, 2")
+            .fetch_all(connection)
+            .await?;
+    let read = |(id, sender): (Vec<u8>, Vec<u8>)| {
+        Ok((GroupId(Uuid::from_bytes(fixed(&id)?)), BoxId::from_bytes(fixed(&sender)?)))
+    };
+    rows.into_iter().map(read).collect()
+}
+
+/// Takes the messages of a group that wait out of the store, in the order of their places.
+pub(crate) async fn take_waiting(
+    connection: &mut SqliteConnection,
+    vault: &Vault,
+    id: GroupId,
+) -> Result<Vec<Waiting>, ClientError> {
+    type Row = (Vec<u8>, Vec<u8>, i64, i64, i64, Vec<u8>);
+    let rows: Vec<Row> = sqlx::query_as(
+        "delete from group_messages_waiting where group_id = ?
+         returning sender, device, sequence, accepted_at, came_at, signed",
+    )
+    .bind(id.as_bytes().as_slice())
+    .fetch_all(connection)
+    .await?;
+    let open = |(sender, device, sequence, accepted_at, came_at, sealed): Row| {
+        let (sender, device) = (BoxId::from_bytes(fixed(&sender)?), DeviceId::from_bytes(fixed(&device)?));
+        let label = waiting_label(Chain { sender, device, conversation: id.0 }, number(sequence)?);
+        let octets = vault.open(&label, &sealed)?;
+        let signed = SignedContent::parse(octets.as_slice().into()).map_err(|_| DAMAGED)?;
+        Ok(Waiting { signed, accepted_at: time(accepted_at)?, came_at: time(came_at)? })
+    };
+    let mut waiting = rows.into_iter().map(open).collect::<Result<Vec<_>, ClientError>>()?;
+    waiting.sort_by_key(|waiting| {
+        let content = waiting.signed.content();
+        (content.sender, content.sender_device, content.sequence)
+    });
+    Ok(waiting)
+}
