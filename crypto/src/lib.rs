@@ -11,6 +11,7 @@ pub mod keyed_hash;
 pub mod layout;
 pub mod linking;
 pub mod message;
+pub mod profile;
 pub mod recovery;
 pub mod safety_number;
 pub mod sealing;

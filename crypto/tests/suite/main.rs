@@ -8,6 +8,7 @@ mod chain_properties;
 mod groups;
 mod linking;
 mod messages;
+mod profiles;
 mod published;
 mod sealing_statements;
 mod secrets;

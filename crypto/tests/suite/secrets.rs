@@ -9,6 +9,7 @@ use rossby_crypto::authorize::AuthorizeProof;
 use rossby_crypto::keyed_hash::{AclKey, Code, HawkKey, MasterSecret, MasterSecrets};
 use rossby_crypto::layout::{Reader, Writer};
 use rossby_crypto::message::MessageContent;
+use rossby_crypto::profile::ProfileKey;
 use rossby_crypto::recovery::RecoveryKey;
 use rossby_crypto::sealing::SealingSecretKey;
 use rossby_crypto::signing::SigningKey;
@@ -58,6 +59,7 @@ fn the_check_would_see_a_secret() {
 fn keys_are_not_shown() {
     let secret = secret();
     assert_hides(&AttachmentKey::from_bytes(secret), &[&secret]);
+    assert_hides(&ProfileKey::from_bytes(1, &secret), &[&secret]);
     assert_hides(&SigningKey::from_seed(&secret), &[&secret]);
     assert_hides(&SealingSecretKey::from_bytes(&secret).unwrap(), &[&secret]);
     assert_hides(&AclKey::from_bytes(&secret), &[&secret]);

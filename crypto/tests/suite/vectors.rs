@@ -11,6 +11,7 @@ mod groups;
 mod keyed_hashes;
 mod linking;
 mod messages;
+mod profiles;
 mod records;
 
 use std::path::Path;
