@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 use crate::attachments::PictureError;
 use crate::content::ContentError;
+use crate::profile::MAX_PROFILE_NAME;
 use crate::vault::{KeyringError, UnlockError};
 
 /// A server that asks for more time than this is not waited for.
@@ -130,6 +131,12 @@ pub enum ClientError {
     /// The text is no verification code.
     #[error(transparent)]
     NotAVerificationCode(#[from] NotAVerificationCode),
+    /// A name can't be that of a profile.
+    #[error("a profile's name has 1 to {MAX_PROFILE_NAME} octets, and no control characters")]
+    BadProfileName,
+    /// A picture can't be that of a profile.
+    #[error("the picture can't be used: {0}")]
+    BadPicture(&'static str),
     /// Nobody verified the box.
     #[error("box {0} is not verified")]
     NotVerified(BoxId),
@@ -344,6 +351,8 @@ impl ClientError {
             Self::NotDigits => "not-digits",
             Self::NotAVerificationCode(_) => "not-a-verification-code",
             Self::NotVerified(_) => "not-verified",
+            Self::BadProfileName => "bad-profile-name",
+            Self::BadPicture(_) => "bad-picture",
             Self::Forked(_) => "forked",
             Self::BadRecord { .. } => "bad-key-record",
             Self::NoDevice(_) => "no-device",

@@ -12,6 +12,7 @@ mod error;
 mod groups;
 mod http;
 mod messages;
+mod profile;
 mod random;
 mod store;
 mod vault;
@@ -28,7 +29,7 @@ pub use attachments::{FileSent, FileToSend, PendingUpload, PictureError, Progres
 pub use contacts::{Contact, ContactDevice, Peer, Shown, Verification, Verified};
 pub use content::{
     Attachment, Content, ContentError, Deletion, Edit, Kind, Location, MAX_CAPTION_OCTETS, MAX_TEXT_OCTETS, MessageRef,
-    Preview, Reaction, Receipt, ReceiptState, Reply, Role, Standing,
+    Preview, Reaction, Receipt, ReceiptState, Reply, Role, SharedProfileKey, Standing,
 };
 pub use error::ClientError;
 pub use groups::{Addressee, Group, GroupEvent, GroupMember, GroupRef, Membership};
@@ -37,6 +38,7 @@ pub use messages::{
     Recipient, Referred, Sent,
 };
 pub use rossby_crypto::group::{Action as GroupAction, GroupId, MAX_MEMBERS as MAX_GROUP_MEMBERS, Role as GroupRole};
+pub use profile::{MAX_PICTURE_OCTETS, MAX_PROFILE_NAME, Picture, Profile, ProfileChange, ProfileChanged};
 use rossby_schemas::time::{Clock, SystemClock, Timestamp};
 use sqlx::SqliteConnection;
 pub use vault::{Keyring, KeyringError, LockKind, Unlock, UnlockError, erase_key_file};
@@ -172,6 +174,8 @@ impl Client {
         for key in self.store.sealing_keys().await? {
             keys.extend(self.store.sealing_secret(&self.vault, key.counter).await?.map(|secret| secret.to_bytes()));
         }
+        let profile = store::profiles::own(&mut *self.store.read().await?, &self.vault).await?;
+        keys.extend(profile.map(|own| zeroize::Zeroizing::new(*own.key.as_bytes())));
         Ok(keys)
     }
 

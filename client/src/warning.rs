@@ -80,6 +80,12 @@ pub enum Warning {
         /// Why.
         reason: String,
     },
+    /// The server shows an older profile of a box than before. The later one is kept.
+    OldProfile(BoxId),
+    /// The profile that the server shows of a box does not open with the key that its owner gave.
+    BadProfile(BoxId),
+    /// What another of the own devices had put into the own profile could not be read, and was replaced.
+    ProfileReplaced,
     /// Messages of the sender before this one haven't come.
     Gap {
         /// The sender.
@@ -233,6 +239,9 @@ impl Warning {
             Self::NewDevices { .. } => "new-devices",
             Self::BehindTheirs(_) => "behind-theirs",
             Self::LeftOut { .. } => "left-out",
+            Self::OldProfile(_) => "old-profile",
+            Self::BadProfile(_) => "bad-profile",
+            Self::ProfileReplaced => "profile-replaced",
             Self::Gap { .. } => "gap",
             Self::BrokenChain { .. } => "broken-chain",
             Self::TwoBodies { .. } => "two-bodies",
@@ -293,6 +302,20 @@ impl fmt::Display for Warning {
                  show here; look again later"
             ),
             Self::LeftOut { device_id, reason } => write!(f, "device {device_id} will not get it: {reason}"),
+            Self::OldProfile(box_id) => {
+                write!(
+                    f,
+                    "the server showed an older profile of box {box_id} than before, or none; the later one is kept"
+                )
+            }
+            Self::BadProfile(box_id) => write!(
+                f,
+                "the profile that the server shows of box {box_id} does not open with the key that its owner gave; what was known \
+                 is kept"
+            ),
+            Self::ProfileReplaced => f.write_str(
+                "what another of your devices had put into your profile could not be read here; it is replaced",
+            ),
             Self::Gap { sender, missing } => {
                 write!(f, "{missing} of the messages that box {sender} sent before haven't come")
             }

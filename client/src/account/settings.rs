@@ -77,21 +77,32 @@ impl Client {
         self.store.set_server(self.http.url()).await
     }
 
-    /// Changes a setting. What it is already is no error. A contact is accepted by it, and a blocked box isn't any more.
+    /// Changes a setting. What it is already is no error. A contact is accepted by it; one who is no contact any more is not, nor a
+    /// blocked box: there is another key to the own profile then, for those who still are.
     ///
     /// # Errors
     /// What the server says.
     pub async fn change(&self, setting: Setting) -> Result<(), ClientError> {
         let device = self.device().await?;
         self.change_as(&device, setting).await?;
+        if matches!(setting, Setting::Block(_) | Setting::RemoveContact(_)) {
+            // The profile gets another key by that: what another device has put into it stays.
+            let shown = self.account_as_server_has_it(&device).await?.profile.blob;
+            self.heed_own_profile(&device, &shown).await?;
+        }
         let mut transaction = self.store.begin().await?;
         match setting {
             Setting::AddContact(box_id) => self.stand(&mut transaction, &device, box_id, Standing::Accepted).await?,
             Setting::Block(box_id) => self.stand(&mut transaction, &device, box_id, Standing::Blocked).await?,
             Setting::Unblock(box_id) => self.stand_unblocked(&mut transaction, &device, box_id).await?,
-            Setting::Discoverable(_) | Setting::AcceptFrom(_) | Setting::RemoveContact(_) => {}
+            Setting::RemoveContact(box_id) => {
+                self.stand(&mut transaction, &device, box_id, Standing::Stranger).await?;
+            }
+            Setting::Discoverable(_) | Setting::AcceptFrom(_) => {}
         }
-        Ok(transaction.commit().await?)
+        transaction.commit().await?;
+        self.state_profile_or_later().await;
+        Ok(())
     }
 
     async fn change_as(&self, device: &Device, setting: Setting) -> Result<(), ClientError> {
@@ -122,26 +133,36 @@ impl Client {
             if is_so {
                 return Ok(());
             }
-            let command = AccountCommand {
-                command_id: CommandId(Uuid::new_v4()),
-                box_id: device.box_id,
-                expected_version: profile.version,
-                device_id: device.device_id,
-                time: self.now(),
-                change,
-            };
-            let signed = command.sign(&device.signing_key);
-            let request = AccountCommandRequest { command: signed.command, signature: signed.signature };
-            let call = Call::post("/v1/account/commands", &request);
-            let answer: Result<CommandResponse, _> = self.ask(device, &call).await;
-            match answer {
+            match self.change_account(device, profile.version, change).await {
                 Err(error) if error.problem() == Some(ProblemType::VersionConflict) && tries < TRIES => {}
-                other => return other.map(|_| ()),
+                other => return other,
             }
         }
     }
 
-    pub(super) async fn account_as_server_has_it(&self, device: &Device) -> Result<AccountResponse, ClientError> {
+    /// Changes the account's profile, if it still has this version.
+    pub(crate) async fn change_account(
+        &self,
+        device: &Device,
+        expected_version: u64,
+        change: AccountChange,
+    ) -> Result<(), ClientError> {
+        let command = AccountCommand {
+            command_id: CommandId(Uuid::new_v4()),
+            box_id: device.box_id,
+            expected_version,
+            device_id: device.device_id,
+            time: self.now(),
+            change,
+        };
+        let signed = command.sign(&device.signing_key);
+        let request = AccountCommandRequest { command: signed.command, signature: signed.signature };
+        let call = Call::post("/v1/account/commands", &request);
+        let _: CommandResponse = self.ask(device, &call).await?;
+        Ok(())
+    }
+
+    pub(crate) async fn account_as_server_has_it(&self, device: &Device) -> Result<AccountResponse, ClientError> {
         self.ask(device, &Call::get("/v1/account")).await
     }
 }

@@ -69,7 +69,9 @@ impl Client {
     /// what the server says.
     pub async fn sync(&self) -> Result<(), ClientError> {
         self.audit().await?;
-        self.refresh_contacts().await
+        self.refresh_contacts().await?;
+        self.state_profile_or_later().await;
+        Ok(())
     }
 
     pub(crate) async fn audit(&self) -> Result<Own, ClientError> {
@@ -85,6 +87,7 @@ impl Client {
         }
         let shown = known.sealing.into_iter().find(|statement| statement.content().device_id == device.device_id);
         let own = Own { device, record: known.record };
+        self.heed_own_profile(&own.device, &answer.profile.blob).await?;
         self.tell_of_devices(&own).await?;
         if let Some(unstated) = self.rotate_sealing_key(&own, shown.as_ref()).await? {
             self.state_sealing_key(&own, unstated).await?;

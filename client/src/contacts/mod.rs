@@ -22,8 +22,9 @@ pub use verification::{Shown, Verification, Verified};
 use crate::Client;
 use crate::error::ClientError;
 use crate::http::Call;
+use crate::profile::Profile;
 use crate::store::contacts::{self, Pin};
-use crate::store::{records, verified};
+use crate::store::{profiles, records, verified};
 use crate::warning::Warning;
 
 /// How long a looked-up record is good for sending without another look-up. What changes in between, the server tells as
@@ -78,6 +79,8 @@ pub struct Contact {
     pub is_changed: bool,
     /// Whether the person has verified it.
     pub verified: Option<Verified>,
+    /// What it says of itself, if it has given the key to it: claimed, and checked by nobody.
+    pub profile: Option<Profile>,
 }
 
 /// A device of a contact.
@@ -137,6 +140,7 @@ impl Client {
         let own = records::own_record(&mut connection, own_box).await?;
         let sealing = records::sealing_statements(&mut connection, record).await?;
         let verified = shown_mark(&mut connection, box_id).await?;
+        let profile = profiles::profile(&mut connection, &self.vault, box_id).await?;
         let expires = |id: DeviceId| {
             sealing.iter().map(VerifiedSealingStatement::content).find(|key| key.device_id == id).map(|key| key.expires)
         };
@@ -153,6 +157,7 @@ impl Client {
             safety_number: SafetyNumber::of(&own, record),
             is_changed,
             verified,
+            profile,
         })
     }
 
@@ -198,6 +203,9 @@ impl Client {
             contacts::set_pin(&mut transaction, identifier, pin).await?;
         }
         self.tell_new_devices(&mut transaction, &known.record).await?;
+        if answer.box_id != device.box_id {
+            self.heed_shown_profile(&mut transaction, answer.box_id, &answer.profile).await?;
+        }
         known.is_forked = records::is_forked(&mut transaction, answer.box_id).await?;
         transaction.commit().await?;
         Ok(known)

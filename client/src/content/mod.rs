@@ -9,6 +9,7 @@ mod deletion;
 mod edit;
 mod location;
 mod peer_states;
+mod profile_key;
 mod reaction;
 mod read_marks;
 mod receipt;
@@ -22,6 +23,8 @@ pub use edit::Edit;
 pub use location::Location;
 pub use peer_states::Standing;
 pub(crate) use peer_states::{MAX_PEERS, Mark, PeerState, PeerStates, ReceiptsState};
+pub use profile_key::SharedProfileKey;
+pub(crate) use profile_key::{PeerProfileKey, ProfileKeys};
 pub use reaction::Reaction;
 pub(crate) use read_marks::{MAX_MARKED, ReadMarks};
 pub(crate) use receipt::MAX_RECEIPTED;
@@ -61,6 +64,8 @@ pub enum Kind {
     Location,
     /// 8: messages have been delivered, or read.
     Receipt,
+    /// 9: what opens the sender's profile.
+    ProfileKey,
     /// 20: a group was changed.
     GroupChange,
     /// One that this version doesn't know; kept, so that a later one can show it.
@@ -80,6 +85,7 @@ impl Kind {
             Self::Attachment => 6,
             Self::Location => 7,
             Self::Receipt => 8,
+            Self::ProfileKey => 9,
             Self::GroupChange => 20,
             Self::Unknown(number) => number,
         }
@@ -97,6 +103,7 @@ impl Kind {
             6 => Self::Attachment,
             7 => Self::Location,
             8 => Self::Receipt,
+            9 => Self::ProfileKey,
             20 => Self::GroupChange,
             other => Self::Unknown(other),
         }
@@ -108,7 +115,12 @@ impl Kind {
             Self::Text | Self::Reply | Self::Attachment | Self::Location => true,
             Self::Unknown(number) => number < FIRST_OWN_KIND,
             // A change is shown in its group, and not where it is only brought.
-            Self::Edit | Self::Deletion | Self::Reaction | Self::Receipt | Self::GroupChange => false,
+            Self::Edit
+            | Self::Deletion
+            | Self::Reaction
+            | Self::Receipt
+            | Self::ProfileKey
+            | Self::GroupChange => false,
         }
     }
 
@@ -147,6 +159,8 @@ pub enum Content {
     Location(Location),
     /// Messages have been delivered, or read.
     Receipt(Receipt),
+    /// What opens the sender's profile.
+    ProfileKey(SharedProfileKey),
 }
 
 /// Why a body is not as its kind says.
@@ -187,6 +201,7 @@ impl Content {
             Self::Attachment(_) => Kind::Attachment,
             Self::Location(_) => Kind::Location,
             Self::Receipt(_) => Kind::Receipt,
+            Self::ProfileKey(_) => Kind::ProfileKey,
         }
     }
 
@@ -204,6 +219,7 @@ impl Content {
             Self::Attachment(attachment) => encode(&**attachment),
             Self::Location(location) => encode(location),
             Self::Receipt(receipt) => encode(receipt),
+            Self::ProfileKey(key) => encode(key),
         }
     }
 
@@ -224,6 +240,7 @@ impl Content {
             Kind::Attachment => Self::Attachment(Box::new(decode(body)?)),
             Kind::Location => Self::Location(decode(body)?),
             Kind::Receipt => Self::Receipt(decode(body)?),
+            Kind::ProfileKey => Self::ProfileKey(decode(body)?),
             Kind::GroupChange | Kind::Unknown(_) => return Ok(None),
         }))
     }

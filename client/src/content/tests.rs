@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 use rossby_crypto::attachment::{AttachmentKey, MAX_FILE_OCTETS};
+use rossby_crypto::profile::ProfileKey;
 use rossby_schemas::encoding::FixedOctets;
 use rossby_schemas::ids::{BoxId, MessageId};
 use serde_json::{Value, json};
@@ -34,6 +35,9 @@ fn contents() -> impl Strategy<Value = Content> {
             let state = if is_read { ReceiptState::Read } else { ReceiptState::Delivered };
             Content::Receipt(Receipt { state, message_ids: octets.into_iter().map(message_id).collect(), group: None })
         }),
+        (any::<[u8; 32]>(), 1..=u32::MAX).prop_map(|(key, version)| Content::ProfileKey(SharedProfileKey::of(
+            &ProfileKey::from_bytes(version, &key)
+        ))),
     ]
 }
 
@@ -112,6 +116,7 @@ fn the_kinds_have_their_numbers() {
         body(Content::Reaction(Reaction { to: to(1), emoji: "👍".to_owned(), removed: false })),
         body(Content::Location("1.5,-2".parse().unwrap())),
         body(Content::Receipt(Receipt { state: ReceiptState::Read, message_ids: vec![message_id(1)], group: None })),
+        body(Content::ProfileKey(SharedProfileKey::of(&ProfileKey::from_bytes(3, &[0; 32])))),
     ];
     let expected = [
         (2, json!({ "to": reference, "text": "yes" })),
@@ -120,6 +125,7 @@ fn the_kinds_have_their_numbers() {
         (5, json!({ "to": reference, "emoji": "👍", "removed": false })),
         (7, json!({ "latitude": 1.5, "longitude": -2.0 })),
         (8, json!({ "state": "read", "message_ids": [id] })),
+        (9, json!({ "key": "A".repeat(43), "version": 3 })),
     ];
     for ((kind, body), (number, object)) in written.into_iter().zip(expected) {
         assert_eq!((kind, serde_json::from_slice::<Value>(&body).unwrap()), (number, object));
@@ -165,6 +171,10 @@ fn what_is_out_of_its_limits_is_refused_by_both_sides() {
         (Kind::Receipt, json!({ "state": "read", "message_ids": [] }), "message_ids is empty"),
         (Kind::Receipt, json!({ "state": "read", "message_ids": vec![id; 201] }), "message_ids has 201 entries"),
         (Kind::Receipt, json!({ "state": "lost", "message_ids": [id] }), "unknown variant"),
+        (Kind::ProfileKey, json!({ "key": "A".repeat(43), "version": 0 }), "version is counted from 1"),
+        (Kind::ProfileKey, json!({ "key": "A".repeat(43), "version": 1u64 << 32 }), "invalid value"),
+        (Kind::ProfileKey, json!({ "key": "A".repeat(42), "version": 1 }), "has 31 octets"),
+        (Kind::ProfileKey, json!({ "version": 1 }), "missing field `key`"),
     ] {
         let said = refused(kind, &body);
         assert!(said.contains(reason), "{body}: {said}");
@@ -277,6 +287,15 @@ fn what_the_own_devices_say_is_bounded_too() {
         decode::<PeerStates>(&json!({ "peers": vec![peer.clone(); count] }).to_string().into_bytes().into())
     };
     assert!(states(0).is_ok() && states(200).is_ok() && states(201).is_err());
+    let key = json!({ "box_id": id, "key": "A".repeat(43), "version": 1 });
+    let keys = |count: usize| {
+        decode::<ProfileKeys>(&json!({ "peers": vec![key.clone(); count] }).to_string().into_bytes().into())
+    };
+    assert!(keys(200).is_ok_and(|keys| keys.peers[199].key.key().version() == 1) && keys(201).is_err());
+    let zero = decode::<ProfileKeys>(
+        &json!({ "own": { "key": "A".repeat(43), "version": 0 } }).to_string().into_bytes().into(),
+    );
+    assert!(zero.unwrap_err().to_string().contains("version is counted from 1"));
     let mark = json!({
         "box_id": id, "verified": true, "head": { "version": 3, "hash": "A".repeat(43) },
         "changed_at": "2026-11-24T09:00:00Z",

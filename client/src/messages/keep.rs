@@ -125,6 +125,12 @@ impl Client {
                 }
                 (stored.body, stored.state, stored.is_shown) = (Octets::default(), State::Read, false);
             }
+            None if kind == Kind::ProfileKey && thread == Conversation::Direct(content.sender) => {
+                if let Ok(Some(Content::ProfileKey(shared))) = Content::decode(kind, &content.body) {
+                    self.heed_profile_key(connection, content.sender, &shared.key()).await?;
+                }
+                stored.body = Octets::default();
+            }
             None => {}
         }
         self.file(connection, &stored, &sent_to).await?;

@@ -72,6 +72,8 @@ pub struct Message {
     pub author: BoxId,
     /// The identifier under which this device found the author, if it did.
     pub author_identifier: Option<String>,
+    /// What the author calls themselves: claimed, and checked by nobody.
+    pub claimed_name: Option<String>,
     /// The identifier under which this device found the other side of a direct conversation, if it did.
     pub peer_identifier: Option<String>,
     /// Whether it was sent from here.

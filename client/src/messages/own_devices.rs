@@ -1,5 +1,6 @@
 //! What the box's devices tell each other: messages of the box to itself, of kinds that nobody else may send.
 
+use rossby_crypto::profile::ProfileKey;
 use rossby_schemas::encoding::Octets;
 use rossby_schemas::identifier::Identifier;
 use rossby_schemas::ids::{BoxId, DeviceId, MessageId};
@@ -12,19 +13,20 @@ use super::send::Written;
 use crate::Client;
 use crate::account::device_name;
 use crate::contacts::Known;
-use crate::content::{self, Content, Kind, PeerStates, ReadMarks};
+use crate::content::{self, Content, Kind, PeerProfileKey, PeerStates, ProfileKeys, ReadMarks, SharedProfileKey};
 use crate::error::ClientError;
 use crate::groups::GroupStates;
 use crate::store::contacts::{self, Pin};
 use crate::store::device::Device;
 use crate::store::messages::StoredMessage;
-use crate::store::{own_devices, receipts};
+use crate::store::{own_devices, profiles, receipts};
 
 const SENT: u32 = 1000;
 const DEVICE_NAMES: u32 = 1001;
 const PINS: u32 = 1002;
 const READ_MARKS: u32 = 1003;
 const PEER_STATES: u32 = 1004;
+const PROFILE_KEYS: u32 = 1005;
 const GROUP_STATES: u32 = 1006;
 
 /// How many entries a list has at most.
@@ -41,6 +43,8 @@ pub(crate) enum OwnMessage {
     Pins(Pins),
     /// 1003: what the person has read on it.
     ReadMarks(ReadMarks),
+    /// 1005: what opens profiles.
+    ProfileKeys(ProfileKeys),
     /// 1004: how the person stands to others, and which receipts are sent.
     PeerStates(PeerStates),
     /// 1006: how the person stands to groups.
@@ -92,6 +96,7 @@ impl OwnMessage {
             Self::ReadMarks(marks) => (READ_MARKS, serde_json::to_vec(marks)),
             Self::PeerStates(states) => (PEER_STATES, serde_json::to_vec(states)),
             Self::GroupStates(states) => (GROUP_STATES, serde_json::to_vec(states)),
+            Self::ProfileKeys(keys) => (PROFILE_KEYS, serde_json::to_vec(keys)),
         };
         (kind, json.unwrap_or_default().into())
     }
@@ -119,6 +124,7 @@ impl OwnMessage {
                 states.check().map_err(|error| malformed(&error))?;
                 Self::GroupStates(states)
             }
+            PROFILE_KEYS => Self::ProfileKeys(content::decode(body).map_err(|error| malformed(&error))?),
             _ => return Ok(None),
         }))
     }
@@ -209,6 +215,7 @@ impl Client {
         }
         self.share_peers(&mut transaction, device).await?;
         self.share_groups(&mut transaction, device).await?;
+        self.share_profile_keys(&mut transaction, device).await?;
         Ok(transaction.commit().await?)
     }
 
@@ -222,6 +229,51 @@ impl Client {
     ) -> Result<(), ClientError> {
         let pins = vec![PinEntry { identifier: identifier.as_uri().to_owned(), box_id }];
         self.tell_devices(connection, device, &OwnMessage::Pins(Pins { pins })).await
+    }
+
+    /// Tells the box's other devices what opens the own profile.
+    pub(crate) async fn tell_profile_key(
+        &self,
+        connection: &mut SqliteConnection,
+        device: &Device,
+        key: &ProfileKey,
+    ) -> Result<(), ClientError> {
+        let keys = ProfileKeys { own: Some(SharedProfileKey::of(key)), peers: Vec::new() };
+        self.tell_devices(connection, device, &OwnMessage::ProfileKeys(keys)).await
+    }
+
+    /// Tells a device that is new what opens profiles: the own one, and those of others, who gave it before.
+    async fn share_profile_keys(&self, connection: &mut SqliteConnection, device: &Device) -> Result<(), ClientError> {
+        let own = profiles::own(connection, &self.vault).await?.filter(|own| own.is_told);
+        if let Some(own) = own {
+            self.tell_profile_key(connection, device, &own.key).await?;
+        }
+        let peers: Vec<_> = profiles::keys(connection, &self.vault)
+            .await?
+            .iter()
+            .map(|(box_id, key)| PeerProfileKey { box_id: *box_id, key: SharedProfileKey::of(key) })
+            .collect();
+        for peers in peers.chunks(MAX_ENTRIES) {
+            let keys = ProfileKeys { own: None, peers: peers.to_vec() };
+            self.tell_devices(connection, device, &OwnMessage::ProfileKeys(keys)).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes what another of the box's devices says that opens profiles.
+    async fn heed_profile_keys(
+        &self,
+        connection: &mut SqliteConnection,
+        own: BoxId,
+        keys: &ProfileKeys,
+    ) -> Result<(), ClientError> {
+        if let Some(key) = &keys.own {
+            self.heed_own_profile_key(connection, key.key()).await?;
+        }
+        for peer in keys.peers.iter().filter(|peer| peer.box_id != own) {
+            self.heed_profile_key(connection, peer.box_id, &peer.key.key()).await?;
+        }
+        Ok(())
     }
 
     /// Takes what another of the box's devices tells, but for copies of messages, which are stored as such.
@@ -255,6 +307,7 @@ impl Client {
             }
             OwnMessage::PeerStates(states) => self.heed_peers(connection, own.box_id, states).await?,
             OwnMessage::GroupStates(states) => self.heed_group_states(connection, states).await?,
+            OwnMessage::ProfileKeys(keys) => self.heed_profile_keys(connection, own.box_id, keys).await?,
         }
         Ok(())
     }

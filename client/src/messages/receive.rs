@@ -87,6 +87,7 @@ impl Client {
             self.ask_members(&session.own).await?;
         }
         self.affirm_to_groups(&session.own).await?;
+        self.state_profile_or_later().await;
         self.hand_over_what_waits().await?;
         Ok(received)
     }

@@ -106,6 +106,7 @@ impl Client {
         if standing == Standing::Accepted && known.standing == Standing::Stranger {
             self.owe_for_all(connection, box_id).await?;
         }
+        self.profile_after_standing(connection, device, box_id, (known.standing, standing)).await?;
         self.tell_peers(connection, device, &[said]).await
     }
 

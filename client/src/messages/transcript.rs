@@ -12,7 +12,7 @@ use crate::contacts::{Peer, Verified, shown_mark};
 use crate::content::{Content, Kind, MessageRef, Standing};
 use crate::error::ClientError;
 use crate::store::messages::StoredMessage;
-use crate::store::{about, contacts, messages, outbox, peers, transcripts};
+use crate::store::{about, contacts, messages, outbox, peers, profiles, transcripts};
 
 /// How many emojis of one author are shown on a message: the latest ones.
 const MAX_EMOJIS_OF_AN_AUTHOR: usize = 10;
@@ -24,6 +24,8 @@ pub struct ConversationOverview {
     pub conversation: Conversation,
     /// The identifiers under which this device found the other side of a direct one.
     pub identifiers: Vec<String>,
+    /// What the other side of a direct one calls itself: claimed, and checked by nobody.
+    pub claimed_name: Option<String>,
     /// How the person stands to the other side of a direct one.
     pub standing: Option<Standing>,
     /// Whether the person has verified the other side of a direct one.
@@ -77,10 +79,15 @@ impl Client {
                 }
                 None => (None, false),
             };
+            let claimed_name = match overview.conversation.peer().filter(|peer| *peer != own) {
+                Some(peer) => profiles::name(&mut connection, &self.vault, peer).await?,
+                None => None,
+            };
             let last = messages::message(&mut connection, &self.vault, overview.last).await?;
             conversations.push(ConversationOverview {
                 conversation: overview.conversation,
                 identifiers,
+                claimed_name,
                 standing,
                 verified,
                 is_changed,
@@ -205,6 +212,7 @@ impl Client {
             conversation: stored.thread,
             author: stored.sender,
             author_identifier: identifier(connection, stored.sender).await?,
+            claimed_name: profiles::name(connection, &self.vault, stored.sender).await?,
             peer_identifier,
             is_outgoing: stored.sender == own,
             group_name: heading.name,
@@ -309,7 +317,7 @@ impl Content {
             Self::Reply(reply) => Some(&reply.text),
             Self::Edit(edit) => Some(&edit.text),
             Self::Attachment(attachment) => attachment.caption.as_deref(),
-            Self::Deletion(_) | Self::Reaction(_) | Self::Location(_) | Self::Receipt(_) => None,
+            Self::Deletion(_) | Self::Reaction(_) | Self::Location(_) | Self::Receipt(_) | Self::ProfileKey(_) => None,
         }
     }
 }

@@ -10,6 +10,7 @@ pub(crate) mod messages;
 pub(crate) mod outbox;
 pub(crate) mod own_devices;
 pub(crate) mod peers;
+pub(crate) mod profiles;
 pub(crate) mod receipts;
 pub(crate) mod records;
 pub(crate) mod refresh;
@@ -38,7 +39,7 @@ use crate::vault::{Costs, Lock, LockedBy};
 const FILE: &str = "rossby.sqlite";
 /// The schema, step by step; `pragma user_version` counts the steps that a store has taken. A step that was released never
 /// changes.
-const SCHEMA: [&str; 8] = [
+const SCHEMA: [&str; 9] = [
     include_str!("schema/1_first.sql"),
     include_str!("schema/2_devices.sql"),
     include_str!("schema/3_conversations.sql"),
@@ -47,6 +48,7 @@ const SCHEMA: [&str; 8] = [
     include_str!("schema/6_verified.sql"),
     include_str!("schema/7_attachments.sql"),
     include_str!("schema/8_groups.sql"),
+    include_str!("schema/9_profiles.sql"),
 ];
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 

@@ -2,7 +2,7 @@
 
 use rossby_client::{
     Account, Attachment, Contact, Content, Conversation, ConversationOverview, Group, GroupAction, GroupEvent,
-    GroupMember, GroupRole, Kind, LockKind, Message, MessageState, Notice, OwnDevice, Recipient, Referred,
+    GroupMember, GroupRole, Kind, LockKind, Message, MessageState, Notice, OwnDevice, Profile, Recipient, Referred,
     Registration, Sent, Verified,
 };
 use serde_json::{Value, json};
@@ -80,6 +80,15 @@ pub(super) fn contact(contact: &Contact) -> Value {
         "safety_number": contact.safety_number.digits(),
         "changed": contact.is_changed,
         "verified": verified(contact.verified),
+        "profile": contact.profile.as_ref().map(profile),
+    })
+}
+
+pub(super) fn profile(profile: &Profile) -> Value {
+    let picture = profile.picture.as_ref();
+    json!({
+        "name": profile.name,
+        "picture": picture.map(|picture| json!({ "media_type": picture.media_type, "data": picture.data })),
     })
 }
 
@@ -92,6 +101,7 @@ pub(super) fn message(message: &Message) -> Value {
         "author": message.author,
         "author_identifier": message.author_identifier,
         "peer_identifier": message.peer_identifier,
+        "claimed_name": message.claimed_name,
         "outgoing": message.is_outgoing,
         "request": message.is_request,
         "late": message.is_late,
@@ -157,6 +167,7 @@ fn kind(kind: Kind) -> Value {
         Kind::Location => json!("location"),
         Kind::Receipt => json!("receipt"),
         Kind::GroupChange => json!("group-change"),
+        Kind::ProfileKey => json!("profile-key"),
         Kind::Unknown(number) => json!(number),
     }
 }
@@ -189,6 +200,7 @@ pub(super) fn conversation(overview: &ConversationOverview) -> Value {
         "group": group(overview.conversation),
         "group_name": overview.last.group_name,
         "identifiers": overview.identifiers,
+        "claimed_name": overview.claimed_name,
         "standing": overview.standing,
         "verified": verified(overview.verified),
         "changed": overview.is_changed,

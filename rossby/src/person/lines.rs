@@ -3,7 +3,7 @@
 use rossby_client::{Content, Conversation, Kind, Message, MessageState, Recipient, Referred};
 use rossby_schemas::ids::BoxId;
 
-use super::screen::{address, bold, faint, minute, printable};
+use super::screen::{address, bold, claimed as claimed_name, faint, minute, printable};
 use super::{attachments, groups};
 
 /// How much of a message is quoted.
@@ -45,12 +45,14 @@ fn inbox_line(message: &Message) -> String {
             format!("{name}, {}", person(message.author, message.author_identifier.as_deref()))
         }
     };
+    let claimed = message.claimed_name.as_deref().filter(|_| !message.is_outgoing);
+    let claimed = claimed.map(|name| faint(&format!(" ({})", claimed_name(name)))).unwrap_or_default();
     let state = match message.state {
         MessageState::Pending => " (in the outbox)",
         MessageState::Failed => " (not sent)",
         MessageState::Sent | MessageState::New | MessageState::Read => "",
     };
-    format!("{} {}{state}{}\n", faint(&minute(message.time)), bold(&name), said(message))
+    format!("{} {}{claimed}{state}{}\n", faint(&minute(message.time)), bold(&name), said(message))
 }
 
 /// The messages of one conversation, with their ids and with what became of them.
@@ -115,6 +117,7 @@ fn said(message: &Message) -> String {
             format!(": {}{how}{}", attachments::summary(attachment), caption.unwrap_or_default())
         }
         (Some(Content::Receipt(_)), _) => " [a receipt]".to_owned(),
+        (Some(Content::ProfileKey(_)), _) => " [a key to a profile]".to_owned(),
         (None, Kind::Unknown(number)) => format!(": [a message of kind {number}, which this version does not know]"),
         (None, _) => ": [a message that this version can't show]".to_owned(),
     };

@@ -10,6 +10,7 @@ mod groups;
 mod lines;
 mod lock;
 mod options;
+mod profile;
 mod screen;
 mod transcripts;
 mod verify;
@@ -66,6 +67,8 @@ pub(crate) enum PersonCommand {
     Whoami(account::Whoami),
     /// Change the passphrase that locks your keys, or lock them otherwise
     Passphrase(lock::PassphraseCommand),
+    /// Show or set your name and picture, which those see whom you have accepted
+    Profile(profile::ProfileCommand),
     /// Show or change who may find you and write to you
     Settings(account::SettingsCommand),
     /// Make someone a contact: for settings that say `contacts`
@@ -98,6 +101,7 @@ impl PersonCommand {
             Self::Verify(verify) => verify.run(screen).await,
             Self::Whoami(whoami) => whoami.run(screen).await,
             Self::Passphrase(passphrase) => passphrase.run(screen).await,
+            Self::Profile(profile) => profile.run(screen).await,
             Self::Settings(settings) => settings.run(screen).await,
             Self::Contact(contact) => contact.run(screen).await,
             Self::Block(block) => block.run(screen, true).await,
@@ -137,6 +141,7 @@ impl PersonCommand {
             Self::Verify(command) => &command.options,
             Self::Whoami(command) => &command.options,
             Self::Passphrase(command) => &command.options,
+            Self::Profile(command) => command.options(),
             Self::Settings(command) => &command.options,
             Self::Contact(command) => &command.options,
             Self::Block(command) | Self::Unblock(command) => &command.options,

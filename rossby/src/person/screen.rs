@@ -141,6 +141,16 @@ pub(super) fn printable(text: &str) -> String {
     text.chars().map(harmless).collect()
 }
 
+/// A stranger's text for the middle of a line: it ends no line, and sets nothing apart in it.
+pub(super) fn one_line(text: &str) -> String {
+    printable(text).replace(['\n', '\t'], " ")
+}
+
+/// What somebody calls themselves, to stand beside their address.
+pub(super) fn claimed(name: &str) -> String {
+    format!("calls themselves “{}”", one_line(name))
+}
+
 /// A JSON text of which a terminal takes nothing for a command. What is escaped here stands within strings alone.
 fn escaped(json: &str) -> String {
     let mut text = String::with_capacity(json.len());

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::conversation::peer;
 use super::options::PersonOptions;
-use super::screen::{Screen, bold, faint, minute};
+use super::screen::{Screen, bold, claimed, faint, minute};
 use super::{changes, documents, lines};
 
 /// How many messages are shown at once, if nothing else is asked for.
@@ -78,7 +78,9 @@ fn line(overview: &ConversationOverview) -> String {
         (None, false) => "",
     };
     let (time, last) = (faint(&minute(overview.last.time)), lines::summary(&overview.last));
-    format!("{}{mark}{unread}\n    {time} {last}\n", bold(&name))
+    let claimed =
+        overview.claimed_name.as_deref().map(|name| faint(&format!(" ({})", claimed(name)))).unwrap_or_default();
+    format!("{}{claimed}{mark}{unread}\n    {time} {last}\n", bold(&name))
 }
 
 /// Messages.

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::conversation::peer;
 use super::documents;
 use super::options::PersonOptions;
-use super::screen::{Screen, address, bold, faint, minute, qr_code};
+use super::screen::{Screen, address, bold, claimed, faint, minute, qr_code};
 
 /// Lookup.
 #[derive(Debug, Args)]
@@ -109,6 +109,9 @@ fn about(who: &Peer, contact: &Contact) -> String {
             (false, None) => "no sealing key".to_owned(),
         };
         line("device", &format!("{}, {state}", device.device_id));
+    }
+    if let Some(name) = contact.profile.as_ref().and_then(|profile| profile.name.as_deref()) {
+        line("name", &claimed(name));
     }
     match &contact.verified {
         None => line("verified", "no"),

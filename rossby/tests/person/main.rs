@@ -4,6 +4,7 @@
 
 mod demo;
 mod hostile;
+mod hostile_profile;
 mod human;
 mod linking;
 #[cfg(target_os = "linux")]
@@ -56,6 +57,11 @@ async fn a_group_of_250_is_reached_by_one_request() {
 #[test]
 fn a_person_s_devices_have_their_groups() {
     stories::groups::devices(&SetUp::embedded());
+}
+
+#[test]
+fn what_people_call_themselves_is_for_those_whom_they_accepted() {
+    stories::profile::is_claimed(&SetUp::embedded());
 }
 
 #[test]

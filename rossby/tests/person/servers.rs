@@ -67,6 +67,12 @@ async fn a_person_s_devices_have_their_groups() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_people_call_themselves_is_for_those_whom_they_accepted() {
+    let set_up = SetUp::on_servers().await;
+    tokio::task::spawn_blocking(move || stories::profile::is_claimed(&set_up)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_lost_when_the_server_is_away() {
     let set_up = SetUp::on_servers().await;
     tokio::task::spawn_blocking(move || stories::outbox::waits(&set_up)).await.unwrap();

@@ -14,6 +14,7 @@ use crate::relay::{Exchange, Relay};
 use crate::set_up::{PARTITIONS, SetUp};
 
 const TEXT: &str = "The tide turns at a quarter past nine, at the old pier";
+const NAME: &str = "Marguerite of the Lighthouse";
 const EMAIL: &str = "very-particular-name@example.org";
 const FILE: &str = "a-most-particular-file.txt";
 const PHONE: &str = "+15550109387";
@@ -131,8 +132,10 @@ pub(crate) async fn finds_no_secret(set_up: &SetUp) {
         let [ann, ben] = [EMAIL, PHONE].map(|identifier| talk.between(&Human::new(&place, identifier, &server)));
         let box_ids = [&ann, &ben].map(|human| human.join(&server)["box_id"].as_str().unwrap().to_owned());
         ann.done(&["lookup", PHONE]);
+        ann.done(&["profile", "set", "--name", NAME]);
         ann.done(&["send", PHONE, TEXT]);
         ben.reads(&[TEXT]);
+        assert_eq!(ben.done(&["lookup", EMAIL])["profile"]["name"], NAME);
         ben.done(&["send", &box_ids[0], TEXT]);
         let file = place.join(FILE);
         std::fs::write(&file, TEXT.repeat(2000)).unwrap();
@@ -199,6 +202,10 @@ pub(crate) async fn finds_no_secret(set_up: &SetUp) {
     for part in [TEXT, &TEXT[4..20], "quarter past nine", FILE] {
         assert_eq!(places(&wire, part.as_bytes()), [""; 0], "the text is on the wire");
         assert_eq!(places(&server, part.as_bytes()), [""; 0], "the text is on the server");
+    }
+    for part in [NAME, "the Lighthouse"] {
+        assert_eq!(places(&wire, part.as_bytes()), [""; 0], "the name is on the wire");
+        assert_eq!(places(&server, part.as_bytes()), [""; 0], "the name is on the server");
     }
     for address in [EMAIL, PHONE, "very-particular-name", "5550109387"] {
         assert_eq!(places(&server, address.as_bytes()), [""; 0], "an address is on the server");

@@ -10,6 +10,7 @@ pub(crate) mod groups;
 pub(crate) mod hidden_groups;
 pub(crate) mod kills;
 pub(crate) mod outbox;
+pub(crate) mod profile;
 pub(crate) mod transfers;
 pub(crate) mod two_people;
 pub(crate) mod verify;
