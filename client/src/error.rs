@@ -134,9 +134,6 @@ pub enum ClientError {
     /// A name can't be that of a profile.
     #[error("a profile's name has 1 to {MAX_PROFILE_NAME} octets, and no control characters")]
     BadProfileName,
-    /// A picture can't be that of a profile.
-    #[error("the picture can't be used: {0}")]
-    BadPicture(&'static str),
     /// Nobody verified the box.
     #[error("box {0} is not verified")]
     NotVerified(BoxId),
@@ -352,7 +349,6 @@ impl ClientError {
             Self::NotAVerificationCode(_) => "not-a-verification-code",
             Self::NotVerified(_) => "not-verified",
             Self::BadProfileName => "bad-profile-name",
-            Self::BadPicture(_) => "bad-picture",
             Self::Forked(_) => "forked",
             Self::BadRecord { .. } => "bad-key-record",
             Self::NoDevice(_) => "no-device",

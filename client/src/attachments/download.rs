@@ -13,6 +13,7 @@ use tempfile::TempPath;
 
 use super::name::safe_name;
 use super::off_the_runtime;
+use super::picture::PictureError;
 use super::progress::{Progress, Step, Tell};
 use crate::Client;
 use crate::content::{Attachment, Content};
@@ -57,6 +58,25 @@ fn attachment_of(message: &Message) -> Result<&Attachment, ClientError> {
         Some(Content::Attachment(attachment)) => Ok(attachment),
         _ => Err(ClientError::NoAttachment(message.message_id)),
     }
+}
+
+/// Saves a picture that is written anew, under this name where none is said.
+pub(crate) async fn save_anew(
+    target: &Target,
+    name: &str,
+    write: impl FnOnce() -> Result<Vec<u8>, PictureError> + Send + 'static,
+) -> Result<PathBuf, ClientError> {
+    let (file, folder) = target.file(name)?;
+    let overwrites = target.overwrites;
+    off_the_runtime(move || {
+        let octets = write()?;
+        let failed = |source| ClientError::File { path: file.clone(), source };
+        let mut unfinished = tempfile::NamedTempFile::new_in(&folder).map_err(failed)?;
+        unfinished.write_all(&octets).map_err(failed)?;
+        persist(unfinished.into_temp_path(), &file, overwrites)?;
+        Ok(file)
+    })
+    .await
 }
 
 impl Client {
@@ -107,17 +127,7 @@ impl Client {
         let attachment = attachment_of(message)?;
         let preview = attachment.preview.clone().ok_or(ClientError::NoPreview(message.message_id))?;
         let stem = attachment.name.rsplit_once('.').map_or(attachment.name.as_str(), |(stem, _)| stem);
-        let (file, folder) = target.file(&format!("{stem}.preview.jpg"))?;
-        let overwrites = target.overwrites;
-        off_the_runtime(move || {
-            let octets = preview.written_anew()?;
-            let failed = |source| ClientError::File { path: file.clone(), source };
-            let mut unfinished = tempfile::NamedTempFile::new_in(&folder).map_err(failed)?;
-            unfinished.write_all(&octets).map_err(failed)?;
-            persist(unfinished.into_temp_path(), &file, overwrites)?;
-            Ok(file)
-        })
-        .await
+        save_anew(target, &format!("{stem}.preview.jpg"), move || preview.written_anew()).await
     }
 
     /// Fetches a blob until all of it is there, and checks its digest.

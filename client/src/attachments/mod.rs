@@ -4,13 +4,14 @@
 mod download;
 mod media_type;
 mod name;
-mod picture;
+pub(crate) mod picture;
 mod progress;
 mod send;
 mod spool;
 mod upload;
 
 pub use download::Target;
+pub(crate) use download::save_anew;
 pub use name::safe_name;
 pub use picture::PictureError;
 pub use progress::{Progress, Step, Tell};
@@ -20,7 +21,7 @@ pub use upload::PendingUpload;
 use crate::error::ClientError;
 
 /// Does what takes long, or waits for disks, on a thread of its own.
-async fn off_the_runtime<T: Send + 'static>(
+pub(crate) async fn off_the_runtime<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, ClientError> + Send + 'static,
 ) -> Result<T, ClientError> {
     tokio::task::spawn_blocking(work).await.unwrap_or(Err(ClientError::Interrupted))

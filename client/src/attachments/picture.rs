@@ -37,7 +37,7 @@ pub enum PictureError {
 }
 
 /// Decodes a picture, the right way up.
-pub(super) fn decode(picture: impl BufRead + Seek) -> Result<(DynamicImage, ImageFormat), PictureError> {
+pub(crate) fn decode(picture: impl BufRead + Seek) -> Result<(DynamicImage, ImageFormat), PictureError> {
     let reader = ImageReader::new(picture).with_guessed_format().map_err(image::ImageError::from)?;
     decode_within(reader, MAX_SIDE, MAX_DECODED_OCTETS)
 }
@@ -66,13 +66,37 @@ fn decode_within(
 
 /// A small likeness of a picture, with nothing of what stood beside its pixels.
 pub(super) fn preview(picture: &DynamicImage) -> Option<Preview> {
-    TRIES.iter().find_map(|(side, quality)| {
+    let (data, width, height) = small_jpeg(picture, &TRIES, MAX_PREVIEW_OCTETS)?;
+    Some(Preview { media_type: PREVIEW_TYPE.to_owned(), width, height, data: data.into() })
+}
+
+/// A picture's pixels as a JPEG, with the first of these sides and qualities by which it has so few octets; and its width and
+/// height then.
+pub(crate) fn small_jpeg(
+    picture: &DynamicImage,
+    tries: &[(u32, u8)],
+    max_octets: usize,
+) -> Option<(Vec<u8>, u32, u32)> {
+    tries.iter().find_map(|(side, quality)| {
         let is_small = picture.width() <= *side && picture.height() <= *side;
         let small = if is_small { on_white(picture) } else { on_white(&picture.thumbnail(*side, *side)) };
-        let data = jpeg(&small, *quality).ok().filter(|data| data.len() <= MAX_PREVIEW_OCTETS)?;
+        let data = jpeg(&small, *quality).ok().filter(|data| data.len() <= max_octets)?;
         let (width, height) = small.dimensions();
-        Some(Preview { media_type: PREVIEW_TYPE.to_owned(), width, height, data: data.into() })
+        Some((data, width, height))
     })
+}
+
+/// The pixels of a stranger's small picture, decoded within these sides.
+pub(crate) fn small_anew(octets: &[u8], format: ImageFormat, max_side: u32) -> Result<RgbImage, PictureError> {
+    let mut reader = ImageReader::new(Cursor::new(octets));
+    reader.set_format(format);
+    let (picture, _) = decode_within(reader, max_side, u64::from(max_side).pow(2) * 4)?;
+    Ok(on_white(&picture))
+}
+
+/// Pixels as a JPEG in which nothing is lost that can be seen.
+pub(crate) fn fine_jpeg(picture: &RgbImage) -> Result<Vec<u8>, PictureError> {
+    Ok(jpeg(picture, QUALITY)?)
 }
 
 /// The picture written anew: its pixels, and nothing else.
@@ -95,13 +119,11 @@ impl Preview {
     /// # Errors
     /// [`PictureError`].
     pub fn written_anew(&self) -> Result<Vec<u8>, PictureError> {
-        let mut reader = ImageReader::new(Cursor::new(self.data.as_slice()));
-        reader.set_format(ImageFormat::Jpeg);
-        let (picture, _) = decode_within(reader, MAX_PREVIEW_SIDE, u64::from(MAX_PREVIEW_SIDE).pow(2) * 4)?;
-        if (picture.width(), picture.height()) != (self.width, self.height) {
+        let picture = small_anew(self.data.as_slice(), ImageFormat::Jpeg, MAX_PREVIEW_SIDE)?;
+        if picture.dimensions() != (self.width, self.height) {
             return Err(PictureError::OtherSize);
         }
-        Ok(jpeg(&on_white(&picture), QUALITY)?)
+        fine_jpeg(&picture)
     }
 }
 

@@ -143,6 +143,7 @@ fn message(attachment: &Attachment) -> Message {
         conversation: Conversation::Direct(author),
         author,
         author_identifier: None,
+        claimed_name: None,
         peer_identifier: None,
         is_outgoing: false,
         group_name: None,

@@ -12,7 +12,9 @@ pub const MAX_PICTURE_OCTETS: usize = 23 * 1024;
 /// A number that JSON holds exactly everywhere.
 const MAX_REVISION: u64 = (1 << 53) - 1;
 /// What a picture can be.
-const PICTURE_TYPES: [&str; 3] = ["image/jpeg", "image/png", "image/webp"];
+const PICTURE_TYPES: [&str; 3] = [JPEG, PNG, "image/webp"];
+pub(super) const JPEG: &str = "image/jpeg";
+pub(super) const PNG: &str = "image/png";
 
 /// What somebody calls themselves. Nobody checks it: it stands beside an address, never in its place.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

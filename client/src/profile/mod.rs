@@ -4,6 +4,7 @@
 mod document;
 mod others;
 mod own;
+mod picture;
 
 pub use document::{MAX_PICTURE_OCTETS, MAX_PROFILE_NAME, Picture, Profile};
 pub use own::{ProfileChange, ProfileChanged};

@@ -59,7 +59,7 @@ impl Client {
     /// the store before the server hears of it: if the server can't be reached, it goes out with the next `sync` or `receive`.
     ///
     /// # Errors
-    /// [`ClientError::BadProfileName`], [`ClientError::BadPicture`], and the store's.
+    /// [`ClientError::BadProfileName`], and the store's.
     pub async fn change_profile(&self, change: ProfileChange) -> Result<ProfileChanged, ClientError> {
         let name = match change.name {
             Some(Some(name)) => Some(Some(document::name(&name)?)),
@@ -106,8 +106,8 @@ impl Client {
             let shown = self.account_as_server_has_it(&device).await?.profile;
             let own = self.above_what_is_shown(&device, &shown.blob).await?;
             let text = Document { revision: own.revision, profile: own.profile.clone() }.write();
-            let blob =
-                own.key.seal(&mut rng(), device.box_id, &text).map_err(|_| ClientError::BadPicture(TOO_LARGE))?;
+            let too_long = |_| ClientError::DamagedStore("the own profile is too long");
+            let blob = own.key.seal(&mut rng(), device.box_id, &text).map_err(too_long)?;
             match self.change_account(&device, shown.version, AccountChange::SetProfileBlob(blob)).await {
                 Ok(()) => self.profile_stated(&own).await?,
                 Err(error) if error.problem() == Some(ProblemType::VersionConflict) && tries < TRIES => {}
@@ -245,8 +245,6 @@ impl Client {
         Ok(transaction.commit().await?)
     }
 }
-
-const TOO_LARGE: &str = "it is too large";
 
 fn opened(key: &ProfileKey, box_id: BoxId, shown: &Octets) -> Option<Document> {
     Document::read(&key.open(box_id, shown).ok()?)

@@ -1,9 +1,10 @@
 //! What a person calls themselves: profile.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use rossby_client::{Profile, ProfileChange, ProfileChanged};
+use rossby_client::{Picture, Profile, ProfileChange, ProfileChanged};
 use serde_json::json;
 
 use super::options::PersonOptions;
@@ -24,22 +25,30 @@ pub(crate) struct ProfileCommand {
 enum ProfileVerb {
     /// Set what those see whom you have accepted; the server sees none of it
     Set(Set),
-    /// Take the name and the picture away
+    /// Take the name and the picture away, or one of them
     Clear(Clear),
 }
 
 #[derive(Debug, Args)]
-#[group(required = true, multiple = true, args = ["name"])]
 struct Set {
     /// What you call yourself
-    #[arg(long)]
+    #[arg(long, required_unless_present = "picture")]
     name: Option<String>,
+    /// A picture of you: a JPEG, PNG or WebP. It is made small, and written anew without where, when and with what it was taken
+    #[arg(long, value_name = "FILE")]
+    picture: Option<PathBuf>,
     #[command(flatten)]
     options: PersonOptions,
 }
 
 #[derive(Debug, Args)]
 struct Clear {
+    /// The name alone
+    #[arg(long, conflicts_with = "picture")]
+    name: bool,
+    /// The picture alone
+    #[arg(long)]
+    picture: bool,
     #[command(flatten)]
     options: PersonOptions,
 }
@@ -57,8 +66,16 @@ impl ProfileCommand {
         let client = self.options().open().await?;
         let change = match &self.command {
             None => None,
-            Some(ProfileVerb::Set(set)) => Some(ProfileChange { name: set.name.clone().map(Some), picture: None }),
-            Some(ProfileVerb::Clear(_)) => Some(ProfileChange { name: Some(None), picture: Some(None) }),
+            Some(ProfileVerb::Set(set)) => {
+                let picture = match &set.picture {
+                    Some(file) => Some(Some(Picture::of_file(file).await?)),
+                    None => None,
+                };
+                Some(ProfileChange { name: set.name.clone().map(Some), picture })
+            }
+            Some(ProfileVerb::Clear(clear)) => {
+                Some(ProfileChange { name: (!clear.picture).then_some(None), picture: (!clear.name).then_some(None) })
+            }
         };
         let (profile, reason) = match change {
             Some(change) => {

@@ -1,16 +1,18 @@
 //! Who somebody is: lookup, verify.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::Args;
-use rossby_client::{Contact, Peer, Shown};
+use rossby_client::{Contact, Peer, Shown, Target};
 use rossby_crypto::verification::VerificationCode;
 use serde_json::json;
 
 use super::conversation::peer;
 use super::documents;
 use super::options::PersonOptions;
-use super::screen::{Screen, address, bold, claimed, faint, minute, qr_code};
+use super::screen::{Screen, address, bold, claimed, faint, minute, printable, qr_code};
 
 /// Lookup.
 #[derive(Debug, Args)]
@@ -21,6 +23,9 @@ pub(crate) struct Lookup {
     /// Take the box that the address leads to now for the right one
     #[arg(long)]
     accept_change: bool,
+    /// Save the picture of their profile here, written anew from its pixels: a folder, or the file's own path
+    #[arg(long, value_name = "PATH")]
+    picture: Option<PathBuf>,
     #[command(flatten)]
     pub(super) options: PersonOptions,
 }
@@ -30,11 +35,20 @@ impl Lookup {
         let client = self.options.open().await?;
         let contact = client.lookup(&self.who, self.accept_change).await?;
         let mut text = about(&self.who, &contact);
+        let mut document = documents::contact(&contact);
+        if let Some(path) = &self.picture {
+            let picture = contact.profile.as_ref().and_then(|profile| profile.picture.as_ref());
+            let picture =
+                picture.context("there is no picture of them here; it comes with the key that they give you")?;
+            let saved = picture.save(&Target { path: path.clone(), overwrites: false }).await?;
+            document["saved"] = json!(saved.display().to_string());
+            text += &format!("The picture is saved as {}.\n", printable(&saved.display().to_string()));
+        }
         if contact.verified.is_none() {
             text += "Compare it with them, by voice or side by side: it is the same for both if nobody stands between you. `rossby \
                      verify` does it with a camera, and marks them as verified.\n";
         }
-        screen.result_and_warnings(&client, text, documents::contact(&contact)).await?;
+        screen.result_and_warnings(&client, text, document).await?;
         client.close().await;
         Ok(ExitCode::SUCCESS)
     }
@@ -112,6 +126,9 @@ fn about(who: &Peer, contact: &Contact) -> String {
     }
     if let Some(name) = contact.profile.as_ref().and_then(|profile| profile.name.as_deref()) {
         line("name", &claimed(name));
+    }
+    if contact.profile.as_ref().is_some_and(|profile| profile.picture.is_some()) {
+        line("picture", "yes; --picture saves it");
     }
     match &contact.verified {
         None => line("verified", "no"),

@@ -76,12 +76,12 @@ pub(crate) fn octets(count: usize) -> Vec<u8> {
     octets
 }
 
-fn holds(octets: &[u8], text: &[u8]) -> bool {
+pub(super) fn holds(octets: &[u8], text: &[u8]) -> bool {
     octets.windows(text.len()).any(|part| part == text)
 }
 
 /// A picture of 30 by 20 pixels, with a text beside them.
-fn png() -> Vec<u8> {
+pub(super) fn png() -> Vec<u8> {
     let chunk = |kind: &[u8; 4], data: &[u8]| {
         let body = [kind.as_slice(), data].concat();
         [&u32::try_from(data.len()).unwrap().to_be_bytes()[..], &body, &crc(&body).to_be_bytes()].concat()

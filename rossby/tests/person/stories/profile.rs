@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::attachments::{holds, png};
 use crate::human::Human;
 use crate::set_up::SetUp;
 
@@ -60,6 +61,23 @@ pub(crate) fn is_claimed(set_up: &SetUp) {
         until_claimed(human, ANN, &json!("Ann"));
     }
     assert_eq!(ann.done(&["profile"])["name"], "Ann");
+
+    // A picture is made small, and written anew by both sides.
+    let (picture, text) = (folder.path().join("ann.png"), folder.path().join("text"));
+    std::fs::write(&picture, png()).unwrap();
+    std::fs::write(&text, "no picture").unwrap();
+    assert_eq!(ann.refused(&["profile", "set", "--picture", text.to_str().unwrap()]).0, "bad-picture");
+    let set = ann.done(&["profile", "set", "--picture", picture.to_str().unwrap()]);
+    assert_eq!((&set["name"], &set["picture"]["media_type"]), (&json!("Ann"), &json!("image/jpeg")));
+    let seen = ben.done(&["lookup", ANN]);
+    assert_eq!(seen["profile"], json!({ "name": "Ann", "picture": set["picture"] }));
+    let saved = folder.path().join("seen.jpg");
+    ben.done(&["lookup", ANN, "--picture", saved.to_str().unwrap()]);
+    let saved = std::fs::read(saved).unwrap();
+    assert!(saved.starts_with(b"\xff\xd8\xff") && !holds(&saved, b"GPS") && holds(&png(), b"GPS"));
+    assert_eq!(tablet.done(&["profile"])["picture"], set["picture"]);
+    assert_eq!(tablet.done(&["profile", "clear", "--picture"])["name"], "Ann");
+    assert_eq!(ben.done(&["lookup", ANN])["profile"], json!({ "name": "Ann", "picture": null }));
 
     // Whoever is blocked, or no contact any more, reads what was and not what comes.
     ben.done(&["send", ANN, "hello Ann"]);
