@@ -37,8 +37,8 @@ pub use messages::{
     Conversation, ConversationOverview, Emoji, Message, MessageName, MessageState, ReceiptSettings, Received,
     Recipient, Referred, Sent,
 };
-pub use rossby_crypto::group::{Action as GroupAction, GroupId, MAX_MEMBERS as MAX_GROUP_MEMBERS, Role as GroupRole};
 pub use profile::{MAX_PICTURE_OCTETS, MAX_PROFILE_NAME, Picture, Profile, ProfileChange, ProfileChanged};
+pub use rossby_crypto::group::{Action as GroupAction, GroupId, MAX_MEMBERS as MAX_GROUP_MEMBERS, Role as GroupRole};
 use rossby_schemas::time::{Clock, SystemClock, Timestamp};
 use sqlx::SqliteConnection;
 pub use vault::{Keyring, KeyringError, LockKind, Unlock, UnlockError, erase_key_file};

@@ -115,12 +115,9 @@ impl Kind {
             Self::Text | Self::Reply | Self::Attachment | Self::Location => true,
             Self::Unknown(number) => number < FIRST_OWN_KIND,
             // A change is shown in its group, and not where it is only brought.
-            Self::Edit
-            | Self::Deletion
-            | Self::Reaction
-            | Self::Receipt
-            | Self::ProfileKey
-            | Self::GroupChange => false,
+            Self::Edit | Self::Deletion | Self::Reaction | Self::Receipt | Self::ProfileKey | Self::GroupChange => {
+                false
+            }
         }
     }
 

@@ -204,9 +204,15 @@ async fn what_no_group_s_message_can_be_is_refused() {
     let id = crowd.founded(0, &[], &[1]).await;
     let heads = crowd.heads(0, id).await;
     let frame = GroupContent { heads: heads.clone(), seen: Vec::new(), kind: 1, body: Octets::default() };
-    for (kind, why) in
-        [(8, "can't stand"), (9, ""), (20, "can't stand"), (21, "can't stand"), (1001, "can't stand"), (3, "malformed")]
-    {
+    for (kind, why) in [
+        (8, "can't stand"),
+        (9, "can't stand"),
+        (10, ""),
+        (20, "can't stand"),
+        (21, "can't stand"),
+        (1001, "can't stand"),
+        (3, "malformed"),
+    ] {
         let written = Written { kind, ..framed(id, frame.clone(), "not this") };
         crowd.writes(0, &[1], written).await;
         let mail = crowd.mail();
