@@ -16,6 +16,7 @@ use rossby_schemas::http::problem::{Problem, ProblemType};
 use rossby_schemas::ids::{BoxId, DeviceId, MessageId};
 use uuid::Uuid;
 
+use crate::account::IdentifierError;
 use crate::attachments::PictureError;
 use crate::content::ContentError;
 use crate::profile::MAX_PROFILE_NAME;
@@ -289,8 +290,13 @@ pub enum ClientError {
     /// What came of the other device, or of the server about it, doesn't fit.
     #[error("the link was stopped, because somebody tampers with it: {0}. Make a new code with `rossby link`")]
     LinkTampered(&'static str),
+    /// It can't be done with this identifier.
+    #[error(transparent)]
+    Identifier(#[from] IdentifierError),
     /// The server does not know this device.
-    #[error("the server at {0} does not know this device: it was removed from its account, or that is another server")]
+    #[error(
+        "the server at {0} does not know this device: it was removed from its account, the account was deleted, or that is another server"
+    )]
     NotKnown(String),
     /// This device was removed from its box.
     #[error("this device was removed from its box; it can't send or receive any more")]
@@ -390,6 +396,7 @@ impl ClientError {
             Self::LinkUsed => "link-used",
             Self::LinkRefused(_) => "link-refused",
             Self::LinkTampered(_) => "link-tampered",
+            Self::Identifier(error) => error.name(),
             Self::NotKnown(_) => "not-known",
             Self::Removed => "removed",
         }

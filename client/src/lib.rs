@@ -22,8 +22,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use account::{
-    Account, DeviceRef, LinkCode, LinkOffer, OwnDevice, RegisterOptions, Registration, SealingSchedule, Setting,
-    Settings,
+    Account, AccountIdentifier, CodeAsked, Confirmed, DeviceRef, IdentifierError, IdentifierRef, LinkCode, LinkOffer,
+    Objected, OwnDevice, Recovery, RegisterOptions, Registration, SealingSchedule, Setting, Settings,
 };
 pub use attachments::{FileSent, FileToSend, PendingUpload, PictureError, Progress, Step, Target, Tell, safe_name};
 pub use contacts::{Contact, ContactDevice, Peer, Shown, Verification, Verified};
@@ -215,6 +215,15 @@ impl Client {
     /// This device, once it belongs to a box.
     async fn device(&self) -> Result<Device, ClientError> {
         let device = self.store.device(&self.vault).await?.ok_or(ClientError::NotRegistered)?;
-        if device.token.is_some() { Ok(device) } else { Err(ClientError::NotAuthorized(device.identifier)) }
+        if device.token.is_some() {
+            return Ok(device);
+        }
+        match self.store.under_way().await?.claim_until {
+            Some(until) => {
+                let identifier = account::address(&device.identifier).to_owned();
+                Err(IdentifierError::Waits { identifier, until }.into())
+            }
+            None => Err(ClientError::NotAuthorized(device.identifier)),
+        }
     }
 }

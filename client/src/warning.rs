@@ -8,6 +8,7 @@ use rossby_schemas::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::account::address;
 use crate::content::Kind;
 
 /// A warning that waits to be shown.
@@ -224,6 +225,44 @@ pub enum Warning {
         /// When it was removed, by the clock of whoever removed it.
         at: Timestamp,
     },
+    /// One of the account's identifiers is claimed for another account.
+    IdentifierClaimed {
+        /// The identifier.
+        identifier: String,
+        /// From when on it is that account's.
+        effective_at: Timestamp,
+    },
+    /// Another of the box's devices has added an identifier.
+    IdentifierAdded {
+        /// The identifier.
+        identifier: String,
+        /// The device.
+        device_id: DeviceId,
+    },
+    /// Another of the box's devices has taken an identifier away.
+    IdentifierRemoved {
+        /// The identifier.
+        identifier: String,
+        /// The device.
+        device_id: DeviceId,
+    },
+    /// An identifier is no longer the account's, as the server says.
+    IdentifierGone {
+        /// The identifier.
+        identifier: String,
+    },
+    /// The server lists an identifier that no device of the box has added.
+    StrangeIdentifier {
+        /// The identifier, or its hash.
+        identifier: String,
+    },
+    /// The claim of an identifier for this account has come to nothing.
+    ClaimEnded {
+        /// The identifier.
+        identifier: String,
+        /// Whether the account that has it objected; else somebody has shown a code later.
+        was_objected: bool,
+    },
 }
 
 impl Warning {
@@ -262,6 +301,12 @@ impl Warning {
             Self::GroupMissing { .. } => "group-missing",
             Self::DeviceLinked { .. } => "device-linked",
             Self::DeviceRemoved { .. } => "device-removed",
+            Self::IdentifierClaimed { .. } => "identifier-claimed",
+            Self::IdentifierAdded { .. } => "identifier-added",
+            Self::IdentifierRemoved { .. } => "identifier-removed",
+            Self::IdentifierGone { .. } => "identifier-gone",
+            Self::StrangeIdentifier { .. } => "strange-identifier",
+            Self::ClaimEnded { .. } => "claim-ended",
         }
     }
 }
@@ -394,6 +439,49 @@ impl fmt::Display for Warning {
             ),
             Self::DeviceRemoved { device_id, at } => {
                 write!(f, "device {device_id} was removed from your account, at {at}")
+            }
+            Self::IdentifierClaimed { identifier, effective_at } => {
+                let address = address(identifier);
+                write!(
+                    f,
+                    "somebody has shown a code that was sent to {address}, and claims it for another account: from {effective_at} \
+                     on it leads to that one. If that is not you, object before: rossby identifiers object {address}"
+                )
+            }
+            Self::IdentifierAdded { identifier, device_id } => {
+                let address = address(identifier);
+                write!(
+                    f,
+                    "device {device_id} has added {address} to your account. If that was not you, take it away: rossby \
+                     identifiers remove {address}, and the device: rossby devices remove {device_id}"
+                )
+            }
+            Self::IdentifierRemoved { identifier, device_id } => {
+                write!(f, "device {device_id} has taken {} away from your account", address(identifier))
+            }
+            Self::IdentifierGone { identifier } => {
+                let address = address(identifier);
+                write!(
+                    f,
+                    "{address} is no longer your account's, as the server says: another of your devices took it away, or \
+                     somebody has claimed it. To have it again: rossby identifiers add {address}"
+                )
+            }
+            Self::StrangeIdentifier { identifier } => {
+                let address = address(identifier);
+                write!(
+                    f,
+                    "the server says that {address} is one of your account's identifiers, and none of your devices has added it. \
+                     To take it away: rossby identifiers remove {address}"
+                )
+            }
+            Self::ClaimEnded { identifier, was_objected } => {
+                let why = if *was_objected {
+                    "the account that has it objected"
+                } else {
+                    "somebody has shown a code of it later"
+                };
+                write!(f, "{} does not become your account's: {why}", address(identifier))
             }
         }
     }

@@ -1,8 +1,11 @@
 //! This device's own account: registering it, its devices, and keeping it true.
 
+mod delete;
 mod devices;
+mod identifiers;
 mod link;
 mod lock;
+mod recover;
 mod register;
 mod schedule;
 mod settings;
@@ -10,8 +13,11 @@ mod sync;
 mod token;
 
 pub use devices::{DeviceRef, OwnDevice};
+pub(crate) use identifiers::address;
+pub use identifiers::{AccountIdentifier, CodeAsked, Confirmed, IdentifierError, IdentifierRef, Objected};
 pub(crate) use link::device_name;
 pub use link::{LinkCode, LinkOffer};
+pub use recover::Recovery;
 pub use register::{RegisterOptions, Registration};
 use rossby_schemas::ids::{BoxId, DeviceId, Head};
 use rossby_schemas::time::Timestamp;
@@ -26,8 +32,12 @@ use crate::store::records;
 /// What this device knows of itself.
 #[derive(Debug, Clone)]
 pub struct Account {
-    /// The identifier that it registered with.
+    /// The identifier that it is called by here: one that the account has.
     pub identifier: String,
+    /// All that this device knows of, once the server was asked.
+    pub identifiers: Vec<String>,
+    /// Until when the claim of the identifier waits, for an account that is recovered.
+    pub claim_until: Option<Timestamp>,
     /// The box.
     pub box_id: BoxId,
     /// The device.
@@ -55,9 +65,15 @@ impl Client {
         let record = records::own_record(&mut connection, device.box_id).await?;
         let is_forked = records::is_forked(&mut connection, device.box_id).await?;
         drop(connection);
+        let mut identifiers = self.known_identifiers().await?;
+        if identifiers.is_empty() {
+            identifiers.push(device.identifier.clone());
+        }
         let newest = self.store.sealing_keys().await?.into_iter().next();
         Ok(Account {
             is_authorized: device.token.is_some(),
+            identifiers,
+            claim_until: self.store.under_way().await?.claim_until.filter(|_| device.token.is_none()),
             identifier: device.identifier,
             box_id: device.box_id,
             device_id: device.device_id,

@@ -19,6 +19,7 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::Account;
+use super::identifiers::{IdentifierError, address};
 use super::sync::new_sealing_key;
 use crate::Client;
 use crate::error::ClientError;
@@ -168,11 +169,10 @@ impl Client {
     /// code is safe.
     ///
     /// # Errors
-    /// [`ClientError::NotACode`], [`ClientError::AlreadyRegistered`], [`ClientError::StartedOver`], and what the server says:
-    /// a wrong code tells how many guesses are left.
+    /// [`ClientError::NotACode`], [`ClientError::AlreadyRegistered`], [`ClientError::StartedOver`],
+    /// [`IdentifierError::AccountTaken`] if the identifier leads to an account already, and what the server says: a wrong code tells how many guesses are left.
     pub async fn authorize(&self, code: &str) -> Result<Account, ClientError> {
-        let digits: String = code.chars().filter(|c| !c.is_whitespace() && *c != '-').collect();
-        let code: Code = digits.parse().map_err(|_| ClientError::NotACode)?;
+        let code = self::code(code)?;
         let device = self.store.device(&self.vault).await?.ok_or(ClientError::NotRegistered)?;
         if device.token.is_some() {
             return Err(ClientError::AlreadyRegistered(device.identifier));
@@ -186,9 +186,20 @@ impl Client {
             signature: proof.sign(&device.signing_key),
         };
         let path = format!("/v1/registrations/{registration_id}/authorize");
-        let answer: AuthorizeResponse = self.http.call(&Call::post(path, &request), None).await?;
+        let answer: AuthorizeResponse = match self.http.call(&Call::post(path, &request), None).await {
+            Err(error) if error.problem() == Some(ProblemType::IdentifierTaken) => {
+                return Err(IdentifierError::AccountTaken(address(&device.identifier).to_owned()).into());
+            }
+            other => other?,
+        };
         let token = self.open_token(&device, &answer).await?;
         self.store.authorized(&self.vault, &token).await?;
         self.account().await
     }
+}
+
+/// A code as people type it.
+pub(super) fn code(typed: &str) -> Result<Code, ClientError> {
+    let digits: String = typed.chars().filter(|c| !c.is_whitespace() && *c != '-').collect();
+    digits.parse().map_err(|_| ClientError::NotACode)
 }

@@ -7,6 +7,7 @@ use rossby_crypto::sealing::SealingSecretKey;
 use rossby_crypto::signing::SigningKey;
 use rossby_crypto::statements::{MAX_CLOCK_DIFFERENCE, SealingKeyStated, state_sealing_key};
 use rossby_schemas::http::account::{CommandResponse, StatementRequest};
+use rossby_schemas::http::identifiers::{OwnClaim, OwnIdentifier};
 use rossby_schemas::ids::{BoxId, CommandId, DeviceId, Head};
 use rossby_schemas::time::Timestamp;
 use uuid::Uuid;
@@ -25,6 +26,12 @@ use crate::warning::Warning;
 pub(crate) struct Own {
     pub(crate) device: Device,
     pub(crate) record: KeyRecord,
+    /// The version of the record's stream, as the server says.
+    pub(crate) keys_version: u64,
+    /// The identifiers, as the server lists them.
+    pub(crate) identifiers: Vec<OwnIdentifier>,
+    /// What was claimed for the box, as the server lists it.
+    pub(crate) claims: Vec<OwnClaim>,
 }
 
 /// A sealing key of a device, by its box, id and signing key, with its statement, good for this time from then on.
@@ -86,9 +93,16 @@ impl Client {
             return Err(ClientError::Removed);
         }
         let shown = known.sealing.into_iter().find(|statement| statement.content().device_id == device.device_id);
-        let own = Own { device, record: known.record };
+        let own = Own {
+            device,
+            record: known.record,
+            keys_version: answer.keys_version,
+            identifiers: answer.identifiers,
+            claims: answer.claims,
+        };
         self.heed_own_profile(&own.device, &answer.profile.blob).await?;
         self.tell_of_devices(&own).await?;
+        self.check_identifiers(&own).await?;
         if let Some(unstated) = self.rotate_sealing_key(&own, shown.as_ref()).await? {
             self.state_sealing_key(&own, unstated).await?;
         }

@@ -7,6 +7,7 @@
 mod attachment;
 mod deletion;
 mod edit;
+mod identifiers;
 mod location;
 mod peer_states;
 mod profile_key;
@@ -20,6 +21,7 @@ pub use attachment::{Attachment, MAX_CAPTION_OCTETS, Preview, Role};
 pub(crate) use attachment::{MAX_NAME_OCTETS, MAX_PREVIEW_OCTETS, MAX_PREVIEW_SIDE, PREVIEW_TYPE, SecretKey};
 pub use deletion::Deletion;
 pub use edit::Edit;
+pub(crate) use identifiers::{OwnIdentifierState, OwnIdentifiers};
 pub use location::Location;
 pub use peer_states::Standing;
 pub(crate) use peer_states::{MAX_PEERS, Mark, PeerState, PeerStates, ReceiptsState};

@@ -114,7 +114,7 @@ impl Client {
                 (stored.state, stored.is_shown) = (State::Sent, Kind::of(sent.kind).is_shown());
             }
             Some(told) => {
-                self.heed(connection, &own.device, &told).await?;
+                self.heed(connection, &own.device, device, &told).await?;
                 // What it said stands elsewhere now.
                 stored.body = Octets::default();
             }

@@ -13,7 +13,9 @@ use super::send::Written;
 use crate::Client;
 use crate::account::device_name;
 use crate::contacts::Known;
-use crate::content::{self, Content, Kind, PeerProfileKey, PeerStates, ProfileKeys, ReadMarks, SharedProfileKey};
+use crate::content::{
+    self, Content, Kind, OwnIdentifiers, PeerProfileKey, PeerStates, ProfileKeys, ReadMarks, SharedProfileKey,
+};
 use crate::error::ClientError;
 use crate::groups::GroupStates;
 use crate::store::contacts::{self, Pin};
@@ -28,6 +30,7 @@ const READ_MARKS: u32 = 1003;
 const PEER_STATES: u32 = 1004;
 const PROFILE_KEYS: u32 = 1005;
 const GROUP_STATES: u32 = 1006;
+const IDENTIFIERS: u32 = 1007;
 
 /// How many entries a list has at most.
 const MAX_ENTRIES: usize = 200;
@@ -49,6 +52,8 @@ pub(crate) enum OwnMessage {
     PeerStates(PeerStates),
     /// 1006: how the person stands to groups.
     GroupStates(GroupStates),
+    /// 1007: which identifiers the box has.
+    Identifiers(OwnIdentifiers),
 }
 
 /// A message that another of the box's devices has sent.
@@ -97,6 +102,7 @@ impl OwnMessage {
             Self::PeerStates(states) => (PEER_STATES, serde_json::to_vec(states)),
             Self::GroupStates(states) => (GROUP_STATES, serde_json::to_vec(states)),
             Self::ProfileKeys(keys) => (PROFILE_KEYS, serde_json::to_vec(keys)),
+            Self::Identifiers(identifiers) => (IDENTIFIERS, serde_json::to_vec(identifiers)),
         };
         (kind, json.unwrap_or_default().into())
     }
@@ -125,6 +131,7 @@ impl OwnMessage {
                 Self::GroupStates(states)
             }
             PROFILE_KEYS => Self::ProfileKeys(content::decode(body).map_err(|error| malformed(&error))?),
+            IDENTIFIERS => Self::Identifiers(content::decode(body).map_err(|error| malformed(&error))?),
             _ => return Ok(None),
         }))
     }
@@ -187,7 +194,7 @@ impl Client {
     }
 
     /// Tells a device that was linked just now, which has this name, what this one knows: the devices' names, whom identifiers led
-    /// to, how the person stands to others, and the groups.
+    /// to, which are the account's own, how the person stands to others, and the groups.
     pub(crate) async fn share_with_devices(
         &self,
         device: &Device,
@@ -213,10 +220,21 @@ impl Client {
             let message = OwnMessage::Pins(Pins { pins: pins.to_vec() });
             self.tell_devices(&mut transaction, device, &message).await?;
         }
+        self.share_identifiers(&mut transaction, device).await?;
         self.share_peers(&mut transaction, device).await?;
         self.share_groups(&mut transaction, device).await?;
         self.share_profile_keys(&mut transaction, device).await?;
         Ok(transaction.commit().await?)
+    }
+
+    /// Tells the box's other devices of the account's identifiers.
+    pub(crate) async fn tell_identifiers(
+        &self,
+        connection: &mut SqliteConnection,
+        device: &Device,
+        identifiers: OwnIdentifiers,
+    ) -> Result<(), ClientError> {
+        self.tell_devices(connection, device, &OwnMessage::Identifiers(identifiers)).await
     }
 
     /// Tells the box's other devices where an identifier led.
@@ -281,6 +299,7 @@ impl Client {
         &self,
         connection: &mut SqliteConnection,
         own: &Device,
+        sender: DeviceId,
         message: &OwnMessage,
     ) -> Result<(), ClientError> {
         match message {
@@ -308,6 +327,7 @@ impl Client {
             OwnMessage::PeerStates(states) => self.heed_peers(connection, own.box_id, states).await?,
             OwnMessage::GroupStates(states) => self.heed_group_states(connection, states).await?,
             OwnMessage::ProfileKeys(keys) => self.heed_profile_keys(connection, own.box_id, keys).await?,
+            OwnMessage::Identifiers(said) => self.heed_identifiers(connection, sender, said).await?,
         }
         Ok(())
     }

@@ -5,6 +5,7 @@ pub(crate) mod contacts;
 pub(crate) mod conversations;
 pub(crate) mod device;
 pub(crate) mod groups;
+pub(crate) mod identifiers;
 pub(crate) mod linking;
 pub(crate) mod messages;
 pub(crate) mod outbox;
@@ -34,12 +35,12 @@ use sqlx::{AssertSqlSafe, Connection as _, Sqlite, SqliteConnection, SqlitePool,
 use uuid::Uuid;
 
 use crate::error::ClientError;
-use crate::vault::{Costs, Lock, LockedBy};
+use crate::vault::{Costs, Lock, LockedBy, Vault};
 
 const FILE: &str = "rossby.sqlite";
 /// The schema, step by step; `pragma user_version` counts the steps that a store has taken. A step that was released never
 /// changes.
-const SCHEMA: [&str; 9] = [
+const SCHEMA: [&str; 10] = [
     include_str!("schema/1_first.sql"),
     include_str!("schema/2_devices.sql"),
     include_str!("schema/3_conversations.sql"),
@@ -49,6 +50,7 @@ const SCHEMA: [&str; 9] = [
     include_str!("schema/7_attachments.sql"),
     include_str!("schema/8_groups.sql"),
     include_str!("schema/9_profiles.sql"),
+    include_str!("schema/10_identifiers.sql"),
 ];
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -125,6 +127,41 @@ impl Store {
 
     pub(crate) async fn close(self) {
         self.pool.close().await;
+    }
+
+    /// Takes the files of a store away that is in no use any more.
+    pub(crate) fn remove(home: &Path) -> Result<(), ClientError> {
+        for name in [format!("{FILE}-wal"), format!("{FILE}-shm"), FILE.to_owned()] {
+            let path = home.join(name);
+            match fs::remove_file(&path) {
+                Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                    return Err(ClientError::File { path, source });
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Erases every row, what locks the store too, so that nothing in the files opens any more.
+    pub(crate) async fn erase_all(&self, vault: &Vault, now: Timestamp) -> Result<(), ClientError> {
+        let mut transaction = self.begin().await?;
+        sqlx::raw_sql("pragma defer_foreign_keys = on").execute(&mut *transaction).await?;
+        let tables: Vec<String> = sqlx::query_scalar(
+            "select name from sqlite_master where type = 'table' and name not like 'sqlite_%'
+                 and name not in ('home', 'wrapping_keys')",
+        )
+        .fetch_all(&mut *transaction)
+        .await?;
+        for table in tables {
+            sqlx::query(AssertSqlSafe(format!("delete from {table}"))).execute(&mut *transaction).await?;
+        }
+        scrub_later(&mut transaction).await?;
+        transaction.commit().await?;
+        // What the keyring has goes too; what it does not erase opens nothing that is left.
+        self.erase_wrapping_keys(vault, now).await?;
+        sqlx::query("update home set wrapped_key = x'', salt = null, scrub_due = 1").execute(&self.pool).await?;
+        self.scrub().await
     }
 
     pub(crate) async fn home(&self) -> Result<Home, ClientError> {

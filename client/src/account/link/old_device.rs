@@ -119,7 +119,7 @@ impl Client {
             let (box_id, head) = (own.record.box_id(), own.record.head());
             let founding_hash = own.record.founded().hash();
             if own.record.device(offer.device_id).is_some_and(|device| is_offered(device, offer)) {
-                let identifiers = vec![own.device.identifier.clone()];
+                let identifiers = self.called().await?;
                 let completion = Completion { box_id, founding_hash, head, identifiers };
                 return self.say(secret, &LinkMessage::Completion(completion)).await;
             }
