@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
-use rossby_client::{Account, Client, ClientError, LockKind, Peer, RegisterOptions, Setting};
+use rossby_client::{Account, Client, ClientError, LockKind, Peer, Recovery, RegisterOptions, Registration, Setting};
 use rossby_schemas::events::profiles::Audience;
 use rossby_schemas::identifier::Identifier;
 use rossby_schemas::ids::{BoxId, RegionNumber};
@@ -11,9 +11,10 @@ use serde_json::json;
 
 use super::documents;
 use super::options::PersonOptions;
+use super::recover;
 use super::screen::{Screen, address, bold, faint, minute};
 
-fn identifier(text: &str) -> Result<Identifier, String> {
+pub(super) fn identifier(text: &str) -> Result<Identifier, String> {
     text.parse().map_err(|_| {
         "is no phone number in international form (+15551234567) and no email address (ann@example.org)".to_owned()
     })
@@ -48,22 +49,37 @@ impl Register {
         };
         let registration = client.register(&self.identifier, options).await?;
         client.close().await;
-        let mut text = String::new();
-        if let Some(words) = &registration.recovery_words {
-            text += &format!(
-                "Your recovery key, shown this once. Write it down and keep it away from your devices:\n\n    {}\n\n",
-                bold(words)
-            );
-        }
-        text += &format!(
-            "A code was sent to {}, good until {}.\nGo on with: {}\n",
-            self.identifier.address(),
-            minute(registration.code_expires_at),
-            self.options.command("authorize CODE")
-        );
-        screen.result(text, &documents::registration(&registration))?;
+        screen.result(begun(&registration, &self.options), &documents::registration(&registration))?;
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// What a person is told whose code is on its way.
+pub(super) fn begun(registration: &Registration, options: &PersonOptions) -> String {
+    let mut text = String::new();
+    if let Some(words) = &registration.recovery_words {
+        text += &format!(
+            "Your recovery key, shown this once. Write it down and keep it away from your devices:\n\n    {}\n\n",
+            bold(words)
+        );
+    }
+    text += &format!(
+        "A code was sent to {}, good until {}.\nGo on with: {}\n",
+        address(&registration.identifier),
+        minute(registration.code_expires_at),
+        options.command("authorize CODE")
+    );
+    text
+}
+
+/// What a person is told whose account it is from now on.
+pub(super) fn yours(account: &Account, options: &PersonOptions) -> String {
+    format!(
+        "You are {}, in box {}.\nWrite to someone with: {}\n",
+        bold(address(&account.identifier)),
+        account.box_id,
+        options.command("send ADDRESS TEXT")
+    )
 }
 
 /// Authorize.
@@ -78,16 +94,16 @@ pub(crate) struct Authorize {
 impl Authorize {
     pub(super) async fn run(&self, screen: &Screen) -> anyhow::Result<ExitCode> {
         let client = self.options.open().await?;
-        let account = client.authorize(&self.code).await?;
-        let text = format!(
-            "You are {}, in box {}.\nWrite to someone with: {}\n",
-            bold(address(&account.identifier)),
-            account.box_id,
-            self.options.command("send ADDRESS TEXT")
-        );
-        screen.result(text, &documents::account(&account, client.server()))?;
+        let done = client.authorize_or_claim(&self.code).await?;
+        let code = match &done {
+            Recovery::Done(account) => {
+                screen.result(yours(account, &self.options), &documents::account(account, client.server()))?;
+                ExitCode::SUCCESS
+            }
+            other => recover::say(&client, &self.options, screen, other).await?,
+        };
         client.close().await;
-        Ok(ExitCode::SUCCESS)
+        Ok(code)
     }
 }
 
@@ -127,6 +143,9 @@ impl Whoami {
 fn whoami_text(account: &Account, client: &Client, waiting: Option<u64>) -> String {
     let mut text = format!("{}\n", bold(address(&account.identifier)));
     let mut line = |name: &str, value: &str| text += &format!("  {} {value}\n", faint(&format!("{name:<12}")));
+    for identifier in account.identifiers.iter().filter(|identifier| **identifier != account.identifier) {
+        line("and", address(identifier));
+    }
     line("box", &account.box_id.to_string());
     line("device", &account.device_id.to_string());
     line("devices", &account.devices.to_string());
@@ -145,8 +164,10 @@ fn whoami_text(account: &Account, client: &Client, waiting: Option<u64>) -> Stri
     if let Some(waiting) = waiting {
         line("waiting", &format!("{waiting} messages"));
     }
-    if !account.is_authorized {
-        line("state", "waits for its code; go on with: rossby authorize CODE");
+    match account.claim_until {
+        Some(until) => line("state", &format!("waits until {}; go on then with: rossby recover", minute(until))),
+        None if !account.is_authorized => line("state", "waits for its code; go on with: rossby authorize CODE"),
+        None => {}
     }
     text
 }

@@ -1,9 +1,8 @@
 //! The account's devices: link, devices.
 
-use std::io::{BufRead as _, Write as _};
 use std::process::ExitCode;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use clap::{Args, Subcommand};
 use rossby_client::{ClientError, DeviceRef, OwnDevice};
 use rossby_crypto::linking::{LinkRefusal, LinkSecret};
@@ -13,6 +12,7 @@ use zeroize::Zeroizing;
 
 use super::documents;
 use super::options::PersonOptions;
+use super::questions::{asked, confirmed};
 use super::screen::{Screen, address, bold, faint, minute, printable, qr_code};
 
 /// What a QR code holds before the link code, so that whoever reads it knows what it is.
@@ -254,29 +254,6 @@ impl Remove {
         client.close().await;
         Ok(ExitCode::SUCCESS)
     }
-}
-
-/// Asks for something secret; not shown while it is typed.
-fn asked(prompt: &str) -> anyhow::Result<Zeroizing<String>> {
-    if Screen::is_terminal() {
-        return rpassword::prompt_password(prompt).map(Zeroizing::new).context("it can't be asked for");
-    }
-    let mut line = Zeroizing::new(String::new());
-    std::io::stdin().lock().read_line(&mut line).context("the standard input can't be read")?;
-    Ok(line)
-}
-
-/// Asks whether something is meant. Where nobody can be asked, it must have been said.
-fn confirmed(question: &str) -> anyhow::Result<bool> {
-    if !Screen::is_terminal() {
-        bail!("nobody can be asked here whether that is meant; say so with --yes");
-    }
-    let mut err = anstream::stderr().lock();
-    write!(err, "{question}")?;
-    err.flush()?;
-    let mut answer = String::new();
-    std::io::stdin().lock().read_line(&mut answer)?;
-    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! What the person's commands print as JSON. Scripts read it: names and forms stay.
 
 use rossby_client::{
-    Account, Attachment, Contact, Content, Conversation, ConversationOverview, Group, GroupAction, GroupEvent,
-    GroupMember, GroupRole, Kind, LockKind, Message, MessageState, Notice, OwnDevice, Profile, Recipient, Referred,
-    Registration, Sent, Verified,
+    Account, AccountIdentifier, Attachment, Contact, Content, Conversation, ConversationOverview, Group, GroupAction,
+    GroupEvent, GroupMember, GroupRole, Kind, LockKind, Message, MessageState, Notice, OwnDevice, Profile, Recipient,
+    Referred, Registration, Sent, Verified,
 };
 use serde_json::{Value, json};
 
@@ -22,14 +22,28 @@ pub(super) fn registration(registration: &Registration) -> Value {
 pub(super) fn account(account: &Account, server: &str) -> Value {
     json!({
         "identifier": account.identifier,
+        "identifiers": account.identifiers,
         "box_id": account.box_id,
         "device_id": account.device_id,
         "authorized": account.is_authorized,
+        "claim_until": account.claim_until,
         "server": server,
         "head": account.head,
         "devices": account.devices,
         "sealing_key": account.sealing_key.map(|(counter, expires)| json!({ "counter": counter, "expires": expires })),
         "forked": account.is_forked,
+    })
+}
+
+pub(super) fn identifier(identifier: &AccountIdentifier) -> Value {
+    json!({
+        "identifier": identifier.identifier,
+        "hash": identifier.hash,
+        "added_at": identifier.added_at,
+        "added_by": identifier.added_by,
+        "strange": identifier.is_strange,
+        "claimed_from": identifier.claimed_from,
+        "awaited_until": identifier.awaited_until,
     })
 }
 

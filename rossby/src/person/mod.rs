@@ -4,13 +4,17 @@ mod account;
 mod attachments;
 mod changes;
 mod conversation;
+mod delete_account;
 mod devices;
 mod documents;
 mod groups;
+mod identifiers;
 mod lines;
 mod lock;
 mod options;
 mod profile;
+mod questions;
+mod recover;
 mod screen;
 mod transcripts;
 mod verify;
@@ -33,10 +37,14 @@ pub(crate) enum PersonCommand {
     Register(account::Register),
     /// Show the code that came; the account is yours from then on
     Authorize(account::Authorize),
+    /// Get your phone number or email address back for a new account, when all your devices are lost
+    Recover(recover::Recover),
     /// Make this device one more of an account that you have on another
     Link(devices::Link),
     /// List your devices; add, name or remove one
     Devices(devices::Devices),
+    /// List your phone numbers and email addresses; add, confirm or remove one, object to who claims one
+    Identifiers(identifiers::Identifiers),
     /// Send a message
     Send(Box<conversation::Send>),
     /// Save the file, picture or voice message of a message
@@ -71,6 +79,8 @@ pub(crate) enum PersonCommand {
     Profile(profile::ProfileCommand),
     /// Show or change who may find you and write to you
     Settings(account::SettingsCommand),
+    /// Delete your account for ever, and what this device holds of it
+    DeleteAccount(delete_account::DeleteAccount),
     /// Make someone a contact: for settings that say `contacts`
     Contact(account::ContactCommand),
     /// Block someone: they can neither find you nor write to you, and aren't told
@@ -84,8 +94,10 @@ impl PersonCommand {
         match self {
             Self::Register(register) => register.run(screen).await,
             Self::Authorize(authorize) => authorize.run(screen).await,
+            Self::Recover(recover) => recover.run(screen).await,
             Self::Link(link) => link.run(screen).await,
             Self::Devices(devices) => devices.run(screen).await,
+            Self::Identifiers(identifiers) => identifiers.run(screen).await,
             Self::Send(send) => send.run(screen).await,
             Self::Download(download) => download.run(screen).await,
             Self::Uploads(uploads) => uploads.run(screen).await,
@@ -103,6 +115,7 @@ impl PersonCommand {
             Self::Passphrase(passphrase) => passphrase.run(screen).await,
             Self::Profile(profile) => profile.run(screen).await,
             Self::Settings(settings) => settings.run(screen).await,
+            Self::DeleteAccount(delete) => delete.run(screen).await,
             Self::Contact(contact) => contact.run(screen).await,
             Self::Block(block) => block.run(screen, true).await,
             Self::Unblock(block) => block.run(screen, false).await,
@@ -124,8 +137,10 @@ impl PersonCommand {
         match self {
             Self::Register(command) => &command.options,
             Self::Authorize(command) => &command.options,
+            Self::Recover(command) => &command.options,
             Self::Link(command) => &command.options,
             Self::Devices(command) => command.options(),
+            Self::Identifiers(command) => command.options(),
             Self::Send(command) => &command.options,
             Self::Download(command) => &command.options,
             Self::Uploads(command) => &command.options,
@@ -143,6 +158,7 @@ impl PersonCommand {
             Self::Passphrase(command) => &command.options,
             Self::Profile(command) => command.options(),
             Self::Settings(command) => &command.options,
+            Self::DeleteAccount(command) => &command.options,
             Self::Contact(command) => &command.options,
             Self::Block(command) | Self::Unblock(command) => &command.options,
         }

@@ -51,7 +51,8 @@ pub(crate) struct PersonOptions {
 }
 
 impl PersonOptions {
-    fn home(&self) -> PathBuf {
+    /// The person's home.
+    pub(super) fn home(&self) -> PathBuf {
         let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
         self.home.clone().unwrap_or_else(|| {
             absolute("XDG_DATA_HOME")
