@@ -35,6 +35,16 @@ fn several_devices_are_one_person() {
 }
 
 #[test]
+fn a_person_has_several_identifiers() {
+    stories::identifiers::share(&SetUp::embedded());
+}
+
+#[test]
+fn an_identifier_is_recovered_unless_an_old_device_objects() {
+    stories::recovery::recover(&SetUp::embedded());
+}
+
+#[test]
 fn messages_are_answered_edited_deleted_and_receipted() {
     stories::content::says(&SetUp::embedded());
 }

@@ -30,6 +30,18 @@ async fn several_devices_are_one_person() {
     tokio::task::spawn_blocking(move || stories::devices::share(&set_up)).await.unwrap();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_has_several_identifiers() {
+    let set_up = SetUp::on_servers().await;
+    tokio::task::spawn_blocking(move || stories::identifiers::share(&set_up)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_identifier_is_recovered_unless_an_old_device_objects() {
+    let set_up = SetUp::on_servers().await;
+    tokio::task::spawn_blocking(move || stories::recovery::recover(&set_up)).await.unwrap();
+}
+
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread")]
 async fn the_systems_keyring_holds_the_keys() {

@@ -30,10 +30,15 @@ impl Lines {
 
     /// Waits for something in the lines.
     pub(crate) fn wait_for<T>(&self, find: impl Fn(&str) -> Option<T>) -> T {
+        self.wait_for_nth(find, 0)
+    }
+
+    /// Waits for something in the lines that comes several times: for the one of this number, from 0.
+    pub(crate) fn wait_for_nth<T>(&self, find: impl Fn(&str) -> Option<T>, number: usize) -> T {
         let deadline = Instant::now() + PATIENCE;
         let mut lines = self.lines.lock().unwrap();
         loop {
-            if let Some(found) = lines.iter().find_map(|line| find(line)) {
+            if let Some(found) = lines.iter().filter_map(|line| find(line)).nth(number) {
                 return found;
             }
             let left = deadline.saturating_duration_since(Instant::now());
@@ -85,6 +90,13 @@ impl Server {
     /// The code that it prints for an identifier.
     pub(crate) fn code_for(&self, identifier: &str) -> String {
         self.lines.wait_for(|line| line.strip_prefix(&format!("code for {identifier}: ")).map(str::to_owned))
+    }
+
+    /// The code that it prints for an identifier as the one of this number, from 0.
+    #[allow(dead_code, reason = "not used by the server's own tests")]
+    pub(crate) fn code_number(&self, identifier: &str, number: usize) -> String {
+        let start = format!("code for {identifier}: ");
+        self.lines.wait_for_nth(|line| line.strip_prefix(&start).map(str::to_owned), number)
     }
 
     /// Asks it to stop and waits until it has.

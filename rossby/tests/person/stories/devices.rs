@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::human::Human;
 use crate::set_up::SetUp;
 
-fn warnings(document: &Value) -> Vec<&str> {
+pub(crate) fn warnings(document: &Value) -> Vec<&str> {
     document["warnings"].as_array().unwrap().iter().map(|warning| warning["warning"].as_str().unwrap()).collect()
 }
 
