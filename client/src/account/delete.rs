@@ -1,7 +1,5 @@
 //! Deleting the account: the box is closed, and this home's secrets are erased.
 
-use std::path::Path;
-
 use rossby_crypto::account::{AccountChange, AccountCommand};
 use rossby_schemas::http::account::{AccountCommandRequest, CommandResponse};
 use rossby_schemas::http::command::{CommandState, CommandStatus};
@@ -11,7 +9,6 @@ use rossby_schemas::ids::CommandId;
 use crate::Client;
 use crate::error::ClientError;
 use crate::http::Call;
-use crate::store::Store;
 
 /// How often another command may come before the closing.
 const TRIES: u32 = 5;
@@ -34,9 +31,9 @@ impl Client {
             {
                 return Ok(());
             }
-            let own = self.audit().await?;
-            let hashes = own.identifiers.iter().map(|listed| listed.identifier_hash).collect();
-            let request = self.signed_change(&own, own.keys_version, AccountChange::CloseBox(hashes));
+            let (own, list) = self.audit_and_list().await?;
+            let hashes = list.identifiers.iter().map(|listed| listed.identifier_hash).collect();
+            let request = self.signed_change(&own, list.keys_version, AccountChange::CloseBox(hashes));
             let command = command_of(&request)?;
             self.store.closes_with(command).await?;
             let answer: Result<CommandResponse, _> =
@@ -67,17 +64,18 @@ impl Client {
         }
     }
 
-    /// Erases everything that this home holds: keys, messages, contacts. The files are overwritten and taken away; the key file is
-    /// the caller's.
+    /// Erases everything that this home holds: keys, messages, contacts, what was to be uploaded. The store is overwritten and
+    /// taken away; the key file is the caller's.
     ///
     /// # Errors
     /// What the file system or the keyring says.
-    pub async fn erase(self, home: &Path) -> Result<(), ClientError> {
+    pub async fn erase(self) -> Result<(), ClientError> {
         let lock = self.store.home().await?.lock;
-        self.store.erase_all(&self.vault, self.now()).await?;
-        self.vault.forget(&lock).await;
-        self.store.close().await;
-        Store::remove(home)
+        self.spool().remove_all()?;
+        let Self { home, store, vault, clock, .. } = self;
+        store.erase(&home, &vault, clock.now()).await?;
+        vault.forget(&lock).await;
+        Ok(())
     }
 }
 

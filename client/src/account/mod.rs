@@ -23,7 +23,7 @@ use rossby_schemas::ids::{BoxId, DeviceId, Head};
 use rossby_schemas::time::Timestamp;
 pub use schedule::SealingSchedule;
 pub use settings::{Setting, Settings};
-pub(crate) use sync::Own;
+pub(crate) use sync::{AccountList, Own};
 
 use crate::Client;
 use crate::error::ClientError;

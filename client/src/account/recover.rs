@@ -5,7 +5,7 @@ use rossby_crypto::authorize::{AuthorizeProof, ClaimProof};
 use rossby_schemas::http::identifiers::{ClaimRequest, ClaimResponse, ClaimState, FollowClaimRequest};
 use rossby_schemas::http::problem::ProblemType;
 use rossby_schemas::identifier::Identifier;
-use rossby_schemas::ids::CommandId;
+use rossby_schemas::ids::{CommandId, RegistrationId};
 use rossby_schemas::time::Timestamp;
 use uuid::Uuid;
 
@@ -87,7 +87,7 @@ impl Client {
             }
             other => other?,
         };
-        self.heed_claim(&device, &claim).await
+        self.heed_claim(&device, registration_id, &claim).await
     }
 
     /// Goes on with the claim of this home's identifier.
@@ -117,13 +117,18 @@ impl Client {
             }
             other => other?,
         };
+        self.heed_claim(&device, claim_id, &claim).await
+    }
+
+    async fn heed_claim(
+        &self,
+        device: &Device,
+        claim_id: RegistrationId,
+        claim: &ClaimResponse,
+    ) -> Result<Recovery, ClientError> {
         if claim.claim_id != claim_id {
             return Err(ClientError::bad_answer("it is about another claim"));
         }
-        self.heed_claim(&device, &claim).await
-    }
-
-    async fn heed_claim(&self, device: &Device, claim: &ClaimResponse) -> Result<Recovery, ClientError> {
         let identifier = address(&device.identifier).to_owned();
         let ended = match claim.state {
             ClaimState::Open => {

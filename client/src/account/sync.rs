@@ -26,11 +26,16 @@ use crate::warning::Warning;
 pub(crate) struct Own {
     pub(crate) device: Device,
     pub(crate) record: KeyRecord,
-    /// The version of the record's stream, as the server says.
+}
+
+/// What the server says of the account besides its record.
+#[derive(Debug)]
+pub(crate) struct AccountList {
+    /// The version of the record's stream.
     pub(crate) keys_version: u64,
-    /// The identifiers, as the server lists them.
+    /// The identifiers.
     pub(crate) identifiers: Vec<OwnIdentifier>,
-    /// What was claimed for the box, as the server lists it.
+    /// What was claimed for the box.
     pub(crate) claims: Vec<OwnClaim>,
 }
 
@@ -82,6 +87,11 @@ impl Client {
     }
 
     pub(crate) async fn audit(&self) -> Result<Own, ClientError> {
+        Ok(self.audit_and_list().await?.0)
+    }
+
+    /// Audits the account, and gives what the server lists of it too.
+    pub(crate) async fn audit_and_list(&self) -> Result<(Own, AccountList), ClientError> {
         let answer = self.account_as_server_has_it(&self.device().await?).await?;
         // With the token that was good.
         let device = self.device().await?;
@@ -93,22 +103,18 @@ impl Client {
             return Err(ClientError::Removed);
         }
         let shown = known.sealing.into_iter().find(|statement| statement.content().device_id == device.device_id);
-        let own = Own {
-            device,
-            record: known.record,
-            keys_version: answer.keys_version,
-            identifiers: answer.identifiers,
-            claims: answer.claims,
-        };
+        let own = Own { device, record: known.record };
         self.heed_own_profile(&own.device, &answer.profile.blob).await?;
+        let list =
+            AccountList { keys_version: answer.keys_version, identifiers: answer.identifiers, claims: answer.claims };
         self.tell_of_devices(&own).await?;
-        self.check_identifiers(&own).await?;
+        self.check_identifiers(&own, &list).await?;
         if let Some(unstated) = self.rotate_sealing_key(&own, shown.as_ref()).await? {
             self.state_sealing_key(&own, unstated).await?;
         }
         self.store.drop_sealing_keys(self.now().minus(self.schedule.erase_after)).await?;
         self.erase_what_is_due().await?;
-        Ok(own)
+        Ok((own, list))
     }
 
     /// Tells of devices that came or went by another device's doing since the person was told last.

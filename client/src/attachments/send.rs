@@ -197,7 +197,7 @@ impl Client {
         self.http.server_now().plus(LIFETIME)
     }
 
-    pub(super) fn spool(&self) -> Spool {
+    pub(crate) fn spool(&self) -> Spool {
         Spool::of(&self.home)
     }
 }

@@ -20,7 +20,7 @@ const LEFT_ALONE: Duration = Duration::from_secs(24 * 3600);
 
 /// The home's folder of uploads.
 #[derive(Debug, Clone)]
-pub(super) struct Spool(PathBuf);
+pub(crate) struct Spool(PathBuf);
 
 impl Spool {
     pub(super) fn of(home: &Path) -> Self {
@@ -76,6 +76,14 @@ impl Spool {
         }
     }
 
+    /// Removes the folder with all that is in it.
+    pub(crate) fn remove_all(&self) -> Result<(), ClientError> {
+        match fs::remove_dir_all(&self.0) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(self.failed(&self.0)(error)),
+            _ => Ok(()),
+        }
+    }
+
     /// Removes what a process has left that died before it had stored what it encrypted.
     pub(super) fn tidy(&self, known: &[String], now: SystemTime) {
         let Ok(entries) = fs::read_dir(&self.0) else { return };
@@ -125,5 +133,8 @@ mod tests {
         spool.tidy(&known, SystemTime::now() + LEFT_ALONE + Duration::from_secs(60));
         assert_eq!(names(), 1);
         assert!(spool.read(&known[0], 0, 24).is_ok());
+        spool.remove_all().unwrap();
+        assert!(!home.path().join(FOLDER).exists());
+        spool.remove_all().unwrap();
     }
 }

@@ -4,6 +4,7 @@ pub(crate) mod about;
 pub(crate) mod contacts;
 pub(crate) mod conversations;
 pub(crate) mod device;
+mod erase;
 pub(crate) mod groups;
 pub(crate) mod identifiers;
 pub(crate) mod linking;
@@ -35,7 +36,7 @@ use sqlx::{AssertSqlSafe, Connection as _, Sqlite, SqliteConnection, SqlitePool,
 use uuid::Uuid;
 
 use crate::error::ClientError;
-use crate::vault::{Costs, Lock, LockedBy, Vault};
+use crate::vault::{Costs, Lock, LockedBy};
 
 const FILE: &str = "rossby.sqlite";
 /// The schema, step by step; `pragma user_version` counts the steps that a store has taken. A step that was released never
@@ -122,46 +123,17 @@ impl Store {
         let options = options(&file).journal_mode(SqliteJournalMode::Wal);
         let pool = SqlitePoolOptions::new().max_connections(4).connect_with(options).await?;
         bring_up_to_date(&pool).await?;
-        Ok(Self { pool })
+        let store = Self { pool };
+        if store.is_erased().await? {
+            store.close().await;
+            erase::remove(home)?;
+            return Err(ClientError::NoHome(home.to_owned()));
+        }
+        Ok(store)
     }
 
     pub(crate) async fn close(self) {
         self.pool.close().await;
-    }
-
-    /// Takes the files of a store away that is in no use any more.
-    pub(crate) fn remove(home: &Path) -> Result<(), ClientError> {
-        for name in [format!("{FILE}-wal"), format!("{FILE}-shm"), FILE.to_owned()] {
-            let path = home.join(name);
-            match fs::remove_file(&path) {
-                Err(source) if source.kind() != io::ErrorKind::NotFound => {
-                    return Err(ClientError::File { path, source });
-                }
-                _ => {}
-            }
-        }
-        Ok(())
-    }
-
-    /// Erases every row, what locks the store too, so that nothing in the files opens any more.
-    pub(crate) async fn erase_all(&self, vault: &Vault, now: Timestamp) -> Result<(), ClientError> {
-        let mut transaction = self.begin().await?;
-        sqlx::raw_sql("pragma defer_foreign_keys = on").execute(&mut *transaction).await?;
-        let tables: Vec<String> = sqlx::query_scalar(
-            "select name from sqlite_master where type = 'table' and name not like 'sqlite_%'
-                 and name not in ('home', 'wrapping_keys')",
-        )
-        .fetch_all(&mut *transaction)
-        .await?;
-        for table in tables {
-            sqlx::query(AssertSqlSafe(format!("delete from {table}"))).execute(&mut *transaction).await?;
-        }
-        scrub_later(&mut transaction).await?;
-        transaction.commit().await?;
-        // What the keyring has goes too; what it does not erase opens nothing that is left.
-        self.erase_wrapping_keys(vault, now).await?;
-        sqlx::query("update home set wrapped_key = x'', salt = null, scrub_due = 1").execute(&self.pool).await?;
-        self.scrub().await
     }
 
     pub(crate) async fn home(&self) -> Result<Home, ClientError> {

@@ -27,8 +27,7 @@ impl DeleteAccount {
         let account = client.account().await?;
         let question = format!(
             "Delete the account of {} for ever? All its devices stop, what waits for them is gone, and nobody finds it any more. \
-             This home is erased: keys, contacts, messages. `rossby export` keeps them first. What you sent to others stays with \
-             them. [y/N] ",
+             This home is erased: keys, contacts, messages. What you sent to others stays with them. [y/N] ",
             address(&account.identifier)
         );
         if !self.yes && !self.options.asked(|| confirmed(&question))? {
@@ -36,7 +35,7 @@ impl DeleteAccount {
         }
         client.delete_account().await?;
         let key_file = (client.lock_kind() == LockKind::KeyFile).then(|| self.options.key_file());
-        client.erase(&self.options.home()).await?;
+        client.erase().await?;
         let mut left = None;
         match key_file {
             // One that is kept elsewhere may lock other homes too.

@@ -90,6 +90,11 @@ async fn the_server_sees_no_groups() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_deleted_account_leaves_nothing_that_names_its_person() {
+    stories::deletion::leaves_nothing(&SetUp::embedded()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn kills_lose_and_double_nothing() {
     stories::kills::lose_and_double_nothing(&SetUp::embedded()).await;
 }

@@ -67,7 +67,6 @@ impl Relay {
     }
 
     /// Changes the server's answers from now on: the path and the document.
-    #[allow(dead_code, reason = "not used by the tests on servers")]
     pub(crate) fn change(&self, change: impl FnMut(&str, &mut Value) + Send + 'static) {
         *self.change.lock().unwrap() = Box::new(change);
     }

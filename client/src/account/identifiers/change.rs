@@ -55,8 +55,8 @@ impl Client {
     /// # Errors
     /// [`IdentifierError::Own`] if it has it, and what the server says.
     pub async fn add_identifier(&self, identifier: &Identifier) -> Result<CodeAsked, ClientError> {
-        let own = self.audit().await?;
-        if self.listed(&own, &IdentifierRef::Identifier(identifier.clone())).await.is_ok() {
+        let (own, list) = self.audit_and_list().await?;
+        if self.listed(&list, &IdentifierRef::Identifier(identifier.clone())).await.is_ok() {
             return Err(IdentifierError::Own(identifier.address().to_owned()).into());
         }
         self.ask_code(&own, identifier.as_uri(), None).await
@@ -196,8 +196,8 @@ impl Client {
         let mut tries = 0;
         loop {
             tries += 1;
-            let own = self.audit().await?;
-            let (known, listed) = self.listed(&own, meant).await?;
+            let (own, list) = self.audit_and_list().await?;
+            let (known, listed) = self.listed(&list, meant).await?;
             let request = self.signed_change(&own, listed.version, AccountChange::RemoveIdentifier(known.hash));
             let call = Call::post("/v1/account/commands", &request);
             let answer: Result<CommandResponse, _> = self.ask(&own.device, &call).await;

@@ -9,7 +9,7 @@ use sqlx::SqliteConnection;
 
 use super::told;
 use crate::Client;
-use crate::account::Own;
+use crate::account::{AccountList, Own};
 use crate::content::OwnIdentifiers;
 use crate::error::ClientError;
 use crate::store::device::Device;
@@ -37,14 +37,14 @@ pub(crate) fn added_by(record: &KeyRecord, listed: &OwnIdentifier) -> Result<Opt
 impl Client {
     /// Compares the identifiers that the server lists with those that are known, keeps what is new, and tells the person what
     /// they did not do.
-    pub(crate) async fn check_identifiers(&self, own: &Own) -> Result<(), ClientError> {
+    pub(crate) async fn check_identifiers(&self, own: &Own, list: &AccountList) -> Result<(), ClientError> {
         let mut transaction = self.store.begin().await?;
         let known = identifiers::known(&mut transaction, &self.vault).await?;
-        for listed in &own.identifiers {
-            self.check_listed(&mut transaction, own, &known, listed).await?;
+        for listed in &list.identifiers {
+            self.check_listed(&mut transaction, (own, list), &known, listed).await?;
         }
         for known in &known {
-            if own.identifiers.iter().any(|listed| listed.identifier_hash == known.hash) {
+            if list.identifiers.iter().any(|listed| listed.identifier_hash == known.hash) {
                 continue;
             }
             let warning = match known.standing {
@@ -53,7 +53,7 @@ impl Client {
                     self.has_gone(&mut transaction, known).await?;
                     continue;
                 }
-                IdentifierStanding::Claimed => match claim_of(known.hash, &own.claims) {
+                IdentifierStanding::Claimed => match claim_of(known.hash, &list.claims) {
                     Some(state @ (ClaimState::Objected | ClaimState::Replaced)) => {
                         Warning::ClaimEnded { identifier: shown(known), was_objected: state == ClaimState::Objected }
                     }
@@ -76,7 +76,7 @@ impl Client {
     async fn check_listed(
         &self,
         connection: &mut SqliteConnection,
-        own: &Own,
+        (own, list): (&Own, &AccountList),
         known: &[KnownIdentifier],
         listed: &OwnIdentifier,
     ) -> Result<(), ClientError> {
@@ -115,7 +115,7 @@ impl Client {
         let is_vouched = match by {
             Ok(Some(_)) => true,
             // What the account was registered with was there from the beginning, and there is one.
-            Ok(None) => is_first && own.identifiers.iter().filter(|listed| listed.signed.is_none()).count() == 1,
+            Ok(None) => is_first && list.identifiers.iter().filter(|listed| listed.signed.is_none()).count() == 1,
             Err(NotSigned) => false,
         };
         if !is_vouched {

@@ -21,7 +21,7 @@ use rossby_schemas::time::Timestamp;
 use sqlx::SqliteConnection;
 
 use crate::Client;
-use crate::account::Own;
+use crate::account::{AccountList, Own};
 use crate::content::{OwnIdentifierState, OwnIdentifiers};
 use crate::error::ClientError;
 use crate::store::identifiers::{self, IdentifierStanding, KnownIdentifier};
@@ -105,13 +105,13 @@ impl Client {
     /// # Errors
     /// What the server says.
     pub async fn identifiers(&self) -> Result<Vec<AccountIdentifier>, ClientError> {
-        let own = self.audit().await?;
+        let (own, list) = self.audit_and_list().await?;
         let mut connection = self.store.read().await?;
         let known = identifiers::known(&mut connection, &self.vault).await?;
         drop(connection);
         let known_of = |hash: IdentifierHash| known.iter().find(|known| known.hash == hash);
         let text = |hash| known_of(hash).and_then(|known| known.identifier.clone());
-        let listed = own.identifiers.iter().map(|listed| AccountIdentifier {
+        let listed = list.identifiers.iter().map(|listed| AccountIdentifier {
             identifier: text(listed.identifier_hash),
             hash: listed.identifier_hash,
             added_at: listed.added_at,
@@ -122,7 +122,7 @@ impl Client {
             awaited_until: None,
         });
         let awaited =
-            own.claims.iter().filter(|claim| claim.state == rossby_schemas::http::identifiers::ClaimState::Open).map(
+            list.claims.iter().filter(|claim| claim.state == rossby_schemas::http::identifiers::ClaimState::Open).map(
                 |claim| AccountIdentifier {
                     identifier: text(claim.identifier_hash),
                     hash: claim.identifier_hash,
@@ -156,11 +156,15 @@ impl Client {
     }
 
     /// What the server lists of an identifier, with what this device knows of it.
-    async fn listed(&self, own: &Own, meant: &IdentifierRef) -> Result<(KnownIdentifier, OwnIdentifier), ClientError> {
+    async fn listed(
+        &self,
+        list: &AccountList,
+        meant: &IdentifierRef,
+    ) -> Result<(KnownIdentifier, OwnIdentifier), ClientError> {
         let mut connection = self.store.read().await?;
         let known = identifiers::known(&mut connection, &self.vault).await?;
         let known = meant.find(&known)?.clone();
-        let listed = own.identifiers.iter().find(|listed| listed.identifier_hash == known.hash);
+        let listed = list.identifiers.iter().find(|listed| listed.identifier_hash == known.hash);
         let listed = listed.ok_or_else(|| IdentifierError::NoSuch(meant.to_string()))?;
         Ok((known, listed.clone()))
     }

@@ -34,8 +34,8 @@ impl Client {
         let mut tries = 0;
         loop {
             tries += 1;
-            let own = self.audit().await?;
-            let (known, listed) = self.listed(&own, meant).await?;
+            let (own, list) = self.audit_and_list().await?;
+            let (known, listed) = self.listed(&list, meant).await?;
             let claim = listed.claim.ok_or_else(|| IdentifierError::NotClaimed(meant.to_string()))?;
             let Some(recovery) = recovery else {
                 let identifier = known.identifier.as_deref();

@@ -27,6 +27,7 @@ fn hash(number: u8) -> IdentifierHash {
 struct Ann {
     device: Receiver,
     own: Own,
+    list: AccountList,
     other: SigningKey,
 }
 
@@ -42,15 +43,16 @@ impl Ann {
         let request = request_link(&other, OTHER, box_id, head);
         let linked = link(&this.signing_key, this.device_id, box_id, head, &request, at(0));
         record.append(linked.octets()).unwrap();
-        let own = Own { device: this, record, keys_version: 2, identifiers: vec![listed(1, None)], claims: Vec::new() };
-        let ann = Self { device, own, other };
+        let own = Own { device: this, record };
+        let list = AccountList { keys_version: 2, identifiers: vec![listed(1, None)], claims: Vec::new() };
+        let ann = Self { device, own, list, other };
         assert_eq!(ann.check().await, []);
         ann
     }
 
     /// Checks what the server says. Gives what the person is told.
     async fn check(&self) -> Vec<Warning> {
-        self.device.client.check_identifiers(&self.own).await.unwrap();
+        self.device.client.check_identifiers(&self.own, &self.list).await.unwrap();
         self.device.warned().await
     }
 
@@ -118,7 +120,7 @@ async fn what_it_registered_with_is_known_by_its_name() {
 #[tokio::test]
 async fn what_another_device_has_added_is_told_once_whoever_says_it_first() {
     let mut ann = Ann::new().await;
-    ann.own.identifiers.push(ann.by_other(2));
+    ann.list.identifiers.push(ann.by_other(2));
     let told = Warning::IdentifierAdded { identifier: hash(2).to_string(), device_id: OTHER };
     assert_eq!(ann.check().await, [told]);
     assert_eq!(ann.check().await, []);
@@ -128,10 +130,10 @@ async fn what_another_device_has_added_is_told_once_whoever_says_it_first() {
     // The other way round, for another.
     let told = Warning::IdentifierAdded { identifier: "mailto:ann@work.example".to_owned(), device_id: OTHER };
     assert_eq!(ann.hear(&[("mailto:ann@work.example", 3, true, 0)]).await, [told]);
-    ann.own.identifiers.push(ann.by_other(3));
+    ann.list.identifiers.push(ann.by_other(3));
     assert_eq!(ann.check().await, []);
     // What this device adds, nobody need tell it.
-    ann.own.identifiers.push(ann.by_this(4));
+    ann.list.identifiers.push(ann.by_this(4));
     assert_eq!(ann.check().await, []);
 }
 
@@ -152,13 +154,13 @@ async fn what_no_device_has_added_is_strange() {
         listed(6, Some(forged)),
         listed(7, Some(ann.signed(this, &ann.other, own_box, 7))),
     ];
-    ann.own.identifiers.extend(wrong);
+    ann.list.identifiers.extend(wrong);
     assert_eq!(ann.check().await, (2..=7).map(strange).collect::<Vec<_>>());
     assert_eq!(ann.check().await, [], "once");
     assert_eq!(ann.device.client.known_identifiers().await.unwrap(), [ANN]);
     // One that a device vouches for after all is none; one that goes away is no news.
     assert_eq!(ann.hear(&[(PHONE, 2, true, 0)]).await, []);
-    ann.own.identifiers.truncate(1);
+    ann.list.identifiers.truncate(1);
     let gone = Warning::IdentifierGone { identifier: PHONE.to_owned() };
     assert_eq!(ann.check().await, [gone]);
 }
@@ -179,17 +181,17 @@ async fn a_removed_device_has_added_what_it_added() {
 #[tokio::test]
 async fn what_goes_is_told_by_whose_word_it_is() {
     let mut ann = Ann::new().await;
-    ann.own.identifiers.extend([ann.by_this(2), ann.by_this(3)]);
+    ann.list.identifiers.extend([ann.by_this(2), ann.by_this(3)]);
     ann.check().await;
     ann.hear(&[(PHONE, 2, true, 0), ("mailto:ann@work.example", 3, true, 0)]).await;
     // The other device has taken it away.
     ann.device.clock.advance(Duration::from_secs(10));
     let told = Warning::IdentifierRemoved { identifier: PHONE.to_owned(), device_id: OTHER };
     assert_eq!(ann.hear(&[(PHONE, 2, false, 5)]).await, [told]);
-    ann.own.identifiers.remove(1);
+    ann.list.identifiers.remove(1);
     assert_eq!(ann.check().await, []);
     // The server says so alone.
-    ann.own.identifiers.pop();
+    ann.list.identifiers.pop();
     let gone = Warning::IdentifierGone { identifier: "mailto:ann@work.example".to_owned() };
     assert_eq!(ann.check().await, [gone]);
     assert_eq!(ann.check().await, []);
@@ -203,7 +205,7 @@ async fn what_goes_is_told_by_whose_word_it_is() {
 #[tokio::test]
 async fn the_account_is_called_by_what_it_has() {
     let mut ann = Ann::new().await;
-    ann.own.identifiers = vec![ann.by_this(2)];
+    ann.list.identifiers = vec![ann.by_this(2)];
     ann.check().await;
     // As long as none is known in the clear, the name that it had is kept.
     assert_eq!(ann.device.client.account().await.unwrap().identifier, ANN);
@@ -221,13 +223,13 @@ async fn a_claim_is_told_at_each_sync() {
         effective_at: at(600),
         recovery_objections_left: 3,
     };
-    ann.own.identifiers[0].claim = Some(claim);
+    ann.list.identifiers[0].claim = Some(claim);
     for _ in 0..2 {
         let told = ann.check().await;
         assert_eq!(told, [Warning::IdentifierClaimed { identifier: ANN.to_owned(), effective_at: at(600) }]);
         assert!(told[0].to_string().contains("rossby identifiers object ann@example.org"), "{}", told[0]);
     }
-    ann.own.identifiers[0].claim = None;
+    ann.list.identifiers[0].claim = None;
     assert_eq!(ann.check().await, []);
 }
 
@@ -252,11 +254,11 @@ async fn what_this_account_claims_becomes_its_own_or_does_not() {
         effective_at: at(600),
         state,
     };
-    ann.own.claims = vec![claim(2, ClaimState::Open), claim(3, ClaimState::Open), claim(4, ClaimState::Open)];
+    ann.list.claims = vec![claim(2, ClaimState::Open), claim(3, ClaimState::Open), claim(4, ClaimState::Open)];
     assert_eq!(ann.check().await, []);
-    ann.own.claims =
+    ann.list.claims =
         vec![claim(2, ClaimState::Effective), claim(3, ClaimState::Objected), claim(4, ClaimState::Replaced)];
-    ann.own.identifiers.push(ann.by_this(2));
+    ann.list.identifiers.push(ann.by_this(2));
     let ended =
         |identifier: &str, was_objected| Warning::ClaimEnded { identifier: identifier.to_owned(), was_objected };
     assert_eq!(ann.check().await, [ended(texts[1], true), ended(texts[2], false)]);

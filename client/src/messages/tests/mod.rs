@@ -65,13 +65,7 @@ impl Receiver {
         drop(connection);
         let sealing = client.store.sealing_keys().await.unwrap().remove(0);
         let sealing = record.verify_sealing(&sealing.statement, None).unwrap();
-        Self {
-            client,
-            clock,
-            session: Session::new(Own { device, record, keys_version: 1, identifiers: Vec::new(), claims: Vec::new() }),
-            sealing,
-            _folder: folder,
-        }
+        Self { client, clock, session: Session::new(Own { device, record }), sealing, _folder: folder }
     }
 
     pub(crate) async fn take(&mut self, fetched: &FetchedMessage) -> Taken {
@@ -179,7 +173,7 @@ impl Writer {
 
     /// Another device of the receiver's own box.
     pub(super) fn own(of: &Receiver) -> Self {
-        let Own { device, record, .. } = &of.session.own;
+        let Own { device, record } = &of.session.own;
         let key = SigningKey::from_seed(&device.signing_key.to_seed());
         Self::new(Sender { key, device_id: device.device_id, record: record.clone() }.linked())
     }

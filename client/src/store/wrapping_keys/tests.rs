@@ -482,3 +482,38 @@ async fn a_scrub_is_due_until_it_is_done() {
     assert!(!is_due, "opening the home has done it");
     client.close().await;
 }
+
+#[tokio::test]
+async fn an_erased_home_leaves_no_file_and_nothing_in_the_keyring() {
+    let home = Home::new();
+    let client = home.create(Unlock::Keyring).await;
+    make_keys(&client).await;
+    let LockedBy::Keyring(lock) = client.store.home().await.unwrap().lock.by else { panic!("the keyring locks it") };
+    let keys = [lock, stored(&client, 1).await.id, stored(&client, 3).await.id];
+    assert!(keys.iter().all(|key| home.is_in_keyring(*key)));
+    let uploads = home.path().join("uploads");
+    fs::create_dir(&uploads).unwrap();
+    fs::write(uploads.join("one"), "ciphertext").unwrap();
+
+    client.erase().await.unwrap();
+    assert_eq!(fs::read_dir(home.path()).unwrap().count(), 0);
+    assert!(!keys.iter().any(|key| home.is_in_keyring(*key)));
+}
+
+#[tokio::test]
+async fn a_home_that_was_being_erased_is_none() {
+    let home = Home::new();
+    let client = home.create(home.key_file()).await;
+    let secrets = make_keys(&client).await;
+    let first = stored(&client, 1).await;
+    // A process that dies before it takes the files away.
+    client.store.erase_rows(&client.vault, client.now()).await.unwrap();
+    for octets in [&first.sealed[..], first.wrapped.as_deref().unwrap(), secrets[0].to_bytes().as_slice()] {
+        assert_eq!(home.places(octets), 0);
+    }
+    client.close().await;
+    let refused = Client::open(home.config(&home.path(), home.key_file())).await.unwrap_err();
+    assert!(matches!(refused, ClientError::NoHome(_)), "{refused}");
+    assert_eq!(fs::read_dir(home.path()).unwrap().count(), 0);
+    home.create(home.key_file()).await.close().await;
+}

@@ -9,7 +9,7 @@ use rossby_schemas::encoding::Octets;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::capture::{kept, places};
+use super::search::{holds, kept, places};
 use crate::human::Human;
 use crate::relay::{Exchange, Relay};
 use crate::set_up::SetUp;
@@ -59,7 +59,7 @@ pub(crate) async fn show_nowhere(set_up: &SetUp) {
     let id = Uuid::parse_str(&id).unwrap();
     for needle in [id.to_string().as_bytes(), id.as_bytes(), NAME.as_bytes(), SECOND_NAME.as_bytes(), TEXT.as_bytes()] {
         assert_eq!(places(&server, needle), [""; 0], "the group is on the server");
-        let held = |e: &&Exchange| super::capture::holds(&[&e.request[..], &e.answer].concat(), needle);
+        let held = |e: &&Exchange| holds(&[&e.request[..], &e.answer].concat(), needle);
         assert_eq!(exchanges.iter().filter(held).count(), 0, "the group is on the wire");
     }
 
