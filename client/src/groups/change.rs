@@ -23,7 +23,7 @@ impl Client {
     /// Founds a group of these people. They are told, and can decline.
     ///
     /// # Errors
-    /// [`ClientError::BadGroupName`], [`ClientError::GroupChange`] for too many members, and what the server says of each
+    /// [`ClientError::GroupChange`] for a bad name or too many members, and what the server says of each
     /// member's look-up.
     pub async fn create_group(&self, name: &str, members: &[Peer]) -> Result<(GroupId, Sent), ClientError> {
         let own = self.as_stored().await?;
@@ -77,7 +77,7 @@ impl Client {
     /// Gives a group another name.
     ///
     /// # Errors
-    /// [`ClientError::BadGroupName`], [`ClientError::NoSuchGroup`], [`ClientError::GroupChange`].
+    /// [`ClientError::NoSuchGroup`], and [`ClientError::GroupChange`] for a bad name.
     pub async fn rename_group(&self, group: &GroupRef, name: &str) -> Result<(GroupId, Sent), ClientError> {
         self.act_on_group(group, Action::Rename { name: name.to_owned() }).await
     }
