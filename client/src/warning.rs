@@ -202,6 +202,15 @@ pub enum Warning {
         /// The member.
         by: BoxId,
     },
+    /// Messages wait for changes of their group that have not come for long: the member who wrote them knows another group.
+    GroupWaiting {
+        /// The group.
+        group: Uuid,
+        /// Who wrote them.
+        sender: BoxId,
+        /// How many.
+        waiting: u64,
+    },
     /// Other members have seen messages that have not come here.
     GroupMissing {
         /// The group.
@@ -298,6 +307,7 @@ impl Warning {
             Self::GroupDiffers { .. } => "group-differs",
             Self::GroupEquivocation { .. } => "group-equivocation",
             Self::GroupMisreport { .. } => "group-misreport",
+            Self::GroupWaiting { .. } => "group-waiting",
             Self::GroupMissing { .. } => "group-missing",
             Self::DeviceLinked { .. } => "device-linked",
             Self::DeviceRemoved { .. } => "device-removed",
@@ -428,6 +438,11 @@ impl fmt::Display for Warning {
             Self::GroupMisreport { group, by } => {
                 write!(f, "in group {group}, box {by} said that it had seen another message than you, and has the same")
             }
+            Self::GroupWaiting { group, sender, waiting } => write!(
+                f,
+                "in group {group}, {waiting} messages of box {sender} name changes that have not come here; they are shown once \
+                 those do"
+            ),
             Self::GroupMissing { group, author, missing } => write!(
                 f,
                 "in group {group}, others have seen messages of box {author} that have not come here: {missing} of them"

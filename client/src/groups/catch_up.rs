@@ -206,7 +206,7 @@ impl Client {
         match brought {
             Ok((changes, brought)) => {
                 let id = GroupId(brought.group);
-                self.take_changes(connection, own, id, changes).await?;
+                self.take_changes_and_release(connection, own, id, changes).await?;
                 self.look_at_shown(connection, id, &brought.messages, from).await?;
                 Ok(Ok(()))
             }

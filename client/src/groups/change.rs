@@ -172,7 +172,7 @@ impl Client {
         if !is_founding {
             self.welcome(connection, own, &after, are.difference(&were).copied()).await?;
         }
-        self.take_changes(connection, own, id, vec![signed.clone()]).await?;
+        self.take_changes_and_release(connection, own, id, vec![signed.clone()]).await?;
         let recipients: Vec<BoxId> = were.union(&are).copied().chain([own.device.box_id]).collect();
         let changes = vec![signed.octets().clone()];
         let body = GroupChanges { group: id.0, changes, ..GroupChanges::default() }.write();

@@ -28,17 +28,30 @@ impl Client {
         signed: &SignedContent,
         accepted_at: Timestamp,
     ) -> Result<Result<Taken, Refusal>, ClientError> {
-        let content = signed.content();
-        let id = GroupId(content.conversation);
-        let row = rows::group(connection, id).await?;
+        let id = GroupId(signed.content().conversation);
+        let known = rows::count(connection, id).await?;
+        let message = Waiting { signed: signed.clone(), accepted_at, came_at: self.now(), is_told: false };
+        let kept = self.keep_or_wait(connection, own, &message).await?;
+        self.release_waiting(connection, own, id, known).await?;
+        Ok(kept)
+    }
+
+    async fn keep_or_wait(
+        &self,
+        connection: &mut SqliteConnection,
+        own: &Own,
+        message: &Waiting,
+    ) -> Result<Result<Taken, Refusal>, ClientError> {
+        let content = message.signed.content();
+        let row = rows::group(connection, GroupId(content.conversation)).await?;
         if row.is_some_and(|row| row.standing == GroupStanding::Declined) && content.kind != GROUP_CHANGES {
             return Ok(Ok(Taken::PassedOver));
         }
         match content.kind {
-            GROUP_CHANGES => self.keep_changes(connection, own, signed, accepted_at).await,
+            GROUP_CHANGES => self.keep_changes(connection, own, message).await,
             GROUP_CONTENT => match GroupContent::parse(&content.body) {
                 Ok(frame) => match check_inner(&frame) {
-                    Ok(()) => self.keep_content(connection, own, signed, frame, accepted_at).await,
+                    Ok(()) => self.keep_content(connection, own, message, frame).await,
                     Err(reason) => Ok(Err(Refusal::Because(reason))),
                 },
                 Err(error) => Ok(Err(Refusal::of(&format!("a message of a group is malformed: {error}")))),
@@ -51,9 +64,9 @@ impl Client {
         &self,
         connection: &mut SqliteConnection,
         own: &Own,
-        signed: &SignedContent,
-        accepted_at: Timestamp,
+        message: &Waiting,
     ) -> Result<Result<Taken, Refusal>, ClientError> {
+        let Waiting { signed, accepted_at, .. } = message;
         let content = signed.content();
         let id = GroupId(content.conversation);
         let brought = GroupChanges::read(&content.body).and_then(|brought| {
@@ -67,7 +80,7 @@ impl Client {
         let hashes: Vec<_> = changes.iter().map(|change| (change.hash(), change.change().author)).collect();
         self.take_changes(connection, own, id, changes).await?;
         match rows::group(connection, id).await?.map(|row| row.standing) {
-            None | Some(GroupStanding::Unknown) => return self.keep_back(connection, signed, accepted_at).await,
+            None | Some(GroupStanding::Unknown) => return self.keep_back(connection, message).await,
             Some(GroupStanding::Declined) => return Ok(Ok(Taken::PassedOver)),
             Some(GroupStanding::Requested | GroupStanding::Joined) => {}
         }
@@ -80,7 +93,7 @@ impl Client {
         let is_shown = graph.is_some_and(|known| {
             hashes.iter().any(|(hash, author)| *author == content.sender && known.graph.contains(hash))
         });
-        let stored = stored(own, signed, accepted_at, (content.kind, content.body.clone()), is_shown);
+        let stored = stored(own, signed, *accepted_at, (content.kind, content.body.clone()), is_shown);
         messages::insert(connection, &self.vault, &stored).await?;
         self.note_in_chain(connection, own, chain, signed, &[]).await?;
         Ok(Ok(Taken::New))
@@ -90,19 +103,20 @@ impl Client {
         &self,
         connection: &mut SqliteConnection,
         own: &Own,
-        signed: &SignedContent,
+        waiting: &Waiting,
         frame: Frame,
-        accepted_at: Timestamp,
     ) -> Result<Result<Taken, Refusal>, ClientError> {
+        let Waiting { signed, accepted_at, .. } = waiting;
+        let accepted_at = *accepted_at;
         let content = signed.content();
         let (id, own_box) = (GroupId(content.conversation), own.device.box_id);
         let row = rows::group(connection, id).await?;
         let known = self.graph(connection, id).await?;
         let Some(known) = known.filter(|_| row.is_some_and(|row| row.standing != GroupStanding::Unknown)) else {
-            return self.keep_back(connection, signed, accepted_at).await;
+            return self.keep_back(connection, waiting).await;
         };
         let Ok(at) = known.graph.state_at(&frame.heads) else {
-            return self.keep_back(connection, signed, accepted_at).await;
+            return self.keep_back(connection, waiting).await;
         };
         if !at.is_member(content.sender) {
             return Ok(Err(Refusal::of(&"by the changes that it names its author was no member of the group")));
@@ -163,13 +177,11 @@ impl Client {
     async fn keep_back(
         &self,
         connection: &mut SqliteConnection,
-        signed: &SignedContent,
-        accepted_at: Timestamp,
+        message: &Waiting,
     ) -> Result<Result<Taken, Refusal>, ClientError> {
-        let content = signed.content();
+        let (signed, content) = (&message.signed, message.signed.content());
         rows::hear(connection, GroupId(content.conversation), self.now()).await?;
-        let waiting = Waiting { signed: signed.clone(), accepted_at, came_at: self.now() };
-        Ok(match rows::keep_waiting(connection, &self.vault, &waiting).await? {
+        Ok(match rows::keep_waiting(connection, &self.vault, message).await? {
             Ok(None) => Ok(Taken::Waiting),
             Ok(Some(held)) if held.link_hash() == signed.link_hash() => Ok(Taken::Duplicate),
             Ok(Some(_)) => Err(Refusal::Told(Warning::TwoBodies { sender: content.sender })),
@@ -177,29 +189,32 @@ impl Client {
         })
     }
 
-    /// Keeps the messages of a group that waited for changes, as far as those have come.
+    /// Keeps the messages of a group that waited for changes, if more than `known` changes are there, as far as those are the ones
+    /// that they name. A message can bring changes itself, so it is looked again as long as there are more.
     pub(super) async fn release_waiting(
         &self,
         connection: &mut SqliteConnection,
         own: &Own,
         id: GroupId,
+        mut known: usize,
     ) -> Result<(), ClientError> {
-        for waiting in rows::take_waiting(connection, &self.vault, id).await? {
-            let Waiting { signed, accepted_at, .. } = &waiting;
-            // What is kept back again is there already.
-            let kept = Box::pin(self.keep_in_group(connection, own, signed, *accepted_at)).await?;
-            if let Err(refusal) = kept {
-                let group = id.0;
-                let warning = match refusal {
-                    Refusal::Told(warning) => warning,
-                    Refusal::Because(reason) => {
-                        Warning::RefusedGroupMessage { group, sender: signed.content().sender, reason }
-                    }
-                };
-                self.warn(connection, &warning).await?;
+        loop {
+            let count = rows::count(connection, id).await?;
+            if count == known {
+                return Ok(());
+            }
+            known = count;
+            for waiting in rows::take_waiting(connection, &self.vault, id).await? {
+                if let Err(refusal) = self.keep_or_wait(connection, own, &waiting).await? {
+                    let (group, sender) = (id.0, waiting.signed.content().sender);
+                    let warning = match refusal {
+                        Refusal::Told(warning) => warning,
+                        Refusal::Because(reason) => Warning::RefusedGroupMessage { group, sender, reason },
+                    };
+                    self.warn(connection, &warning).await?;
+                }
             }
         }
-        Ok(())
     }
 
     /// Warns of what is missing before a message, and of what does not fit around it. What was sent while this box was no member

@@ -187,20 +187,22 @@ impl Client {
     /// [`ClientError::NoGroupNamed`], [`ClientError::AmbiguousGroup`].
     pub async fn group_id(&self, group: &GroupRef) -> Result<GroupId, ClientError> {
         let GroupRef(text) = group;
+        let own = self.device().await?.box_id;
         let mut connection = self.store.read().await?;
         let (mut by_name, mut by_id) = (Vec::new(), Vec::new());
         for row in rows::all(&mut connection).await? {
             let Some(known) = self.graph(&mut connection, row.id).await? else { continue };
             if known.graph.state().name() == text {
-                by_name.push((row.standing, row.id));
+                let takes_part = row.standing == GroupStanding::Joined && known.graph.state().is_member(own);
+                by_name.push((takes_part, row.id));
             }
             if is_beginning(text, row.id) {
                 by_id.push(row.id);
             }
         }
         // A stranger can give a group any name: one that the person takes part in is meant before others.
-        if by_name.iter().any(|(standing, _)| *standing == GroupStanding::Joined) {
-            by_name.retain(|(standing, _)| *standing == GroupStanding::Joined);
+        if by_name.iter().any(|(takes_part, _)| *takes_part) {
+            by_name.retain(|(takes_part, _)| *takes_part);
         }
         let found: Vec<GroupId> =
             if by_id.is_empty() { by_name.into_iter().map(|(_, id)| id).collect() } else { by_id };

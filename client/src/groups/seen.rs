@@ -180,6 +180,9 @@ impl Client {
             self.warn(connection, &Warning::GroupMissing { group: id.0, author, missing }).await?;
         }
         rows::told_missing(connection, before).await?;
+        for (id, sender, waiting) in rows::tell_waiting(connection, before).await? {
+            self.warn(connection, &Warning::GroupWaiting { group: id.0, sender, waiting }).await?;
+        }
         let old = self.now().minus(KEPT_SIGNED);
         rows::erase_old_signatures(connection, old).await?;
         rows::forget_unknown(connection, old).await

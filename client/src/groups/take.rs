@@ -29,8 +29,22 @@ use crate::warning::Warning;
 const MAX_REQUESTED: u32 = 100;
 
 impl Client {
+    /// Takes changes of a group, as far as they can be taken, and keeps the messages that waited for them. The other changes wait
+    /// or are refused.
+    pub(super) async fn take_changes_and_release(
+        &self,
+        connection: &mut SqliteConnection,
+        own: &Own,
+        id: GroupId,
+        changes: Vec<SignedChange>,
+    ) -> Result<(), ClientError> {
+        let known = rows::count(connection, id).await?;
+        self.take_changes(connection, own, id, changes).await?;
+        self.release_waiting(connection, own, id, known).await
+    }
+
     /// Takes changes of a group, as far as they can be taken; the others wait or are refused.
-    pub(crate) async fn take_changes(
+    pub(super) async fn take_changes(
         &self,
         connection: &mut SqliteConnection,
         own: &Own,
@@ -143,7 +157,7 @@ impl Client {
         self.warn(connection, &warning).await
     }
 
-    /// Does what follows from a group that has changed: how the person stands to it, who gets nothing more, and what waited.
+    /// Does what follows from a group that has changed: how the person stands to it, and who gets nothing more.
     async fn group_changed(
         &self,
         connection: &mut SqliteConnection,
@@ -166,8 +180,7 @@ impl Client {
             let (name, by) = (state.name().to_owned(), removal.map(|change| change.change().author));
             self.warn(connection, &Warning::RemovedFromGroup { group: id.0, name, by }).await?;
         }
-        self.stop_sending(connection, own_box, known).await?;
-        self.release_waiting(connection, own, id).await
+        self.stop_sending(connection, own_box, known).await
     }
 
     /// How the person stands to a group that this box was added to: it takes part if they added themselves or have accepted who

@@ -5,7 +5,7 @@ use rossby_crypto::group::{Action, NewMember, Role};
 use super::Crowd;
 use crate::messages::Taken;
 use crate::store::records;
-use crate::{ClientError, Membership};
+use crate::{ClientError, Membership, Warning};
 
 #[tokio::test]
 async fn who_lacks_a_change_keeps_the_message_and_asks_its_author() {
@@ -22,6 +22,7 @@ async fn who_lacks_a_change_keeps_the_message_and_asks_its_author() {
         assert_eq!(crowd.deliver(mail).await, expected);
     }
     assert_eq!(crowd.texts(3, id).await, [""; 0]);
+    assert_eq!(crowd.warned(3).await, []);
     // It comes again before the change does: it waits once.
     let again = mail.iter().find(|mail| mail.to == 3).unwrap();
     assert_eq!(crowd.deliver(again).await, Taken::Duplicate);
@@ -147,4 +148,47 @@ async fn keys_that_the_server_does_not_show_come_from_another_member() {
     crowd.catch_up().await;
     crowd.says(1, id, "hello again").await.unwrap();
     assert!(crowd.mail.iter().any(|mail| mail.to == 2));
+}
+
+#[tokio::test]
+async fn what_waits_for_long_is_told_once_and_shown_when_the_change_comes_after_all() {
+    let mut crowd = Crowd::new(3).await;
+    let id = crowd.founded(0, &[], &[1, 2]).await;
+    crowd.act(0, id, Action::Rename { name: "orchard".to_owned() }).await.unwrap();
+    let change = crowd.mail();
+    crowd.says(0, id, "one").await.unwrap();
+    crowd.says(0, id, "two").await.unwrap();
+    for mail in crowd.mail().iter().filter(|mail| mail.to == 2) {
+        assert_eq!(crowd.deliver(mail).await, Taken::Waiting);
+    }
+    for _ in 0..3 {
+        crowd.pass(1300);
+        let own = crowd.people[2].client.as_stored().await.unwrap();
+        crowd.people[2].client.ask_members(&own).await.unwrap();
+        // Nobody answers.
+        crowd.post(2).await;
+        crowd.mail();
+    }
+    let waiting = Warning::GroupWaiting { group: id.0, sender: crowd.id(0), waiting: 2 };
+    assert_eq!(crowd.warned(2).await, [waiting]);
+    for mail in change.iter().filter(|mail| mail.to == 2) {
+        assert_eq!(crowd.deliver(mail).await, Taken::New);
+    }
+    crowd.deliver_all().await;
+    assert_eq!(crowd.texts(2, id).await.len(), 2);
+    assert_eq!(crowd.warned(2).await, []);
+}
+
+#[tokio::test]
+async fn a_hundred_changes_and_messages_that_come_backwards_are_kept() {
+    let mut crowd = Crowd::new(2).await;
+    let id = crowd.founded(0, &[], &[1]).await;
+    for n in 0..100 {
+        crowd.act(0, id, Action::Rename { name: format!("name {n}") }).await.unwrap();
+        crowd.says(0, id, "hello").await.unwrap();
+    }
+    for mail in crowd.mail().iter().rev() {
+        assert!(!matches!(crowd.deliver(mail).await, Taken::Refused(_)));
+    }
+    assert_eq!((crowd.texts(1, id).await.len(), crowd.group(1, id).await.name.as_str()), (100, "name 99"));
 }

@@ -22,6 +22,8 @@ pub(crate) struct Waiting {
     pub(crate) signed: SignedContent,
     pub(crate) accepted_at: Timestamp,
     pub(crate) came_at: Timestamp,
+    /// Whether the person was told that it waits for long.
+    pub(crate) is_told: bool,
 }
 
 fn waiting_label(chain: Chain, sequence: u64) -> String {
@@ -67,8 +69,8 @@ pub(crate) async fn keep_waiting(
         return Ok(Err("too many messages of the group wait for changes that have not come"));
     }
     sqlx::query(
-        "insert into group_messages_waiting (group_id, sender, device, sequence, accepted_at, came_at, signed)
-         values (?, ?, ?, ?, ?, ?, ?)",
+        "insert into group_messages_waiting (group_id, sender, device, sequence, accepted_at, came_at, told, signed)
+         values (?, ?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(chain.conversation.as_bytes().as_slice())
     .bind(chain.sender.as_bytes().as_slice())
@@ -76,6 +78,7 @@ pub(crate) async fn keep_waiting(
     .bind(signed(sequence))
     .bind(waiting.accepted_at.signed_millis())
     .bind(waiting.came_at.signed_millis())
+    .bind(waiting.is_told)
     .bind(vault.seal(&label, waiting.signed.octets().as_slice()))
     .execute(connection)
     .await?;
@@ -102,20 +105,20 @@ pub(crate) async fn take_waiting(
     vault: &Vault,
     id: GroupId,
 ) -> Result<Vec<Waiting>, ClientError> {
-    type Row = (Vec<u8>, Vec<u8>, i64, i64, i64, Vec<u8>);
+    type Row = (Vec<u8>, Vec<u8>, i64, i64, i64, bool, Vec<u8>);
     let rows: Vec<Row> = sqlx::query_as(
         "delete from group_messages_waiting where group_id = ?
-         returning sender, device, sequence, accepted_at, came_at, signed",
+         returning sender, device, sequence, accepted_at, came_at, told, signed",
     )
     .bind(id.as_bytes().as_slice())
     .fetch_all(connection)
     .await?;
-    let open = |(sender, device, sequence, accepted_at, came_at, sealed): Row| {
+    let open = |(sender, device, sequence, accepted_at, came_at, is_told, sealed): Row| {
         let (sender, device) = (BoxId::from_bytes(fixed(&sender)?), DeviceId::from_bytes(fixed(&device)?));
         let label = waiting_label(Chain { sender, device, conversation: id.0 }, number(sequence)?);
         let octets = vault.open(&label, &sealed)?;
         let signed = SignedContent::parse(octets.as_slice().into()).map_err(|_| DAMAGED)?;
-        Ok(Waiting { signed, accepted_at: time(accepted_at)?, came_at: time(came_at)? })
+        Ok(Waiting { signed, accepted_at: time(accepted_at)?, came_at: time(came_at)?, is_told })
     };
     let mut waiting = rows.into_iter().map(open).collect::<Result<Vec<_>, ClientError>>()?;
     waiting.sort_by_key(|waiting| {
@@ -123,4 +126,32 @@ pub(crate) async fn take_waiting(
         (content.sender, content.sender_device, content.sequence)
     });
     Ok(waiting)
+}
+
+/// How many messages of each sender have waited since before this, in groups that this box is in, of which the person was not told.
+/// It is from now on.
+pub(crate) async fn tell_waiting(
+    connection: &mut SqliteConnection,
+    before: Timestamp,
+) -> Result<Vec<(GroupId, BoxId, u64)>, ClientError> {
+    let rows: Vec<(Vec<u8>, Vec<u8>, i64)> = sqlx::query_as(
+        "select waiting.group_id, waiting.sender, count(*)
+         from group_messages_waiting waiting join groups on groups.group_id = waiting.group_id
+         where waiting.told = 0 and waiting.came_at < ? and groups.standing = 'joined'
+         group by waiting.group_id, waiting.sender",
+    )
+    .bind(before.signed_millis())
+    .fetch_all(&mut *connection)
+    .await?;
+    sqlx::query(
+        "update group_messages_waiting set told = 1
+         where told = 0 and came_at < ? and group_id in (select group_id from groups where standing = 'joined')",
+    )
+    .bind(before.signed_millis())
+    .execute(connection)
+    .await?;
+    let read = |(id, sender, count): (Vec<u8>, Vec<u8>, i64)| {
+        Ok((GroupId(Uuid::from_bytes(fixed(&id)?)), BoxId::from_bytes(fixed(&sender)?), number(count)?))
+    };
+    rows.into_iter().map(read).collect()
 }
