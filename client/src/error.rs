@@ -158,6 +158,12 @@ pub enum ClientError {
     /// The server takes no message for this box now, and may later.
     #[error("the server takes no message for box {0} now; it will be tried again")]
     NotTaken(BoxId),
+    /// Only people whom the person has accepted are told that they write.
+    #[error("box {0} has not been accepted by you: write to them first, or accept their request (`rossby requests`)")]
+    NotAccepted(BoxId),
+    /// The person doesn't want others to know that they write.
+    #[error("you don't let others know that you write: `rossby settings --typing on` changes it")]
+    TypingOff,
     /// The message is too long.
     #[error("the text has {octets} octets; at most {limit} can be sent")]
     TooLong {
@@ -359,6 +365,8 @@ impl ClientError {
             Self::BadRecord { .. } => "bad-key-record",
             Self::NoDevice(_) => "no-device",
             Self::NotTaken(_) => "not-taken",
+            Self::NotAccepted(_) => "not-accepted",
+            Self::TypingOff => "typing-off",
             Self::TooLong { .. } | Self::Seal(_) => "too-long",
             Self::Content(_) => "bad-content",
             Self::NoSuchMessage(_) => "no-such-message",

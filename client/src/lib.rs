@@ -15,6 +15,7 @@ mod messages;
 mod profile;
 mod random;
 mod store;
+mod stream;
 mod vault;
 mod warning;
 
@@ -39,8 +40,10 @@ pub use messages::{
 };
 pub use profile::{MAX_PICTURE_OCTETS, MAX_PROFILE_NAME, Picture, Profile, ProfileChange, ProfileChanged};
 pub use rossby_crypto::group::{Action as GroupAction, GroupId, MAX_MEMBERS as MAX_GROUP_MEMBERS, Role as GroupRole};
+pub use rossby_schemas::http::stream::Changed;
 use rossby_schemas::time::{Clock, SystemClock, Timestamp};
 use sqlx::SqliteConnection;
+pub use stream::{Event, Indicated, Typing, Way};
 pub use vault::{Keyring, KeyringError, LockKind, Unlock, UnlockError, erase_key_file};
 pub use warning::{Notice, Warning};
 
@@ -49,6 +52,7 @@ use crate::http::Http;
 use crate::store::Store;
 use crate::store::device::Device;
 use crate::store::warnings;
+use crate::stream::Live;
 use crate::vault::Vault;
 
 /// How a device's store is opened.
@@ -87,6 +91,7 @@ pub struct Client {
     clock: Arc<dyn Clock>,
     schedule: SealingSchedule,
     graphs: Graphs,
+    live: Live,
 }
 
 impl Client {
@@ -128,7 +133,8 @@ impl Client {
             }
         };
         let (clock, schedule) = (config.clock, config.schedule);
-        Ok(Self { home: config.home, store, vault, http, clock, schedule, graphs: Graphs::default() })
+        let (graphs, live) = (Graphs::default(), Live::default());
+        Ok(Self { home: config.home, store, vault, http, clock, schedule, graphs, live })
     }
 
     /// Opens the home of a person.
@@ -143,7 +149,8 @@ impl Client {
         store.wrap_old_keys(&vault, config.clock.now()).await?;
         store.scrub().await?;
         let (clock, schedule) = (config.clock, config.schedule);
-        Ok(Self { home: config.home, store, vault, http, clock, schedule, graphs: Graphs::default() })
+        let (graphs, live) = (Graphs::default(), Live::default());
+        Ok(Self { home: config.home, store, vault, http, clock, schedule, graphs, live })
     }
 
     /// Ends all use of the store.

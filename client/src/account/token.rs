@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 
 use crate::Client;
 use crate::error::ClientError;
-use crate::http::{Call, Stream};
+use crate::http::{Call, Stream, WebSocket};
 use crate::store::device::Device;
 
 impl Client {
@@ -39,6 +39,20 @@ impl Client {
             Err(error) if error.problem() == Some(ProblemType::Unauthenticated) => {
                 let renewed = self.renew_token(device).await?;
                 self.http.open(call, Some(renewed.token()?)).await
+            }
+            other => other,
+        }
+    }
+
+    /// Opens a WebSocket, as [`Client::ask`] sends a request.
+    ///
+    /// # Errors
+    /// Those of [`Client::ask`]; also where the way to the server passes no WebSocket.
+    pub(crate) async fn ask_for_web_socket(&self, device: &Device, path: &str) -> Result<WebSocket, ClientError> {
+        match self.http.upgrade(path, device.token()?).await {
+            Err(error) if error.problem() == Some(ProblemType::Unauthenticated) => {
+                let renewed = self.renew_token(device).await?;
+                self.http.upgrade(path, renewed.token()?).await
             }
             other => other,
         }

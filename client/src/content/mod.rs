@@ -16,6 +16,7 @@ mod read_marks;
 mod receipt;
 mod reference;
 mod reply;
+mod typing;
 
 pub use attachment::{Attachment, MAX_CAPTION_OCTETS, Preview, Role};
 pub(crate) use attachment::{MAX_NAME_OCTETS, MAX_PREVIEW_OCTETS, MAX_PREVIEW_SIDE, PREVIEW_TYPE, SecretKey};
@@ -37,6 +38,7 @@ use rossby_crypto::message::MAX_BODY_OCTETS;
 use rossby_schemas::encoding::Octets;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+pub(crate) use typing::Typing;
 
 /// How many octets what is sent has at most. Half of what a body can have: the copy for the sender's other devices is longer.
 pub(crate) const MAX_CONTENT_OCTETS: usize = MAX_BODY_OCTETS / 2;

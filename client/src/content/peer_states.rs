@@ -78,13 +78,20 @@ impl Standing {
     }
 }
 
-/// Which receipts the person sends.
+/// Which receipts the person sends, and whether others see that they write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ReceiptsState {
     pub(crate) delivery: bool,
     pub(crate) read: bool,
+    /// A device that doesn't know it says nothing of it.
+    #[serde(default = "yes")]
+    pub(crate) typing: bool,
     /// When the person said so.
     pub(crate) changed_at: Timestamp,
+}
+
+const fn yes() -> bool {
+    true
 }
 
 impl Body for PeerStates {

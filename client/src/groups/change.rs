@@ -213,7 +213,7 @@ impl Client {
     }
 
     /// This device and its box's record as they are in the store.
-    pub(super) async fn as_stored(&self) -> Result<Own, ClientError> {
+    pub(crate) async fn as_stored(&self) -> Result<Own, ClientError> {
         let device = self.device().await?;
         let mut connection = self.store.read().await?;
         let record = records::own_record(&mut connection, device.box_id).await?;

@@ -213,6 +213,23 @@ impl Client {
         }
     }
 
+    /// The members of a group in which the person takes part, this account among them; none of another.
+    pub(crate) async fn fellows(
+        &self,
+        connection: &mut SqliteConnection,
+        own: BoxId,
+        id: GroupId,
+    ) -> Result<Vec<BoxId>, ClientError> {
+        let row = rows::group(connection, id).await?;
+        let known = self.graph(connection, id).await?;
+        Ok(match (row, known) {
+            (Some(row), Some(known)) if row.standing == GroupStanding::Joined && known.graph.state().is_member(own) => {
+                known.graph.state().members().map(|(box_id, _)| box_id).collect()
+            }
+            _ => Vec::new(),
+        })
+    }
+
     async fn show_group(
         &self,
         connection: &mut SqliteConnection,

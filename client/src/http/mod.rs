@@ -2,6 +2,7 @@
 //! know its outcome, is asked again a few times.
 
 mod hawk;
+mod upgrade;
 
 use std::fmt;
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
+pub(crate) use self::upgrade::WebSocket;
 use crate::error::ClientError;
 
 /// No answer is longer: a fetch's bound, times the longest message, as base64url, with room.
@@ -235,7 +237,7 @@ impl Http {
         }
         let response = request.send().await.map_err(|error| self.unreachable(&error))?;
         let status = response.status();
-        if status.is_success() {
+        if status.is_success() || status == StatusCode::SWITCHING_PROTOCOLS {
             return Ok(Answer::Good(response));
         }
         let challenge = response.headers().get(WWW_AUTHENTICATE).and_then(|value| value.to_str().ok());
@@ -246,6 +248,10 @@ impl Http {
         let body = read(response).await.map_err(|error| error.unwrap_or_else(|error| self.unreachable(&error)))?;
         let problem: Problem = serde_json::from_slice(&body).map_err(|_| {
             let url = self.url();
+            // Of a proxy, while the server behind it is away.
+            if matches!(status.as_u16(), 502..=504) {
+                return ClientError::Unreachable { url: url.to_owned(), reason: status.to_string() };
+            }
             ClientError::BadAnswer(format!("status {status} without a problem document; is {url} a Rossby server?"))
         })?;
         Ok(match time {
@@ -260,7 +266,7 @@ impl Http {
 }
 
 enum Answer {
-    /// A status of success; the body is still to be read.
+    /// A status of success, or another protocol; the body is still to be read.
     Good(Response),
     Refused(Box<Problem>),
     /// The request's time was refused, and the server's is known now.

@@ -18,7 +18,7 @@ pub use conversation::Conversation;
 pub(crate) use own_devices::OwnMessage;
 pub use receipts::ReceiptSettings;
 pub use receive::Received;
-pub(crate) use receive::Taken;
+pub(crate) use receive::{Taken, Taking};
 use rossby_schemas::ids::{BoxId, MessageId};
 use rossby_schemas::time::Timestamp;
 pub use send::Sent;

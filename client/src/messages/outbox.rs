@@ -336,7 +336,7 @@ impl Client {
     }
 
     /// The recipient's record with what the server says has changed. What doesn't fit is looked up as a whole.
-    async fn newer(
+    pub(crate) async fn newer(
         &self,
         box_id: BoxId,
         statements: &[Octets],

@@ -20,13 +20,15 @@ use crate::store::device::Device;
 use crate::store::messages::StoredMessage;
 use crate::store::{peers, receipts, transcripts};
 
-/// Which receipts the person sends.
+/// Which receipts the person sends, and whether others see that they write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReceiptSettings {
     /// That messages have come.
     pub delivery: bool,
     /// That they have been read.
     pub read: bool,
+    /// That the person writes just now.
+    pub typing: bool,
 }
 
 impl ReceiptsState {
@@ -44,8 +46,8 @@ impl Client {
     /// # Errors
     /// The store's.
     pub async fn receipt_settings(&self) -> Result<ReceiptSettings, ClientError> {
-        let ReceiptsState { delivery, read, .. } = peers::receipts(&mut *self.store.read().await?).await?;
-        Ok(ReceiptSettings { delivery, read })
+        let ReceiptsState { delivery, read, typing, .. } = peers::receipts(&mut *self.store.read().await?).await?;
+        Ok(ReceiptSettings { delivery, read, typing })
     }
 
     /// Changes which receipts the person sends, on all of the own devices.
@@ -56,13 +58,13 @@ impl Client {
         let device = self.device().await?;
         let mut transaction = self.store.begin().await?;
         let known = peers::receipts(&mut transaction).await?;
-        let ReceiptSettings { delivery, read } = settings;
-        if (known.delivery, known.read) == (delivery, read) {
+        let ReceiptSettings { delivery, read, typing } = settings;
+        if (known.delivery, known.read, known.typing) == (delivery, read, typing) {
             return Ok(());
         }
         // After what was said before, whatever the clocks.
         let changed_at = self.now().max(known.changed_at.plus(Duration::from_millis(1)));
-        let said = ReceiptsState { delivery, read, changed_at };
+        let said = ReceiptsState { delivery, read, typing, changed_at };
         peers::merge_receipts(&mut transaction, said).await?;
         let states = PeerStates { receipts: Some(said), ..PeerStates::default() };
         self.tell_devices(&mut transaction, &device, &OwnMessage::PeerStates(states)).await?;

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use rossby_crypto::key_record::HeadRelation;
 use rossby_crypto::message::{SealedMessage, SignedContent, open};
-use rossby_schemas::encoding::FixedOctets;
+use rossby_schemas::encoding::{FixedOctets, Octets};
 use rossby_schemas::http::messages::{
-    ConfirmRequest, ConfirmResponse, FetchResponse, FetchedMessage, MAX_CONFIRMED, MAX_WAIT_SECONDS,
+    ConfirmRequest, ConfirmResponse, FetchResponse, FetchedMessage, Lost, MAX_CONFIRMED, MAX_WAIT_SECONDS,
 };
 use rossby_schemas::http::problem::ProblemType;
-use rossby_schemas::ids::BoxId;
+use rossby_schemas::http::signals::ReceivedSignal;
+use rossby_schemas::ids::{BoxId, Head, OuterId};
 
 use super::verify::Refusal;
 use crate::Client;
@@ -46,6 +47,19 @@ pub struct Received {
     pub more: bool,
 }
 
+impl Received {
+    /// Counts what became of a message.
+    pub(crate) fn count(&mut self, taken: &Taken) {
+        match taken {
+            Taken::New => self.new += 1,
+            Taken::Duplicate => self.duplicates += 1,
+            Taken::Waiting => self.waiting += 1,
+            Taken::PassedOver => {}
+            Taken::Refused(_) => self.refused += 1,
+        }
+    }
+}
+
 /// What became of a fetched message.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Taken {
@@ -58,19 +72,56 @@ pub(crate) enum Taken {
     Refused(Warning),
 }
 
-/// What one call of [`Client::receive`] knows.
+/// What is known while messages are taken: by one call of [`Client::receive`], or over one stream.
 #[derive(Debug)]
-pub(crate) struct Session {
+pub(crate) struct Taking {
     pub(crate) own: Own,
     /// Senders of whom the server knows nothing: it isn't asked again for each of their messages.
     pub(super) unknown: HashSet<BoxId>,
 }
 
-impl Session {
+impl Taking {
     pub(super) fn new(own: Own) -> Self {
         Self { own, unknown: HashSet::new() }
     }
+
+    /// Looks at the account again.
+    pub(crate) async fn renew(&mut self, client: &Client) -> Result<(), ClientError> {
+        self.own = client.audit().await?;
+        self.unknown.clear();
+        Ok(())
+    }
 }
+
+/// This device's part of a message or a signal, as the server gives it.
+pub(crate) struct SealedPart<'a> {
+    outer_id: OuterId,
+    recipient_head: Head,
+    content: &'a Octets,
+    sealing_counter: u64,
+    enc: &'a Octets,
+    wrapped_key: &'a Octets,
+}
+
+/// Of things that have the fields.
+macro_rules! sealed_part {
+    ($($kind:ty),*) => {
+        $(impl<'a> From<&'a $kind> for SealedPart<'a> {
+            fn from(given: &'a $kind) -> Self {
+                Self {
+                    outer_id: given.outer_id,
+                    recipient_head: given.recipient_head,
+                    content: &given.content,
+                    sealing_counter: given.sealing_counter,
+                    enc: &given.enc,
+                    wrapped_key: &given.wrapped_key,
+                }
+            }
+        })*
+    };
+}
+
+sealed_part!(FetchedMessage, ReceivedSignal);
 
 impl Client {
     /// Fetches what waits for this device, stores it, and confirms it; then sends what waits in the outbox. With a `wait` the server
@@ -79,20 +130,25 @@ impl Client {
     /// # Errors
     /// What the server says.
     pub async fn receive(&self, wait: Duration) -> Result<Received, ClientError> {
-        let mut session = Session::new(self.audit().await?);
+        let mut session = Taking::new(self.audit().await?);
         let received = self.receive_as(&mut session, wait).await?;
-        self.refresh_contacts().await?;
-        // What has not come by now is not on its way.
-        if !received.more {
-            self.ask_members(&session.own).await?;
-        }
-        self.affirm_to_groups(&session.own).await?;
-        self.state_profile_or_later().await;
-        self.hand_over_what_waits().await?;
+        self.follow_up(&session.own, !received.more).await?;
         Ok(received)
     }
 
-    async fn receive_as(&self, session: &mut Session, wait: Duration) -> Result<Received, ClientError> {
+    /// Does what follows on what came, and is due in any case; then sends what waits in the outbox.
+    pub(crate) async fn follow_up(&self, own: &Own, has_all_come: bool) -> Result<(), ClientError> {
+        self.refresh_contacts().await?;
+        // What has not come by now is not on its way.
+        if has_all_come {
+            self.ask_members(own).await?;
+        }
+        self.affirm_to_groups(own).await?;
+        self.state_profile_or_later().await;
+        self.hand_over_what_waits().await
+    }
+
+    async fn receive_as(&self, session: &mut Taking, wait: Duration) -> Result<Received, ClientError> {
         // What a device that died has stored and not confirmed.
         let mut received = Received { confirmed: self.confirm(&session.own).await?, ..Received::default() };
         let mut seconds = wait.as_secs().min(u64::from(MAX_WAIT_SECONDS));
@@ -100,21 +156,9 @@ impl Client {
             let path = format!("/v1/messages?limit={BATCH}&wait={seconds}");
             let call = Call::get(path).waiting(Duration::from_secs(seconds));
             let fetched: FetchResponse = self.ask(&session.own.device, &call).await?;
-            if let Some(lost) = fetched.lost {
-                let mut transaction = self.store.begin().await?;
-                if lost_more(&mut transaction, lost.messages).await? {
-                    self.warn(&mut transaction, &Warning::Lost(lost)).await?;
-                }
-                transaction.commit().await?;
-            }
+            self.tell_lost(fetched.lost).await?;
             for message in &fetched.messages {
-                match self.take(session, message).await? {
-                    Taken::New => received.new += 1,
-                    Taken::Duplicate => received.duplicates += 1,
-                    Taken::Waiting => received.waiting += 1,
-                    Taken::PassedOver => {}
-                    Taken::Refused(_) => received.refused += 1,
-                }
+                received.count(&self.take(session, message).await?);
             }
             received.confirmed += self.confirm(&session.own).await?;
             received.more = fetched.more && !fetched.messages.is_empty();
@@ -124,6 +168,21 @@ impl Client {
             seconds = 0;
         }
         Ok(received)
+    }
+
+    /// Tells of messages that expired before this device fetched them, if they are more than was told.
+    pub(crate) async fn tell_lost(&self, lost: Option<Lost>) -> Result<(), ClientError> {
+        let Some(lost) = lost else { return Ok(()) };
+        let mut transaction = self.store.begin().await?;
+        if lost_more(&mut transaction, lost.messages).await? {
+            self.warn(&mut transaction, &Warning::Lost(lost)).await?;
+        }
+        Ok(transaction.commit().await?)
+    }
+
+    /// Begins to take messages: with an account that is looked at.
+    pub(crate) async fn begin_to_take(&self) -> Result<Taking, ClientError> {
+        Ok(Taking::new(self.audit().await?))
     }
 
     /// Confirms what is stored.
@@ -148,8 +207,8 @@ impl Client {
     }
 
     /// Opens, verifies and stores a message. Whatever became of it, it is to be confirmed: it would come to the same again.
-    pub(super) async fn take(&self, session: &mut Session, fetched: &FetchedMessage) -> Result<Taken, ClientError> {
-        let opened = match self.open_message(&session.own, fetched).await? {
+    pub(crate) async fn take(&self, session: &mut Taking, fetched: &FetchedMessage) -> Result<Taken, ClientError> {
+        let opened = match self.open_message(&session.own, fetched.into()).await? {
             Ok(signed) => self.verified(session, &signed, fetched).await?.map(|record| (signed, record)),
             Err(reason) => Err(Refusal::Because(reason)),
         };
@@ -188,26 +247,26 @@ impl Client {
     }
 
     /// Opens a message with the key that it was sealed to. The inner error says why it never will.
-    async fn open_message(
+    pub(crate) async fn open_message(
         &self,
         own: &Own,
-        fetched: &FetchedMessage,
+        sealed: SealedPart<'_>,
     ) -> Result<Result<SignedContent, String>, ClientError> {
-        let Some(key) = self.store.sealing_secret(&self.vault, fetched.sealing_counter).await? else {
+        let Some(key) = self.store.sealing_secret(&self.vault, sealed.sealing_counter).await? else {
             return Ok(Err("it was sealed to a key that this device has erased, or never had".to_owned()));
         };
-        let Ok(enc) = FixedOctets::try_from(fetched.enc.as_slice()) else {
+        let Ok(enc) = FixedOctets::try_from(sealed.enc.as_slice()) else {
             return Ok(Err("its encapsulated key has another length".to_owned()));
         };
         let sealed = SealedMessage {
             recipient: own.device.box_id,
             device_id: own.device.device_id,
-            recipient_head: fetched.recipient_head,
-            outer_id: fetched.outer_id,
-            content: &fetched.content,
-            sealing_counter: fetched.sealing_counter,
+            recipient_head: sealed.recipient_head,
+            outer_id: sealed.outer_id,
+            content: sealed.content,
+            sealing_counter: sealed.sealing_counter,
             enc: &enc,
-            wrapped_key: &fetched.wrapped_key,
+            wrapped_key: sealed.wrapped_key,
         };
         Ok(open(&sealed, &key).map_err(|error| error.to_string()))
     }

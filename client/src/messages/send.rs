@@ -282,7 +282,7 @@ impl Client {
     }
 
     /// Which of a recipient's devices can be sealed to. The own device is none of them.
-    pub(super) fn sealable<'a>(&self, device: &Device, recipient: &'a Known) -> Sealable<'a> {
+    pub(crate) fn sealable<'a>(&self, device: &Device, recipient: &'a Known) -> Sealable<'a> {
         let except = (recipient.record.box_id() == device.box_id).then_some(device.device_id);
         // The server can't make an expired key good by setting our clock back.
         let now = self.now().max(self.http.server_now());

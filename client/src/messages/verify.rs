@@ -9,7 +9,7 @@ use rossby_schemas::ids::BoxId;
 use rossby_schemas::time::Timestamp;
 use sqlx::SqliteConnection;
 
-use super::receive::Session;
+use super::receive::Taking;
 use crate::Client;
 use crate::contacts::{Peer, contradicting};
 use crate::error::ClientError;
@@ -35,7 +35,7 @@ impl Client {
     /// The sender's record, once it has shown that the sender wrote the message. The inner error says why not.
     pub(super) async fn verified(
         &self,
-        session: &mut Session,
+        session: &mut Taking,
         signed: &SignedContent,
         fetched: &FetchedMessage,
     ) -> Result<Result<KeyRecord, Refusal>, ClientError> {
@@ -79,7 +79,7 @@ impl Client {
     /// What the server shows of a sender, if it shows anything that can be taken.
     pub(super) async fn record_of(
         &self,
-        session: &mut Session,
+        session: &mut Taking,
         sender: BoxId,
     ) -> Result<Option<KeyRecord>, ClientError> {
         if session.unknown.contains(&sender) {

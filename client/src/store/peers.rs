@@ -131,26 +131,29 @@ pub(crate) async fn has_written_to(
     Ok(found)
 }
 
-/// Which receipts are sent.
+/// Which receipts are sent, and whether others see that the person writes.
 pub(crate) async fn receipts(connection: &mut SqliteConnection) -> Result<ReceiptsState, ClientError> {
-    let (delivery, read, changed_at): (bool, bool, i64) =
-        sqlx::query_as("select delivery_receipts, read_receipts, receipts_changed_at from preferences")
+    let (delivery, read, typing, changed_at): (bool, bool, bool, i64) =
+        sqlx::query_as("select delivery_receipts, read_receipts, sends_typing, receipts_changed_at from preferences")
             .fetch_one(connection)
             .await?;
-    Ok(ReceiptsState { delivery, read, changed_at: time(changed_at)? })
+    Ok(ReceiptsState { delivery, read, typing, changed_at: time(changed_at)? })
 }
 
 /// Takes what was said of receipts, if it is later than what is known; of two things said at one time, the one that sends less.
 pub(crate) async fn merge_receipts(connection: &mut SqliteConnection, said: ReceiptsState) -> Result<(), ClientError> {
     let known = receipts(connection).await?;
-    let rank = |state: ReceiptsState| (state.changed_at, !state.delivery, !state.read);
+    let rank = |state: ReceiptsState| (state.changed_at, !state.delivery, !state.read, !state.typing);
     if rank(said) > rank(known) {
-        sqlx::query("update preferences set delivery_receipts = ?, read_receipts = ?, receipts_changed_at = ?")
-            .bind(said.delivery)
-            .bind(said.read)
-            .bind(said.changed_at.signed_millis())
-            .execute(connection)
-            .await?;
+        sqlx::query(
+            "update preferences set delivery_receipts = ?, read_receipts = ?, sends_typing = ?, receipts_changed_at = ?",
+        )
+        .bind(said.delivery)
+        .bind(said.read)
+        .bind(said.typing)
+        .bind(said.changed_at.signed_millis())
+        .execute(connection)
+        .await?;
     }
     Ok(())
 }

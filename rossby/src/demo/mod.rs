@@ -80,7 +80,7 @@ impl Person {
         story.says(&format!("The server sends the code {code} to {}.", self.identifier.address()))?;
         self.client.authorize(&code).await?;
         // Receipts are messages too, and would be counted among those that are told of here.
-        self.client.set_receipts(ReceiptSettings { delivery: false, read: false }).await?;
+        self.client.set_receipts(ReceiptSettings { delivery: false, read: false, typing: false }).await?;
         story.says(&format!("{}'s device shows the code, and has its token, sealed to its own key.", self.name))
     }
 

@@ -235,6 +235,9 @@ pub(crate) struct SettingsCommand {
     /// Whether people whom you have accepted are told that their messages have come
     #[arg(long, value_name = "ON|OFF")]
     delivery_receipts: Option<Switch>,
+    /// Whether those whom you have accepted see that you write, on all of your devices
+    #[arg(long, value_name = "ON|OFF")]
+    typing: Option<Switch>,
     /// Keep the server that --server names: for one that has moved. It must know this device
     #[arg(long, requires = "server")]
     keep_server: bool,
@@ -255,9 +258,10 @@ impl SettingsCommand {
             client.change(Setting::AcceptFrom(audience.into())).await?;
         }
         let mut receipts = client.receipt_settings().await?;
-        if self.read_receipts.is_some() || self.delivery_receipts.is_some() {
+        if self.read_receipts.is_some() || self.delivery_receipts.is_some() || self.typing.is_some() {
             receipts.read = self.read_receipts.map_or(receipts.read, Switch::is_on);
             receipts.delivery = self.delivery_receipts.map_or(receipts.delivery, Switch::is_on);
+            receipts.typing = self.typing.map_or(receipts.typing, Switch::is_on);
             client.set_receipts(receipts).await?;
             client.hand_over_what_waits().await?;
         }
@@ -267,9 +271,10 @@ impl SettingsCommand {
         let (discoverable, accept_from) = (who(settings.discoverable), who(settings.accept_from));
         let text = format!(
             "discoverable       {discoverable}\naccept-from        {accept_from}\nread-receipts      {}\n\
-             delivery-receipts  {}\ncontacts           {}\nblocks             {}\nserver             {server}\n",
+             delivery-receipts  {}\ntyping             {}\ncontacts           {}\nblocks             {}\nserver             {server}\n",
             on_or_off(receipts.read),
             on_or_off(receipts.delivery),
+            on_or_off(receipts.typing),
             settings.contacts,
             settings.blocks
         );
@@ -278,6 +283,7 @@ impl SettingsCommand {
             "accept_from": accept_from,
             "read_receipts": receipts.read,
             "delivery_receipts": receipts.delivery,
+            "typing": receipts.typing,
             "contacts": settings.contacts,
             "blocks": settings.blocks,
             "server": server,

@@ -21,7 +21,7 @@ use rossby_schemas::ids::{BoxId, DeviceId, Head, MessageId, OuterId, RegionNumbe
 use rossby_schemas::time::{ManualClock, Timestamp};
 use uuid::Uuid;
 
-use super::receive::{Session, Taken};
+use super::receive::{Taken, Taking};
 use crate::account::Own;
 use crate::content::Content;
 use crate::random::rng;
@@ -36,7 +36,7 @@ pub(crate) fn at(seconds: u64) -> Timestamp {
 pub(crate) struct Receiver {
     pub(crate) client: Client,
     pub(crate) clock: Arc<ManualClock>,
-    pub(crate) session: Session,
+    pub(crate) session: Taking,
     pub(crate) sealing: VerifiedSealingStatement,
     _folder: tempfile::TempDir,
 }
@@ -65,7 +65,7 @@ impl Receiver {
         drop(connection);
         let sealing = client.store.sealing_keys().await.unwrap().remove(0);
         let sealing = record.verify_sealing(&sealing.statement, None).unwrap();
-        Self { client, clock, session: Session::new(Own { device, record }), sealing, _folder: folder }
+        Self { client, clock, session: Taking::new(Own { device, record }), sealing, _folder: folder }
     }
 
     pub(crate) async fn take(&mut self, fetched: &FetchedMessage) -> Taken {
@@ -92,8 +92,8 @@ impl Receiver {
 
 /// A device that writes.
 pub(crate) struct Sender {
-    pub(super) key: SigningKey,
-    pub(super) device_id: DeviceId,
+    pub(crate) key: SigningKey,
+    pub(crate) device_id: DeviceId,
     pub(crate) record: KeyRecord,
 }
 
@@ -116,7 +116,7 @@ impl Sender {
         Self { key, device_id, record }
     }
 
-    pub(super) fn signed(
+    pub(crate) fn signed(
         &self,
         to: &Receiver,
         sequence: u64,
@@ -155,14 +155,14 @@ impl Sender {
 }
 
 /// What a device writes to the receiver, one after the other.
-pub(super) struct Writer {
-    pub(super) sender: Sender,
+pub(crate) struct Writer {
+    pub(crate) sender: Sender,
     sequence: u64,
     last: Option<SignedContent>,
 }
 
 impl Writer {
-    pub(super) fn new(sender: Sender) -> Self {
+    pub(crate) fn new(sender: Sender) -> Self {
         Self { sender, sequence: 0, last: None }
     }
 
@@ -172,18 +172,18 @@ impl Writer {
     }
 
     /// Another device of the receiver's own box.
-    pub(super) fn own(of: &Receiver) -> Self {
+    pub(crate) fn own(of: &Receiver) -> Self {
         let Own { device, record } = &of.session.own;
         let key = SigningKey::from_seed(&device.signing_key.to_seed());
         Self::new(Sender { key, device_id: device.device_id, record: record.clone() }.linked())
     }
 
-    pub(super) fn box_id(&self) -> BoxId {
+    pub(crate) fn box_id(&self) -> BoxId {
         self.sender.record.box_id()
     }
 
     /// The next message, as the server gives it. Gives its id too.
-    pub(super) fn writes(&mut self, to: &Receiver, kind: u32, body: &[u8]) -> (MessageId, FetchedMessage) {
+    pub(crate) fn writes(&mut self, to: &Receiver, kind: u32, body: &[u8]) -> (MessageId, FetchedMessage) {
         self.writes_at(to, kind, body, at(3))
     }
 
@@ -212,7 +212,7 @@ impl Writer {
 }
 
 /// A message as the server gives it to the receiver's device.
-pub(super) fn fetched(to: &Receiver, signed: &SignedContent, accepted_at: Timestamp) -> FetchedMessage {
+pub(crate) fn fetched(to: &Receiver, signed: &SignedContent, accepted_at: Timestamp) -> FetchedMessage {
     let outer_id = OuterId(Uuid::new_v4());
     let device = RecipientDevice::from(&to.sealing);
     let octets = seal(&mut rng(), signed, outer_id, at(1000), &[device]).unwrap();

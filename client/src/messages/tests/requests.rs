@@ -79,7 +79,7 @@ async fn receipts_are_sent_as_the_person_wants() {
     let (mut ann, mut ben) = (Receiver::new().await, Writer::new(Sender::new()));
     let box_id = ben.box_id();
     let set = async |ann: &Receiver, delivery, read| {
-        ann.client.set_receipts(ReceiptSettings { delivery, read }).await.unwrap();
+        ann.client.set_receipts(ReceiptSettings { delivery, read, typing: true }).await.unwrap();
     };
     let (_, message) = ben.writes(&ann, 1, b"one");
     assert_eq!(ann.take(&message).await, Taken::New);
@@ -157,7 +157,7 @@ async fn the_own_devices_agree_and_the_latest_counts() {
     let receipts = json!({ "receipts": { "delivery": false, "read": true, "changed_at": at(5) } });
     let (_, message) = own.writes(ann, 1004, receipts.to_string().as_bytes());
     assert_eq!(ann.take(&message).await, Taken::New);
-    let expected = ReceiptSettings { delivery: false, read: true };
+    let expected = ReceiptSettings { delivery: false, read: true, typing: true };
     assert_eq!(ann.client.receipt_settings().await.unwrap(), expected);
 
     // What another device has read is read here, also if it comes later; and only that of the same author.
