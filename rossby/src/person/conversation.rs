@@ -1,31 +1,24 @@
 //! Talking: send, inbox.
 
 use std::io::Read as _;
-use std::pin::pin;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
 use rossby_client::{
-    Client, ClientError, Content, ContentError, Location, MAX_TEXT_OCTETS, Message, MessageName, Peer, Received,
+    Client, ClientError, Content, ContentError, Location, MAX_TEXT_OCTETS, MessageName, Peer, Received,
 };
-use rossby_schemas::http::messages::MAX_WAIT_SECONDS;
 use serde_json::json;
 
 use super::attachments::FileOptions;
 use super::options::PersonOptions;
 use super::screen::Screen;
-use super::{attachments, changes, documents, lines};
+use super::{attachments, changes, documents, follow, lines};
 
-/// How long to wait before asking a server again that can't be reached.
-const PAUSE: Duration = Duration::from_secs(5);
-const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 /// How many messages `inbox` shows at once, if nothing else is asked for: of the latest, and of those that were not read.
-const LATEST: u32 = 100;
+pub(super) const LATEST: u32 = 100;
 const UNREAD: u32 = 1000;
-/// How many messages `inbox --follow` holds at once.
-const PAGE: u32 = 100;
 
 pub(super) fn peer(text: &str) -> Result<Peer, String> {
     text.parse().map_err(|error: ClientError| error.to_string())
@@ -131,7 +124,7 @@ impl Inbox {
     pub(super) async fn run(&self, screen: &Screen) -> anyhow::Result<ExitCode> {
         let client = self.options.open().await?;
         if self.follow {
-            let followed = self.follow(&client, screen).await;
+            let followed = follow::follow(&client, screen, self.all).await;
             client.close().await;
             return followed.map(|()| ExitCode::SUCCESS);
         }
@@ -175,75 +168,5 @@ impl Inbox {
             // That they were read is told at once, and not only with what is sent next.
             None => Ok(client.hand_over_what_waits().await?),
         }
-    }
-
-    /// Shows messages as they come. What can't be reached is asked again.
-    async fn follow(&self, client: &Client, screen: &Screen) -> anyhow::Result<()> {
-        let mut is_reached = true;
-        let mut wait = Duration::ZERO;
-        // What has come is shown and marked as read before it ends.
-        let mut stop = pin!(tokio::signal::ctrl_c());
-        if self.all {
-            let messages = client.latest(LATEST).await?;
-            Self::show_each(client, screen, &messages).await?;
-        }
-        loop {
-            let received = tokio::select! {
-                received = client.receive(wait) => received,
-                _ = &mut stop => return Ok(()),
-            };
-            let mut has_shown = false;
-            loop {
-                let messages = client.unread(PAGE).await?;
-                if messages.is_empty() {
-                    break;
-                }
-                Self::show_each(client, screen, &messages).await?;
-                has_shown = true;
-            }
-            if has_shown && received.is_ok() {
-                client.hand_over_what_waits().await?;
-            }
-            screen.pending_warnings(client).await?;
-            match received {
-                Ok(_) => {
-                    if !is_reached {
-                        screen.note("The server can be reached again.");
-                    }
-                    is_reached = true;
-                    wait = Duration::from_secs(u64::from(MAX_WAIT_SECONDS) - 5);
-                }
-                Err(error) => {
-                    let Some(pause) = pause_after(&error) else { return Err(error.into()) };
-                    if is_reached {
-                        screen.note(&format!("{error}; trying again"));
-                    }
-                    is_reached = false;
-                    tokio::select! {
-                        () = tokio::time::sleep(pause) => {}
-                        _ = &mut stop => return Ok(()),
-                    }
-                }
-            }
-        }
-    }
-
-    async fn show_each(client: &Client, screen: &Screen, messages: &[Message]) -> anyhow::Result<()> {
-        for message in messages {
-            screen.result(lines::inbox(std::slice::from_ref(message)), &documents::message(message))?;
-        }
-        Ok(client.mark_read(messages).await?)
-    }
-}
-
-/// How long to wait before asking again, if that may help.
-fn pause_after(error: &ClientError) -> Option<Duration> {
-    match error {
-        ClientError::Unreachable { .. } => Some(PAUSE),
-        ClientError::Refused(problem) if matches!(problem.status, 429 | 500 | 503) => {
-            let asked_for = problem.retry_after.map_or(PAUSE, Duration::from_secs);
-            Some(asked_for.clamp(PAUSE, LONGEST_PAUSE))
-        }
-        _ => None,
     }
 }

@@ -3,7 +3,7 @@
 use rossby_client::{
     Account, AccountIdentifier, Attachment, Contact, Content, Conversation, ConversationOverview, Group, GroupAction,
     GroupEvent, GroupMember, GroupRole, Kind, LockKind, Message, MessageState, Notice, OwnDevice, Profile, Recipient,
-    Referred, Registration, Sent, Verified,
+    Referred, Registration, Sent, Typing, Verified, Way,
 };
 use serde_json::{Value, json};
 
@@ -263,6 +263,31 @@ pub(super) fn group_event(event: &GroupEvent) -> Value {
         "name": name,
         "subjects": event.subjects.iter().map(group_member).collect::<Vec<_>>(),
         "counts": event.counts,
+    })
+}
+
+/// What happened, as a line of its own: what it is called, and what there is to say of it.
+pub(super) fn event(name: &str, mut document: Value) -> Value {
+    document["event"] = name.into();
+    document
+}
+
+/// How a device hears of what comes.
+pub(super) const fn way(way: Way) -> &'static str {
+    match way {
+        Way::Stream => "stream",
+        Way::Asking => "asking",
+    }
+}
+
+/// Somebody writes, or has stopped.
+pub(super) fn typing(typing: &Typing) -> Value {
+    json!({
+        "peer": typing.conversation.peer(),
+        "group": group(typing.conversation),
+        "box_id": typing.box_id,
+        "identifier": typing.identifier,
+        "typing": typing.is_typing,
     })
 }
 

@@ -7,6 +7,7 @@ mod conversation;
 mod delete_account;
 mod devices;
 mod documents;
+mod follow;
 mod groups;
 mod identifiers;
 mod lines;
@@ -53,6 +54,8 @@ pub(crate) enum PersonCommand {
     Uploads(attachments::Uploads),
     /// Fetch and show messages
     Inbox(conversation::Inbox),
+    /// Tell someone that you write to them just now, once
+    Typing(follow::TypingCommand),
     /// List your conversations, with what was not read yet
     Conversations(transcripts::Conversations),
     /// Show the messages of one conversation
@@ -102,6 +105,7 @@ impl PersonCommand {
             Self::Download(download) => download.run(screen).await,
             Self::Uploads(uploads) => uploads.run(screen).await,
             Self::Inbox(inbox) => inbox.run(screen).await,
+            Self::Typing(typing) => typing.run(screen).await,
             Self::Conversations(conversations) => conversations.run(screen).await,
             Self::Messages(messages) => messages.run(screen).await,
             Self::Requests(requests) => requests.run(screen).await,
@@ -145,6 +149,7 @@ impl PersonCommand {
             Self::Download(command) => &command.options,
             Self::Uploads(command) => &command.options,
             Self::Inbox(command) => &command.options,
+            Self::Typing(command) => &command.options,
             Self::Conversations(command) => &command.options,
             Self::Messages(command) => &command.options,
             Self::Requests(command) => command.options(),

@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal as _, Write as _};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anstyle::{AnsiColor, Style};
 use qrcode::QrCode;
@@ -16,6 +17,8 @@ use super::documents;
 #[derive(Debug)]
 pub(super) struct Screen {
     is_json: bool,
+    /// Whether the last line on the terminal is a passing note.
+    has_passing_note: AtomicBool,
 }
 
 const BOLD: Style = Style::new().bold();
@@ -25,11 +28,33 @@ const FAILED: Style = AnsiColor::Red.on_default().bold();
 
 impl Screen {
     pub(super) const fn new(is_json: bool) -> Self {
-        Self { is_json }
+        Self { is_json, has_passing_note: AtomicBool::new(false) }
+    }
+
+    /// Shows a note that goes with what is printed next, or shows none any more. On a terminal alone.
+    pub(super) fn passing_note(&self, text: Option<String>) {
+        if self.is_json || !io::stderr().is_terminal() {
+            return;
+        }
+        self.wipe();
+        if let Some(text) = text {
+            let mut err = anstream::stderr().lock();
+            let _ = write!(err, "{FAINT}{}{FAINT:#}", printable(&text)).and_then(|()| err.flush());
+            self.has_passing_note.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Takes the passing note away, before something else is printed.
+    fn wipe(&self) {
+        if self.has_passing_note.swap(false, Ordering::Relaxed) {
+            let mut err = anstream::stderr().lock();
+            let _ = write!(err, "\r\u{1b}[2K").and_then(|()| err.flush());
+        }
     }
 
     /// Prints what a command came to: the text for people, or the document for scripts.
     pub(super) fn result(&self, text: impl Display, document: &Value) -> io::Result<()> {
+        self.wipe();
         let mut out = anstream::stdout().lock();
         if self.is_json {
             writeln!(out, "{}", escaped(&document.to_string()))?;
@@ -58,6 +83,7 @@ impl Screen {
         if self.is_json {
             return Ok(());
         }
+        self.wipe();
         let mut err = anstream::stderr().lock();
         for notice in notices {
             writeln!(err, "{ALERT}warning:{ALERT:#} {}", printable(&notice.to_string()))?;
@@ -74,7 +100,7 @@ impl Screen {
         self.warnings(&notices)?;
         if self.is_json {
             for notice in documents::warnings(&notices).as_array().into_iter().flatten() {
-                self.result("", notice)?;
+                self.result("", &documents::event("warning", notice.clone()))?;
             }
         }
         Ok(client.warnings_shown(&notices).await?)
@@ -83,12 +109,14 @@ impl Screen {
     /// Says what goes on, to people alone.
     pub(super) fn note(&self, text: &str) {
         if !self.is_json {
+            self.wipe();
             let _ = writeln!(anstream::stderr().lock(), "{FAINT}{}{FAINT:#}", printable(text));
         }
     }
 
     /// Says why a command failed.
     pub(super) fn error(&self, name: &str, text: &str) {
+        self.wipe();
         let mut err = anstream::stderr().lock();
         let _ = if self.is_json {
             writeln!(err, "{}", escaped(&json!({ "error": name, "detail": text }).to_string()))

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod demo;
+mod following;
 mod hostile;
 mod hostile_profile;
 mod human;
@@ -130,4 +131,24 @@ fn attachments_survive_whoever_dies() {
 async fn attachments_that_the_server_can_not_take_now_wait() {
     let mut s3 = S3::start().await;
     stories::attachments::waits(&SetUp::embedded(), &mut s3).await;
+}
+
+#[test]
+fn who_follows_sees_messages_and_who_writes() {
+    stories::follow::shows_what_comes(&SetUp::embedded());
+}
+
+#[test]
+fn who_follows_goes_on_when_the_server_was_away() {
+    stories::follow::survives(&SetUp::embedded());
+}
+
+#[test]
+fn following_and_fetching_lose_and_double_nothing() {
+    stories::follow::beside_others(&SetUp::embedded());
+}
+
+#[test]
+fn a_device_that_is_removed_stops_to_follow() {
+    stories::follow::removed(&SetUp::embedded());
 }

@@ -3,6 +3,7 @@
 //! program that not every machine has is here too: `cargo xtask setup` installs a keyring.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod following;
 mod human;
 #[cfg(target_os = "linux")]
 mod keyring;
@@ -134,4 +135,28 @@ async fn attachments_survive_whoever_dies() {
     let s3 = S3::start().await;
     let set_up = SetUp::on_servers().await.with_blobs_in(&s3);
     tokio::task::spawn_blocking(move || stories::transfers::survives(&set_up)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_follows_sees_messages_and_who_writes() {
+    let set_up = SetUp::on_servers().await;
+    tokio::task::spawn_blocking(move || stories::follow::shows_what_comes(&set_up)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_follows_goes_on_when_the_server_was_away() {
+    let set_up = SetUp::on_servers().await;
+    tokio::task::spawn_blocking(move || stories::follow::survives(&set_up)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn following_and_fetching_lose_and_double_nothing() {
+    let set_up = SetUp::on_servers().await;
+    tokio::task::spawn_blocking(move || stories::follow::beside_others(&set_up)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_that_is_removed_stops_to_follow() {
+    let set_up = SetUp::on_servers().await;
+    tokio::task::spawn_blocking(move || stories::follow::removed(&set_up)).await.unwrap();
 }

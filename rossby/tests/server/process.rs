@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 /// How long anything may take that isn't a failure.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A server's lines, as they come.
+/// A process's lines, as they come.
 #[derive(Debug, Default)]
 pub(crate) struct Lines {
     lines: Mutex<Vec<String>>,
@@ -18,7 +18,7 @@ pub(crate) struct Lines {
 
 impl Lines {
     /// Reads to the end of `source` in a thread of its own.
-    fn follow(self: &Arc<Self>, source: impl Read + Send + 'static) {
+    pub(crate) fn follow(self: &Arc<Self>, source: impl Read + Send + 'static) {
         let lines = Arc::clone(self);
         std::thread::spawn(move || {
             for line in BufReader::new(source).lines().map_while(Result::ok) {
@@ -28,21 +28,26 @@ impl Lines {
         });
     }
 
-    /// Waits for something in the lines.
+    /// Waits for something in one of the lines.
     pub(crate) fn wait_for<T>(&self, find: impl Fn(&str) -> Option<T>) -> T {
         self.wait_for_nth(find, 0)
     }
 
     /// Waits for something in the lines that comes several times: for the one of this number, from 0.
     pub(crate) fn wait_for_nth<T>(&self, find: impl Fn(&str) -> Option<T>, number: usize) -> T {
+        self.wait_until(|lines| lines.iter().filter_map(|line| find(line)).nth(number))
+    }
+
+    /// Waits until the lines are as they are to be.
+    pub(crate) fn wait_until<T>(&self, find: impl Fn(&[String]) -> Option<T>) -> T {
         let deadline = Instant::now() + PATIENCE;
         let mut lines = self.lines.lock().unwrap();
         loop {
-            if let Some(found) = lines.iter().filter_map(|line| find(line)).nth(number) {
+            if let Some(found) = find(&lines) {
                 return found;
             }
             let left = deadline.saturating_duration_since(Instant::now());
-            assert!(!left.is_zero(), "the server did not print it in time; it printed:\n{}", lines.join("\n"));
+            assert!(!left.is_zero(), "it was not printed in time, but this:\n{}", lines.join("\n"));
             lines = self.came.wait_timeout(lines, left).unwrap().0;
         }
     }

@@ -7,6 +7,7 @@ pub(crate) mod crowd;
 pub(crate) mod deletion;
 pub(crate) mod devices;
 pub(crate) mod duplicates;
+pub(crate) mod follow;
 pub(crate) mod groups;
 pub(crate) mod hidden_groups;
 pub(crate) mod identifiers;

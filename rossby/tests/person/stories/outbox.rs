@@ -1,7 +1,5 @@
 //! The server goes away in the middle: what was written goes out later, once, and in its order.
 
-use std::io::{BufRead as _, BufReader};
-
 use crate::human::Human;
 use crate::set_up::SetUp;
 
@@ -28,17 +26,11 @@ pub(crate) fn waits(set_up: &SetUp) {
 
     let server = set_up.start(&data_dir, port);
     // One who follows sees messages as they come, each once.
-    let mut following = ben.command(&["inbox", "--follow", "--json"]).spawn().unwrap();
-    let mut lines = BufReader::new(following.stdout.take().unwrap()).lines();
-    let mut next = || {
-        let message: serde_json::Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
-        message["text"].as_str().unwrap().to_owned()
-    };
-    assert_eq!(next(), "one");
+    let following = ben.follows();
+    following.shows(&["one"]);
     ann.done(&["send", "ben@example.org", "three"]);
-    assert_eq!([next(), next()], ["two", "three"]);
-    rustix::process::kill_process(rustix::process::Pid::from_child(&following), rustix::process::Signal::INT).unwrap();
-    assert!(following.wait().unwrap().success(), "Ctrl-C is how one stops to follow");
+    following.shows(&["one", "two", "three"]);
+    following.stop();
     assert_eq!(ben.new_texts(), [""; 0]);
     ben.waits(0);
 
