@@ -13,12 +13,13 @@ use super::graphs::KnownGraph;
 use crate::Client;
 use crate::account::Own;
 use crate::contacts::Known;
+use crate::content::Standing;
 use crate::error::ClientError;
 use crate::messages::{Conversation, Written};
 use crate::store::device::Device;
 use crate::store::groups::{self as rows, GroupStanding, Spoken};
 use crate::store::messages::Chain;
-use crate::store::outbox;
+use crate::store::{outbox, peers};
 use crate::warning::Warning;
 
 /// A member is asked again after this.
@@ -28,6 +29,9 @@ const TELL_AGAIN: Duration = Duration::from_secs(60);
 /// A change may be on its way for so long, before its author tells it again to one who doesn't name it, and before others do.
 const ON_ITS_WAY: Duration = Duration::from_secs(600);
 const ON_ITS_WAY_FROM_OTHERS: Duration = Duration::from_secs(3600);
+
+/// So many admins are asked for the changes that a message names whose author is no member by what is known.
+const MAX_ASKED_ADMINS: usize = 3;
 
 impl Client {
     /// Asks a member for what is missing here, unless it was asked a moment ago.
@@ -60,14 +64,14 @@ impl Client {
         Ok(())
     }
 
-    /// Asks members for what is missing here: those who wrote messages that wait for the changes that they name, and others for the
-    /// keys of members that the server does not show.
+    /// Asks members for what is missing here: the changes that messages name which wait for them, and the keys of members that the
+    /// server does not show.
     pub(crate) async fn ask_members(&self, own: &Own) -> Result<(), ClientError> {
         let mut transaction = self.store.begin().await?;
         let mut wanted: BTreeMap<(GroupId, BoxId), Vec<BoxId>> = BTreeMap::new();
         for (id, sender) in rows::waiting_for_changes(&mut transaction).await? {
-            if sender != own.device.box_id {
-                wanted.entry((id, sender)).or_default();
+            for member in self.who_may_have(&mut transaction, own.device.box_id, id, sender).await? {
+                wanted.entry((id, member)).or_default();
             }
         }
         for (group, member) in outbox::unsealed_in_groups(&mut transaction).await? {
@@ -87,6 +91,34 @@ impl Client {
         }
         self.tell_missing(&mut transaction).await?;
         Ok(transaction.commit().await?)
+    }
+
+    /// Whom to ask for changes that somebody's message names. Whoever is asked learns that the message has come, and that this box
+    /// is in the group: so no stranger is asked, and nobody who is no member by what is known here.
+    async fn who_may_have(
+        &self,
+        connection: &mut SqliteConnection,
+        own_box: BoxId,
+        id: GroupId,
+        sender: BoxId,
+    ) -> Result<Vec<BoxId>, ClientError> {
+        if sender == own_box {
+            return Ok(Vec::new());
+        }
+        let is_joined = rows::group(connection, id).await?.is_some_and(|row| row.standing == GroupStanding::Joined);
+        let is_accepted = peers::state(connection, sender).await?.standing == Standing::Accepted;
+        let known = self.graph(connection, id).await?;
+        let is_member = known.as_ref().is_none_or(|known| known.graph.state().is_member(sender));
+        Ok(match known {
+            _ if is_member && (is_joined || is_accepted) => vec![sender],
+            // It may have been added by a change that has not come: whoever adds people knows.
+            Some(known) if is_joined => {
+                let others = known.graph.state().members().filter(|(box_id, _)| *box_id != own_box);
+                let admins = others.filter(|(_, member)| member.role == Role::Admin).map(|(box_id, _)| box_id);
+                admins.take(MAX_ASKED_ADMINS).collect()
+            }
+            _ => Vec::new(),
+        })
     }
 
     /// Answers a member's request with what it lacks and may know.

@@ -145,14 +145,18 @@ impl Client {
         let sent_to: Vec<RecipientRow> =
             others.map(|(box_id, _)| RecipientRow::new(box_id, State::Sent, Some(accepted_at))).collect();
         let message = self.file(connection, &stored, &sent_to).await?;
-        if !is_ours && row.is_some_and(|row| row.standing == GroupStanding::Joined) {
+        // Nobody hears anything of a person who has not answered yet.
+        let is_joined = row.is_some_and(|row| row.standing == GroupStanding::Joined);
+        if !is_ours && is_joined {
             self.owe_delivered(connection, &stored).await?;
         }
         let seen = frame.seen.clone();
         let row = FrameRow { frame, signed: Some(signed.octets().clone()), is_late };
         rows::keep_frame(connection, &self.vault, message, &row, self.now()).await?;
         self.note_in_chain(connection, own, chain, signed, &seen).await?;
-        self.tell_news(connection, own, &known, content.sender, &row.frame.heads).await?;
+        if is_joined {
+            self.tell_news(connection, own, &known, content.sender, &row.frame.heads).await?;
+        }
         Ok(Ok(Taken::New))
     }
 
@@ -180,8 +184,11 @@ impl Client {
         message: &Waiting,
     ) -> Result<Result<Taken, Refusal>, ClientError> {
         let (signed, content) = (&message.signed, message.signed.content());
-        rows::hear(connection, GroupId(content.conversation), self.now()).await?;
-        Ok(match rows::keep_waiting(connection, &self.vault, message).await? {
+        let id = GroupId(content.conversation);
+        rows::hear(connection, id, self.now()).await?;
+        let known = self.graph(connection, id).await?;
+        let is_member = known.is_some_and(|known| known.graph.state().is_member(content.sender));
+        Ok(match rows::keep_waiting(connection, &self.vault, message, is_member).await? {
             Ok(None) => Ok(Taken::Waiting),
             Ok(Some(held)) if held.link_hash() == signed.link_hash() => Ok(Taken::Duplicate),
             Ok(Some(_)) => Err(Refusal::Told(Warning::TwoBodies { sender: content.sender })),

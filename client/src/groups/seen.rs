@@ -13,11 +13,12 @@ use super::body::{GroupRequest, MAX_MESSAGES, MessagePlace};
 use super::keep::stays_member;
 use crate::Client;
 use crate::account::Own;
+use crate::content::Standing;
 use crate::error::ClientError;
 use crate::store::device::Device;
-use crate::store::groups::{self as rows, Missing};
+use crate::store::groups::{self as rows, GroupStanding, Missing};
 use crate::store::messages::{self, At, Chain};
-use crate::store::records;
+use crate::store::{peers, records};
 use crate::warning::Warning;
 
 /// After which time the person is told that a message is missing which another member has seen.
@@ -99,6 +100,7 @@ impl Client {
     }
 
     /// Whether this box should have a message: it was a member at the last one before it of the same device that is here, and is.
+    /// Whoever is blocked sends it none.
     async fn is_expected(
         &self,
         connection: &mut SqliteConnection,
@@ -106,6 +108,9 @@ impl Client {
         chain: Chain,
         sequence: u64,
     ) -> Result<bool, ClientError> {
+        if peers::state(connection, chain.sender).await?.standing == Standing::Blocked {
+            return Ok(false);
+        }
         let [before, _] = rows::chain_heads(connection, &self.vault, chain, sequence).await?;
         let known = self.graph(connection, GroupId(chain.conversation)).await?;
         let (Some(before), Some(known)) = (before, known) else { return Ok(false) };
@@ -127,12 +132,13 @@ impl Client {
         self.warn(connection, &Warning::GroupDiffers { group, author, by }).await?;
         // What it says is compared with what it shows.
         rows::keep_missing(connection, &self.vault, id, &Missing { message: seen, by }, false, self.now()).await?;
-        if by == own.device.box_id {
+        let Some(known) = self.graph(connection, id).await? else { return Ok(()) };
+        let is_joined = rows::group(connection, id).await?.is_some_and(|row| row.standing == GroupStanding::Joined);
+        if by == own.device.box_id || !is_joined || !known.graph.state().is_member(by) {
             return Ok(());
         }
         let place = MessagePlace { sender: seen.sender, device: seen.device, sequence: seen.sequence };
-        let known = self.graph(connection, id).await?;
-        let heads = known.map(|known| GroupRequest::heads_of(known.graph.heads())).unwrap_or_default();
+        let heads = GroupRequest::heads_of(known.graph.heads());
         let request = GroupRequest { group, heads, records: Vec::new(), messages: vec![place] };
         self.ask_member(connection, &own.device, by, &request).await
     }

@@ -12,7 +12,7 @@ use rossby_schemas::encoding::{Octets, Sha256Digest};
 use rossby_schemas::ids::BoxId;
 use sqlx::SqliteConnection;
 
-use super::body::{GROUP_CHANGES, GroupChanges};
+use super::body::{GROUP_CHANGES, GROUP_REQUEST, GroupChanges, GroupRequest};
 use super::graphs::KnownGraph;
 use crate::Client;
 use crate::account::Own;
@@ -245,7 +245,14 @@ impl Client {
             }
             self.take_back(connection, message, recipient).await?;
         }
-        // And what brings changes to them alone.
+        // And what asks them, or brings changes to them alone.
+        for (message, recipient) in outbox::of_kind(connection, GROUP_REQUEST).await? {
+            let stored = messages::message(connection, &self.vault, message).await?;
+            let is_about = GroupRequest::read(&stored.body).is_ok_and(|request| request.group == id.0);
+            if is_about && !state.is_member(recipient) {
+                self.take_back(connection, message, recipient).await?;
+            }
+        }
         for (message, recipient) in outbox::of_kind(connection, GROUP_CHANGES).await? {
             let stored = messages::message(connection, &self.vault, message).await?;
             let is_about = GroupChanges::read(&stored.body).is_ok_and(|brought| brought.group == id.0);

@@ -66,7 +66,7 @@ fn told(warnings: &[Warning]) -> &str {
     }
 }
 
-fn rename() -> Action {
+pub(super) fn rename() -> Action {
     Action::Rename { name: "mine".to_owned() }
 }
 

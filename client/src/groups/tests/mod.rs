@@ -1,5 +1,6 @@
 //! Groups of people whose devices are all here, with the mail between them in the tests' hands.
 
+mod asking;
 mod catching_up;
 mod equivocation;
 mod hostile;

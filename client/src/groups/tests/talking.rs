@@ -5,8 +5,10 @@ use std::collections::BTreeSet;
 use rossby_crypto::group::{Action, NewMember, Role};
 
 use super::Crowd;
-use crate::content::{Content, Deletion, Edit, Kind, MessageRef, Reaction, Reply};
+use crate::content::{Content, Deletion, Edit, Kind, MessageRef, PeerState, Reaction, Reply, Standing};
+use crate::messages::tests::at;
 use crate::messages::{Conversation, Taken, body_of};
+use crate::store::peers;
 use crate::{ClientError, Message, Warning};
 
 impl Crowd {
@@ -129,6 +131,30 @@ async fn what_others_have_seen_and_has_not_come_is_known() {
     }
     assert_eq!(crowd.warned(2).await, []);
     assert_eq!(crowd.texts(2, id).await.len(), 3);
+}
+
+#[tokio::test]
+async fn what_one_who_is_blocked_writes_is_not_missing() {
+    let mut crowd = Crowd::new(3).await;
+    let id = crowd.founded(0, &[], &[1, 2]).await;
+    crowd.says(1, id, "one").await.unwrap();
+    crowd.deliver_all().await;
+    let mut transaction = crowd.people[2].client.store.begin().await.unwrap();
+    let (box_id, standing) = (crowd.id(1), Standing::Blocked);
+    let said = PeerState { box_id, standing, changed_at: at(1), declined_at: None };
+    peers::merge(&mut transaction, said).await.unwrap();
+    transaction.commit().await.unwrap();
+    // The server takes nothing of 1 for 2 any more; the others answer it.
+    crowd.says(1, id, "two").await.unwrap();
+    for mail in crowd.mail().iter().filter(|mail| mail.to == 0) {
+        crowd.deliver(mail).await;
+    }
+    crowd.says(0, id, "yes").await.unwrap();
+    crowd.deliver_all().await;
+    crowd.pass(3601);
+    crowd.catch_up().await;
+    assert!(!crowd.texts(2, id).await.contains(&"two".to_owned()));
+    assert_eq!(crowd.warned(2).await, []);
 }
 
 #[tokio::test]

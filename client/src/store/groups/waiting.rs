@@ -12,9 +12,10 @@ use crate::store::messages::Chain;
 use crate::store::{DAMAGED, fixed, number, signed, time};
 use crate::vault::Vault;
 
-/// How many messages of a group wait at most, and how many of one sender.
-const MAX_WAITING: u32 = 2000;
+/// How many messages of one sender wait in a group at most.
 const MAX_WAITING_OF_SENDER: u32 = 200;
+/// How many wait in it when one comes that is no member's, as far as is known: others can't take the members' places.
+const MAX_WAITING: u32 = 2000;
 
 /// A verified message that waits for changes.
 #[derive(Debug)]
@@ -42,6 +43,7 @@ pub(crate) async fn keep_waiting(
     connection: &mut SqliteConnection,
     vault: &Vault,
     waiting: &Waiting,
+    is_member: bool,
 ) -> Result<Result<Option<SignedContent>, &'static str>, ClientError> {
     let (chain, sequence) = place(&waiting.signed);
     let label = waiting_label(chain, sequence);
@@ -65,7 +67,7 @@ pub(crate) async fn keep_waiting(
     .bind(chain.sender.as_bytes().as_slice())
     .fetch_one(&mut *connection)
     .await?;
-    if all >= MAX_WAITING || of_sender >= MAX_WAITING_OF_SENDER {
+    if of_sender >= MAX_WAITING_OF_SENDER || (!is_member && all >= MAX_WAITING) {
         return Ok(Err("too many messages of the group wait for changes that have not come"));
     }
     sqlx::query(
