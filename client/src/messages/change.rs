@@ -11,7 +11,7 @@ use crate::Client;
 use crate::contacts::Peer;
 use crate::content::{Content, Deletion, Edit, MessageRef, Reaction, Reply};
 use crate::error::ClientError;
-use crate::store::transcripts;
+use crate::store::transcripts::{self, Among};
 
 /// How a person names a message: by its id, or the beginning of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,15 +40,22 @@ impl From<MessageId> for MessageName {
 impl MessageName {
     /// How much of an id must be typed.
     const SHORTEST: usize = 4;
+    /// How many digits an id has.
+    const WHOLE: usize = 32;
+
+    /// Whether it is all of an id.
+    fn is_whole(&self) -> bool {
+        self.0.chars().filter(|c| *c != '-').count() == Self::WHOLE
+    }
 
     /// The lowest and the highest id that begin so; none if no id does.
     fn range(&self) -> Option<(MessageId, MessageId)> {
         let digits: String = self.0.chars().filter(|c| *c != '-').collect();
-        if !(Self::SHORTEST..=32).contains(&digits.len()) || !digits.chars().all(|c| c.is_ascii_hexdigit()) {
+        if !(Self::SHORTEST..=Self::WHOLE).contains(&digits.len()) || !digits.chars().all(|c| c.is_ascii_hexdigit()) {
             return None;
         }
         let filled = |fill: char| {
-            let text: String = digits.chars().chain(std::iter::repeat(fill)).take(32).collect();
+            let text: String = digits.chars().chain(std::iter::repeat(fill)).take(Self::WHOLE).collect();
             u128::from_str_radix(&text, 16).ok().map(|number| MessageId::from_bytes(number.to_be_bytes()))
         };
         Some((filled('0')?, filled('f')?))
@@ -56,33 +63,48 @@ impl MessageName {
 }
 
 impl Client {
-    /// The message that a person means.
+    /// The message that a person means: of several with that id their own, since who got it may have used its id again.
     ///
     /// # Errors
     /// [`ClientError::NoSuchMessage`], [`ClientError::AmbiguousMessage`].
     pub async fn find(&self, name: &MessageName) -> Result<Message, ClientError> {
-        let own = self.device().await?.box_id;
-        let nothing = || ClientError::NoSuchMessage(name.to_string());
-        let mut connection = self.store.read().await?;
-        let range = name.range().ok_or_else(nothing)?;
-        let mut found = transcripts::between(&mut connection, &self.vault, range, 2).await?;
-        match (found.pop(), found.pop()) {
-            (Some(message), None) => self.show(&mut connection, own, message).await,
-            (Some(_), Some(_)) => Err(ClientError::AmbiguousMessage(name.to_string())),
-            _ => Err(nothing()),
-        }
+        self.find_among(name, None).await
     }
 
-    /// The message of a conversation that a person means.
+    /// The message of a conversation that a person means: of several with that id their own.
     ///
     /// # Errors
     /// Those of [`Client::find`], and [`ClientError::OtherConversation`].
     pub async fn find_in(&self, conversation: Conversation, name: &MessageName) -> Result<Message, ClientError> {
-        let message = self.find(name).await?;
-        if message.conversation == conversation {
-            Ok(message)
-        } else {
-            Err(ClientError::OtherConversation(message.message_id))
+        match self.find_among(name, Some(conversation)).await {
+            Err(ClientError::NoSuchMessage(_)) => {
+                Err(ClientError::OtherConversation(self.find(name).await?.message_id))
+            }
+            found => found,
+        }
+    }
+
+    async fn find_among(&self, name: &MessageName, conversation: Option<Conversation>) -> Result<Message, ClientError> {
+        let own = self.device().await?.box_id;
+        match self.only(name, Among { author: None, conversation }).await {
+            Err(error @ ClientError::AmbiguousMessage(_)) if name.is_whole() => {
+                self.only(name, Among { author: Some(own), conversation }).await.map_err(|_| error)
+            }
+            found => found,
+        }
+    }
+
+    /// The only one of these messages that has this name.
+    async fn only(&self, name: &MessageName, among: Among) -> Result<Message, ClientError> {
+        let own = self.device().await?.box_id;
+        let nothing = || ClientError::NoSuchMessage(name.to_string());
+        let range = name.range().ok_or_else(nothing)?;
+        let mut connection = self.store.read().await?;
+        let mut found = transcripts::between(&mut connection, &self.vault, range, among, 2).await?;
+        match (found.pop(), found.pop()) {
+            (Some(message), None) => self.show(&mut connection, own, message).await,
+            (Some(_), Some(_)) => Err(ClientError::AmbiguousMessage(name.to_string())),
+            _ => Err(nothing()),
         }
     }
 
@@ -130,21 +152,28 @@ impl Client {
     /// # Errors
     /// Those of [`Client::find`] and [`Client::send`]; [`ClientError::Deleted`].
     pub async fn react(&self, name: &MessageName, emoji: &str, removed: bool) -> Result<Sent, ClientError> {
-        let message = self.find(name).await?;
+        self.react_to(&self.find(name).await?, emoji, removed).await
+    }
+
+    /// Puts an emoji on this message, or takes it away.
+    ///
+    /// # Errors
+    /// Those of [`Client::send`]; [`ClientError::Deleted`].
+    pub async fn react_to(&self, message: &Message, emoji: &str, removed: bool) -> Result<Sent, ClientError> {
         if message.is_deleted {
             return Err(ClientError::Deleted(message.message_id));
         }
         let reaction = Reaction { to: message.reference(), emoji: emoji.to_owned(), removed };
-        self.say_of(&message, &Content::Reaction(reaction)).await
+        self.say_of(message, &Content::Reaction(reaction)).await
     }
 
     /// The message that a person means, which must be one's own.
     async fn own(&self, name: &MessageName) -> Result<Message, ClientError> {
-        let message = self.find(name).await?;
-        match &message {
-            Message { is_outgoing: false, .. } => Err(ClientError::NotYours(message.message_id)),
-            Message { is_deleted: true, .. } => Err(ClientError::Deleted(message.message_id)),
-            _ => Ok(message),
+        let author = Some(self.device().await?.box_id);
+        match self.only(name, Among { author, conversation: None }).await {
+            Ok(Message { is_deleted: true, message_id, .. }) => Err(ClientError::Deleted(message_id)),
+            Err(ClientError::NoSuchMessage(_)) => Err(ClientError::NotYours(self.find(name).await?.message_id)),
+            found => found,
         }
     }
 

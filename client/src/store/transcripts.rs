@@ -111,17 +111,37 @@ pub(crate) async fn named(
     read_all(vault, rows)
 }
 
+/// Which messages are meant by an id.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Among {
+    /// Those of this author alone.
+    pub(crate) author: Option<BoxId>,
+    /// Those of this conversation alone.
+    pub(crate) conversation: Option<Conversation>,
+}
+
 /// The messages whose ids lie between two, both included, `limit` at most.
 pub(crate) async fn between(
     connection: &mut SqliteConnection,
     vault: &Vault,
     (from, to): (MessageId, MessageId),
+    among: Among,
     limit: u32,
 ) -> Result<Vec<StoredMessage>, ClientError> {
-    let query = format!("{ALL} where message_id between ? and ? and shown = 1 order by message_id, id limit ?");
+    let thread = match among.conversation {
+        Some(conversation) => Some(conversations::key(connection, conversation).await?),
+        None => None,
+    };
+    let query = format!(
+        "{ALL} where message_id between ?1 and ?2 and shown = 1
+             and (?3 is null or sender = ?3) and (?4 is null or thread = ?4)
+         order by message_id, id limit ?5"
+    );
     let rows = sqlx::query_as(AssertSqlSafe(query))
         .bind(from.as_bytes().as_slice())
         .bind(to.as_bytes().as_slice())
+        .bind(among.author.map(|author| author.as_bytes().to_vec()))
+        .bind(thread)
         .bind(limit)
         .fetch_all(connection)
         .await?;

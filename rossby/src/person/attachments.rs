@@ -122,6 +122,9 @@ pub(crate) struct Download {
     /// Save a picture's small preview instead, which came with the message
     #[arg(long)]
     preview: bool,
+    /// Which conversation the message is in, if several have one of that id: with whom, or which group
+    #[arg(long = "in", value_name = "WHO")]
+    conversation: Option<String>,
     #[command(flatten)]
     pub(super) options: PersonOptions,
 }
@@ -129,7 +132,7 @@ pub(crate) struct Download {
 impl Download {
     pub(super) async fn run(&self, screen: &Screen) -> anyhow::Result<ExitCode> {
         let client = self.options.open().await?;
-        let message = client.find(&self.message).await?;
+        let message = changes::find(&client, &self.message, self.conversation.as_deref()).await?;
         let target = Target { path: self.to.clone(), overwrites: self.overwrite };
         let path = if self.preview {
             client.save_preview(&message, &target).await?

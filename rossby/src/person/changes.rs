@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use rossby_client::{MessageName, MessageState, Sent};
+use rossby_client::{Client, Message, MessageName, MessageState, Sent};
 
 use super::options::PersonOptions;
 use super::screen::Screen;
@@ -12,6 +12,14 @@ use super::{TRY_AGAIN, documents};
 /// A message, as a person names it.
 pub(super) fn message(text: &str) -> Result<MessageName, std::convert::Infallible> {
     text.parse()
+}
+
+/// The message of this name, in a conversation if one is named.
+pub(super) async fn find(client: &Client, name: &MessageName, conversation: Option<&str>) -> anyhow::Result<Message> {
+    Ok(match conversation {
+        Some(who) => client.find_in(client.conversation_of(&client.resolve(who).await?).await?, name).await?,
+        None => client.find(name).await?,
+    })
 }
 
 /// Edit.
@@ -69,6 +77,9 @@ pub(crate) struct React {
     /// Take it away
     #[arg(long)]
     remove: bool,
+    /// Which conversation the message is in, if several have one of that id: with whom, or which group
+    #[arg(long = "in", value_name = "WHO")]
+    conversation: Option<String>,
     #[command(flatten)]
     pub(super) options: PersonOptions,
 }
@@ -76,7 +87,8 @@ pub(crate) struct React {
 impl React {
     pub(super) async fn run(&self, screen: &Screen) -> anyhow::Result<ExitCode> {
         let client = self.options.open().await?;
-        let sent = client.react(&self.message, &self.emoji, self.remove).await?;
+        let message = find(&client, &self.message, self.conversation.as_deref()).await?;
+        let sent = client.react_to(&message, &self.emoji, self.remove).await?;
         let code = say(&client, screen, &sent, if self.remove { "Taken away." } else { "Sent." }).await?;
         client.close().await;
         Ok(code)
@@ -84,12 +96,7 @@ impl React {
 }
 
 /// Says what became of something that was to be sent.
-pub(super) async fn say(
-    client: &rossby_client::Client,
-    screen: &Screen,
-    sent: &Sent,
-    done: &str,
-) -> anyhow::Result<ExitCode> {
+pub(super) async fn say(client: &Client, screen: &Screen, sent: &Sent, done: &str) -> anyhow::Result<ExitCode> {
     let (said, code) = outcome(sent, done);
     screen.result_and_warnings(client, format!("{said}\n"), documents::sent(sent)).await?;
     Ok(code)

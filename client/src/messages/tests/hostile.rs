@@ -7,7 +7,7 @@ use super::{Receiver, Sender, Writer, at, refused_with};
 use crate::content::{Content, Deletion, Edit, Kind, MessageRef, Reaction, Receipt, ReceiptState};
 use crate::messages::receive::Taken;
 use crate::messages::send::Written;
-use crate::{Conversation, Message, Warning};
+use crate::{ClientError, Conversation, Message, MessageName, Warning};
 
 /// A text that the receiver has sent to a box, and its id.
 async fn sent(by: &Receiver, to: BoxId, text: &str) -> MessageId {
@@ -131,6 +131,30 @@ async fn nobody_changes_what_others_wrote() {
     let shown = transcript(&ann, sender).await;
     let deleted: Vec<_> = shown.iter().filter(|message| message.is_deleted).map(|message| message.message_id).collect();
     assert_eq!(deleted, [bens]);
+}
+
+#[tokio::test]
+async fn nobody_keeps_a_person_from_their_own_message_by_its_id() {
+    let (mut ann, mut ben, mut eve) = (Receiver::new().await, Writer::new(Sender::new()), Writer::new(Sender::new()));
+    let id = sent(&ann, ben.box_id(), "I take this back").await;
+    // Ben has got it. He and a stranger use its id for messages of their own.
+    for writer in [&mut ben, &mut eve] {
+        let message = writer.writes_as(&ann, id, 1, b"mine", at(3));
+        assert_eq!(ann.take(&message).await, Taken::New);
+    }
+    let name = MessageName::from(id);
+    let (with_ben, with_eve) = (Conversation::Direct(ben.box_id()), Conversation::Direct(eve.box_id()));
+    assert_eq!(ann.client.find(&name).await.unwrap().text.unwrap(), "I take this back");
+    assert_eq!(ann.client.find_in(with_ben, &name).await.unwrap().text.unwrap(), "I take this back");
+    assert_eq!(ann.client.find_in(with_eve, &name).await.unwrap().text.unwrap(), "mine");
+    let short: MessageName = id.to_string()[..8].parse().unwrap();
+    assert!(matches!(ann.client.find(&short).await, Err(ClientError::AmbiguousMessage(_))));
+    // By the beginning of its id, too.
+    ann.client.edit(&short, "or this").await.unwrap();
+    assert_eq!(ann.client.find(&name).await.unwrap().text.unwrap(), "or this");
+    ann.client.delete(&name).await.unwrap();
+    assert!(ann.client.find(&name).await.unwrap().is_deleted);
+    assert!(matches!(ann.client.delete(&name).await, Err(ClientError::Deleted(_))));
 }
 
 #[tokio::test]

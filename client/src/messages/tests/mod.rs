@@ -195,12 +195,25 @@ impl Writer {
         body: &[u8],
         accepted_at: Timestamp,
     ) -> (MessageId, FetchedMessage) {
+        let id = MessageId(Uuid::new_v4());
+        (id, self.writes_as(to, id, kind, body, accepted_at))
+    }
+
+    /// The next message, under an id of the writer's choice.
+    pub(super) fn writes_as(
+        &mut self,
+        to: &Receiver,
+        id: MessageId,
+        kind: u32,
+        body: &[u8],
+        accepted_at: Timestamp,
+    ) -> FetchedMessage {
         self.sequence += 1;
         let previous = self.last.as_ref().map(SignedContent::link_hash);
         let mut content = self.sender.signed(to, self.sequence, previous, "").content().clone();
-        (content.kind, content.body) = (kind, body.into());
+        (content.message_id, content.kind, content.body) = (id, kind, body.into());
         let signed = content.sign(&self.sender.key).unwrap();
-        let written = (signed.content().message_id, fetched(to, &signed, accepted_at));
+        let written = fetched(to, &signed, accepted_at);
         self.last = Some(signed);
         written
     }
