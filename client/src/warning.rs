@@ -133,6 +133,8 @@ pub enum Warning {
         /// Its counter.
         counter: u64,
     },
+    /// This device's clock is far ahead of the server's: no key is made or erased by it.
+    ClockAhead,
     /// The server did not take this device's new sealing key.
     SealingKeyNotTaken {
         /// Why.
@@ -297,6 +299,7 @@ impl Warning {
             Self::NotTheirs { .. } => "not-theirs",
             Self::RefusedMessage { .. } => "refused-message",
             Self::StrangeSealingKey { .. } => "strange-sealing-key",
+            Self::ClockAhead => "clock-ahead",
             Self::SealingKeyNotTaken { .. } => "sealing-key-not-taken",
             Self::NotErased { .. } => "not-erased",
             Self::Lost(_) => "lost",
@@ -394,6 +397,10 @@ impl fmt::Display for Warning {
                 f,
                 "the server shows a sealing key of this device, number {counter}, that this device did not make. If you did not \
                  restore it from a copy, somebody has its keys; it is replaced by a new one"
+            ),
+            Self::ClockAhead => f.write_str(
+                "this device's clock is more than a day ahead of the server's: its keys are neither renewed nor erased by it. Set \
+                 the clock; if it is right, the server's is wrong, and old keys stay for longer than they should",
             ),
             Self::SealingKeyNotTaken { reason } => {
                 write!(f, "the server did not take this device's new sealing key: {reason}")

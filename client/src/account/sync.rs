@@ -109,12 +109,22 @@ impl Client {
             AccountList { keys_version: answer.keys_version, identifiers: answer.identifiers, claims: answer.claims };
         self.tell_of_devices(&own).await?;
         self.check_identifiers(&own, &list).await?;
-        if let Some(unstated) = self.rotate_sealing_key(&own, shown.as_ref()).await? {
-            self.state_sealing_key(&own, unstated).await?;
+        if self.is_ahead() {
+            // By this clock everything that waits would be too old to open.
+            self.warn_alone(&Warning::ClockAhead).await?;
+        } else {
+            if let Some(unstated) = self.rotate_sealing_key(&own, shown.as_ref()).await? {
+                self.state_sealing_key(&own, unstated).await?;
+            }
+            self.store.drop_sealing_keys(self.now().minus(self.schedule.erase_after)).await?;
         }
-        self.store.drop_sealing_keys(self.now().minus(self.schedule.erase_after)).await?;
         self.erase_what_is_due().await?;
         Ok((own, list))
+    }
+
+    /// Whether this device's clock is so far ahead of the server's that no key may be made or erased by it.
+    fn is_ahead(&self) -> bool {
+        self.now() > self.http.server_now().plus(MAX_CLOCK_DIFFERENCE)
     }
 
     /// Tells of devices that came or went by another device's doing since the person was told last.

@@ -195,11 +195,12 @@ impl Store {
         Ok(())
     }
 
-    /// Takes away the sealing keys that expired before this time, but for the newest. What wrapped them is to be erased then.
+    /// Takes away the sealing keys that expired before this time, but for the newest that others know. What wrapped them is to be
+    /// erased then.
     pub(crate) async fn drop_sealing_keys(&self, expired_before: Timestamp) -> Result<u64, ClientError> {
         let mut transaction = self.begin().await?;
         let dropped = sqlx::query(
-            "delete from sealing_keys where expires < ? and counter < (select max(counter) from sealing_keys)",
+            "delete from sealing_keys where expires < ? and counter < (select max(counter) from sealing_keys where stated = 1)",
         )
         .bind(expired_before.signed_millis())
         .execute(&mut *transaction)

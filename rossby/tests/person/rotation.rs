@@ -11,6 +11,7 @@ use rossby_schemas::time::{Clock, ManualClock, SystemClock};
 use crate::process::Server;
 use crate::set_up::SetUp;
 
+const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// A new person's device, with this clock.
@@ -90,7 +91,8 @@ async fn what_was_sealed_to_an_erased_key_opens_from_no_copy() {
     let server = tokio::task::spawn_blocking(move || SetUp::embedded().start(&data_dir, 0)).await.unwrap();
     let clock = Arc::new(ManualClock::new(SystemClock.now().minus(8 * DAY)));
     // A schedule that erases a key while something that was sealed to it waits.
-    let schedule = SealingSchedule { lifetime: 9 * DAY, erase_after: Duration::ZERO, ..SealingSchedule::default() };
+    let schedule =
+        SealingSchedule { lifetime: 8 * DAY + HOUR, erase_after: Duration::ZERO, ..SealingSchedule::default() };
     let scheduled = |home: &Path| {
         let mut config = config(&server, home, clock.clone());
         config.schedule = schedule;
@@ -106,7 +108,7 @@ async fn what_was_sealed_to_an_erased_key_opens_from_no_copy() {
     assert_eq!((counter(&ann).await, ann.private_keys().await.unwrap().len()), (2, 4), "two of them are sealing keys");
     let first = ann.private_keys().await.unwrap().pop().unwrap();
 
-    clock.set(SystemClock.now().plus(2 * DAY));
+    clock.set(SystemClock.now().plus(2 * HOUR));
     ann.sync().await.unwrap();
     let left = ann.private_keys().await.unwrap();
     assert!(left.len() == 3 && !left.contains(&first), "the first is erased");
@@ -120,6 +122,36 @@ async fn what_was_sealed_to_an_erased_key_opens_from_no_copy() {
     let told = copy.warnings().await.unwrap().remove(0).to_string();
     assert!(told.contains("a key that this device has erased"), "{told}");
     copy.close().await;
+    ben.close().await;
+    tokio::task::spawn_blocking(|| server.stop()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_is_far_ahead_makes_and_erases_no_keys() {
+    let folder = tempfile::tempdir().unwrap();
+    let data_dir = folder.path().join("data");
+    let server = tokio::task::spawn_blocking(move || SetUp::embedded().start(&data_dir, 0)).await.unwrap();
+    let clock = Arc::new(ManualClock::new(SystemClock.now()));
+    let ann = join(&server, folder.path(), "ann", clock.clone()).await;
+    let ben = join(&server, folder.path(), "ben", Arc::new(SystemClock)).await;
+    let sent = ben.send(&"ann@example.org".parse().unwrap(), "sealed to the first key").await.unwrap();
+    assert_eq!(sent.state, MessageState::Sent);
+    // By this clock every key has expired, and what was sealed to them, too.
+    clock.set(SystemClock.now().plus(70 * DAY));
+    for _ in 0..2 {
+        ann.sync().await.unwrap();
+        assert_eq!(counter(&ann).await, 1);
+    }
+    let told: Vec<_> = ann.warnings().await.unwrap().into_iter().map(|notice| notice.warning).collect();
+    assert_eq!(told, [Warning::ClockAhead]);
+    let received = ann.receive(Duration::from_secs(20)).await.unwrap();
+    assert_eq!((received.new, received.refused), (1, 0));
+    // Set right, it goes on as ever.
+    clock.set(SystemClock.now());
+    ann.sync().await.unwrap();
+    let keys = ann.private_keys().await.unwrap().len();
+    assert_eq!((counter(&ann).await, keys), (1, 3));
+    ann.close().await;
     ben.close().await;
     tokio::task::spawn_blocking(|| server.stop()).await.unwrap();
 }
