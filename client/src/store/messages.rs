@@ -158,7 +158,7 @@ pub(crate) async fn message(
     row.read(vault)
 }
 
-/// Erases what a message says. Its place in its chain stays.
+/// Erases what a message says, and from the files with the next [`super::Store::scrub`]. Its place in its chain stays.
 pub(crate) async fn erase(connection: &mut SqliteConnection, vault: &Vault, id: i64) -> Result<(), ClientError> {
     let (sender, device, conversation, sequence): (Vec<u8>, Vec<u8>, Vec<u8>, i64) =
         sqlx::query_as("select sender, sender_device, conversation, sequence from messages where id = ?")
@@ -175,8 +175,8 @@ pub(crate) async fn erase(connection: &mut SqliteConnection, vault: &Vault, id: 
         .bind(id)
         .execute(&mut *connection)
         .await?;
-    sqlx::query("update group_messages set signed = null where message = ?").bind(id).execute(connection).await?;
-    Ok(())
+    sqlx::query("update group_messages set signed = null where message = ?").bind(id).execute(&mut *connection).await?;
+    super::scrub_later(connection).await
 }
 
 /// A place in a device's chain of messages in a conversation.

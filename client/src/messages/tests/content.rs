@@ -258,4 +258,8 @@ async fn what_was_taken_back_is_gone_from_the_store() {
         let is_erased = stored.body.as_slice().is_empty();
         assert_eq!(is_erased, [1, 3, 5].map(message_id).contains(&stored.message_id), "{}", stored.message_id);
     }
+    // What is erased is still in the files until they are overwritten.
+    let mut connection = ann.client.store.read().await.unwrap();
+    let is_due: bool = sqlx::query_scalar("select scrub_due from home").fetch_one(&mut *connection).await.unwrap();
+    assert!(is_due);
 }
