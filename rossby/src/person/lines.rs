@@ -3,7 +3,7 @@
 use rossby_client::{Content, Conversation, Kind, Message, MessageState, Recipient, Referred};
 use rossby_schemas::ids::BoxId;
 
-use super::screen::{address, bold, claimed as claimed_name, faint, minute, printable};
+use super::screen::{address, bold, claimed as claimed_name, faint, group_name, minute, printable};
 use super::{attachments, groups};
 
 /// How much of a message is quoted.
@@ -16,7 +16,7 @@ pub(super) fn name(conversation: Conversation, identifier: Option<&str>, group: 
     match (identifier, conversation) {
         (Some(identifier), _) => printable(address(identifier)),
         (None, Conversation::Direct(peer)) => format!("box {peer}"),
-        (None, Conversation::Group(id)) => group.map_or_else(|| format!("group {id}"), printable),
+        (None, Conversation::Group(id)) => group.map_or_else(|| format!("group {id}"), group_name),
     }
 }
 
@@ -127,7 +127,11 @@ fn said(message: &Message) -> String {
 
 /// The beginning of a message, in one line.
 pub(super) fn summary(message: &Message) -> String {
-    let who = if message.is_outgoing { "you" } else { "" };
+    let who = match (message.is_outgoing, message.conversation) {
+        (true, _) => "you".to_owned(),
+        (false, Conversation::Direct(_)) => String::new(),
+        (false, Conversation::Group(_)) => person(message.author, message.author_identifier.as_deref()),
+    };
     cut(&format!("{who}{}", said(message)))
 }
 

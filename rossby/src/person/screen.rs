@@ -176,7 +176,19 @@ pub(super) fn one_line(text: &str) -> String {
 
 /// What somebody calls themselves, to stand beside their address.
 pub(super) fn claimed(name: &str) -> String {
-    format!("calls themselves “{}”", one_line(name))
+    format!("calls themselves {}", in_quotes(name))
+}
+
+/// What a group is called. Its members chose the name, which may be somebody's address: it never stands by itself.
+pub(super) fn group_name(name: &str) -> String {
+    format!("group {}", in_quotes(name))
+}
+
+/// What somebody chose to be called, in one line, within marks that it can't end.
+fn in_quotes(name: &str) -> String {
+    let name: String =
+        one_line(name).chars().map(|c| if matches!(c, '“' | '”' | '„' | '‟' | '"') { '\'' } else { c }).collect();
+    format!("“{name}”")
 }
 
 /// A JSON text of which a terminal takes nothing for a command. What is escaped here stands within strings alone.
@@ -213,6 +225,12 @@ mod tests {
         assert_eq!(shown, r#"{"text":"a\u009b1m\u007f\u202e\u061c\n"}"#);
         assert_eq!(serde_json::from_str::<Value>(&shown).unwrap(), hostile);
         assert_eq!(printable("Grüße 👋🏽 שלום"), "Grüße 👋🏽 שלום");
+    }
+
+    #[test]
+    fn chosen_names_stay_within_their_marks() {
+        assert_eq!(group_name("ann@example.org"), "group “ann@example.org”");
+        assert_eq!(claimed("Ann” (verified) “\n"), "calls themselves “Ann' (verified) ' ”");
     }
 
     #[test]
