@@ -1,5 +1,7 @@
 //! Whether its sender wrote a message: by the sender's key record, which a message can extend and contradict.
 
+use std::time::Duration;
+
 use rossby_crypto::key_record::{HeadRelation, KeyRecord, KeyRecordError};
 use rossby_crypto::message::{ContentError, MessageContent, SignedContent};
 use rossby_crypto::statements::MembershipStatement;
@@ -7,6 +9,7 @@ use rossby_schemas::http::messages::FetchedMessage;
 use rossby_schemas::http::problem::ProblemType;
 use rossby_schemas::ids::BoxId;
 use rossby_schemas::time::Timestamp;
+use rossby_schemas::topic::MESSAGE_LIFETIME;
 use sqlx::SqliteConnection;
 
 use super::receive::Taking;
@@ -15,6 +18,9 @@ use crate::contacts::{Peer, contradicting};
 use crate::error::ClientError;
 use crate::store::records;
 use crate::warning::Warning;
+
+/// For how long a server keeps a message, and a day for each of two clocks.
+const LONGEST_LIFE: Duration = Duration::from_secs(MESSAGE_LIFETIME.as_secs() + 2 * 24 * 3600);
 
 /// Why a message is refused.
 #[derive(Debug)]
@@ -67,11 +73,16 @@ impl Client {
             Err(ContentError::Fork) => return self.fork(signed).await.map(Err),
             Err(error) => return Ok(Err(Refusal::of(&error))),
         }
-        if let Some(removed_at) = removal(&record, content)
-            && fetched.accepted_at > removed_at
-        {
-            let reason = "its device had been removed from the sender's box before it was accepted";
-            return Ok(Err(Refusal::of(&reason)));
+        if let Some(removed_at) = removal(&record, content) {
+            if fetched.accepted_at > removed_at {
+                let reason = "its device had been removed from the sender's box before it was accepted";
+                return Ok(Err(Refusal::of(&reason)));
+            }
+            // The server alone says when it accepted a message: this bounds for how long it can go on with a removed device.
+            if self.now().min(self.http.server_now()) > removed_at.plus(LONGEST_LIFE) {
+                let reason = "its device was removed from the sender's box longer ago than any message lives";
+                return Ok(Err(Refusal::of(&reason)));
+            }
         }
         Ok(Ok(record))
     }

@@ -169,6 +169,12 @@ async fn a_removed_devices_mail_counts_if_it_was_accepted_before() {
     let late = fetched(&ann, &two, at(11));
     assert!(refused_with(&ann.take(&late).await).contains("removed"));
     assert_eq!(ann.texts().await, ["I lost my phone", "before"]);
+    // A server that says of everything that it came before can't do so for ever.
+    ann.clock.set(at(10 + 32 * 24 * 3600 + 1));
+    let lied = fetched(&ann, &two, at(9));
+    assert!(refused_with(&ann.take(&lied).await).contains("longer ago than any message lives"));
+    ann.clock.set(at(10 + 32 * 24 * 3600));
+    assert_eq!(ann.take(&lied).await, Taken::New);
 }
 
 #[tokio::test]
