@@ -42,6 +42,12 @@ pub enum ClientError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// Another process downloads the same file to the same place.
+    #[error("another download of this is under way: {path} is in use. Wait for it, or save it in another folder")]
+    DownloadUnderWay {
+        /// What has come so far.
+        path: PathBuf,
+    },
     /// Others may read what is private.
     #[error("{0} can be read by others; run: chmod go= {0}")]
     ReadableByOthers(PathBuf),
@@ -341,7 +347,7 @@ impl ClientError {
         match self {
             Self::NoHome(_) | Self::NotRegistered => "not-registered",
             Self::HomeExists(_) | Self::AlreadyRegistered(_) => "already-registered",
-            Self::File { .. } | Self::ReadableByOthers(_) => "file",
+            Self::File { .. } | Self::ReadableByOthers(_) | Self::DownloadUnderWay { .. } => "file",
             Self::Store(_) | Self::NewerStore { .. } | Self::DamagedStore(_) => "store",
             Self::Unlock(_) => "locked",
             Self::Keyring(_) => "keyring",

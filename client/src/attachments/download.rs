@@ -1,6 +1,6 @@
 //! Downloading: to a file beside the target, from where it stopped; checked as a whole, decrypted, and only then given its name.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, BufReader, BufWriter, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use reqwest::header::CONTENT_RANGE;
 use rossby_crypto::attachment::{self, AttachmentError, ciphertext_octets};
 use rossby_schemas::http::problem::ProblemType;
+use rustix::fs::OFlags;
 use tempfile::TempPath;
 
 use super::name::safe_name;
@@ -221,13 +222,20 @@ struct Part {
 }
 
 impl Part {
-    /// Opens what a download has left that stopped, or begins. Its name comes from the blob's digest, which nobody knows who might
-    /// lay something in its place.
+    /// Opens what a download has left that stopped, or begins. Its name comes from the blob's digest, so its sender could lay a link
+    /// in its place where both may write: none is followed.
     fn open(folder: &Path, attachment: &Attachment) -> Result<Self, ClientError> {
         let total = ciphertext_octets(attachment.size);
         let path = folder.join(format!(".rossby-{}.part", attachment.digest));
         let failed = |source| ClientError::File { path: path.clone(), source };
-        let file = OpenOptions::new().append(true).create(true).mode(0o600).open(&path).map_err(failed)?;
+        let mut options = OpenOptions::new();
+        options.append(true).create(true).mode(0o600).custom_flags(OFlags::NOFOLLOW.bits().cast_signed());
+        let file = options.open(&path).map_err(failed)?;
+        // Until it is closed.
+        file.try_lock().map_err(|error| match error {
+            TryLockError::WouldBlock => ClientError::DownloadUnderWay { path: path.clone() },
+            TryLockError::Error(source) => failed(source),
+        })?;
         let mut have = file.metadata().map_err(failed)?.len();
         if have > total {
             file.set_len(0).map_err(failed)?;

@@ -362,3 +362,22 @@ async fn what_is_no_file_is_not_sent() {
 fn make_fifo(path: &Path) {
     assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
 }
+
+#[tokio::test]
+async fn two_downloads_at_once_do_not_spoil_each_other_and_no_link_is_followed() {
+    let world = World::new().await;
+    let part = std::fs::File::create(world.part()).unwrap();
+    part.lock().unwrap();
+    assert!(matches!(world.download(&world.attachment).await, Err(ClientError::DownloadUnderWay { .. })));
+    assert_eq!(world.asked(), [0; 0]);
+    drop(part);
+    std::fs::remove_file(world.part()).unwrap();
+    // Its sender knows how it is called while it is fetched.
+    let precious = world.folder.path().join("precious");
+    std::fs::write(&precious, vec![1; 400_000]).unwrap();
+    std::os::unix::fs::symlink(&precious, world.part()).unwrap();
+    assert!(matches!(world.download(&world.attachment).await, Err(ClientError::File { .. })));
+    assert_eq!(std::fs::read(&precious).unwrap(), vec![1; 400_000]);
+    std::fs::remove_file(world.part()).unwrap();
+    world.download(&world.attachment).await.unwrap();
+}
