@@ -297,7 +297,8 @@ impl Client {
     /// The box of somebody else that an address leads to, as it is pinned, or as the server says if it isn't.
     ///
     /// # Errors
-    /// [`ClientError::Oneself`], and what the server says.
+    /// [`ClientError::Oneself`], [`ClientError::RootChanged`] while it leads to another box that the person has not accepted, and
+    /// what the server says.
     pub async fn box_of(&self, peer: &Peer) -> Result<BoxId, ClientError> {
         let own_box = self.device().await?.box_id;
         let found = match peer {
@@ -307,7 +308,11 @@ impl Client {
                 let pin = contacts::pin(&mut connection, identifier).await?;
                 drop(connection);
                 match pin {
-                    Some(pin) => pin.changed_to.unwrap_or(pin.box_id),
+                    Some(Pin { box_id, changed_to: None }) => box_id,
+                    Some(Pin { box_id: pinned, changed_to: Some(found) }) => {
+                        let identifier = identifier.as_uri().to_owned();
+                        return Err(ClientError::RootChanged { identifier, pinned, found });
+                    }
                     None => self.look_up(peer).await?.record.box_id(),
                 }
             }

@@ -21,7 +21,7 @@ use crate::content::{Mark, Standing};
 use crate::messages::tests::{Receiver, Sender, at};
 use crate::store::contacts::{self, Pin};
 use crate::store::refresh;
-use crate::{Peer, Shown, Warning};
+use crate::{ClientError, Conversation, Peer, Shown, Warning};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -195,6 +195,16 @@ async fn what_the_answers_say_is_told() {
     assert!(told.contains(&Warning::NewDevices { box_id, identifier, devices: 1 }), "{told:?}");
     let identifier = "mailto:eve@example.org".to_owned();
     assert!(told.contains(&Warning::RootChanged { identifier, was_verified: false }), "{told:?}");
+    // Until that is accepted, nobody is accepted, blocked or removed by that address; what was written is read.
+    let peer: Peer = "eve@example.org".parse().unwrap();
+    let (pinned, found) = (eve.record.box_id(), box_id);
+    for refused in [ann.client.box_of(&peer).await, ann.client.accept_peer(&peer).await] {
+        assert!(
+            matches!(&refused, Err(ClientError::RootChanged { pinned: before, found: now, .. }) if (*before, *now) == (pinned, found)),
+            "{refused:?}"
+        );
+    }
+    assert_eq!(ann.client.conversation_with(&peer).await.unwrap(), Conversation::Direct(pinned));
     assert!(told.contains(&Warning::Fork(forked.record.box_id())), "{told:?}");
     let box_id = bad.record.box_id();
     assert!(told.iter().any(|w| matches!(w, Warning::RefusedRecord { box_id: of, .. } if *of == box_id)), "{told:?}");

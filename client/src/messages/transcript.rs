@@ -107,6 +107,8 @@ impl Client {
         let own = self.device().await?.box_id;
         match self.box_of(peer).await {
             Err(ClientError::Oneself) => Ok(Conversation::Direct(own)),
+            // What was written is read all the same.
+            Err(ClientError::RootChanged { pinned, .. }) => Ok(Conversation::Direct(pinned)),
             other => other.map(Conversation::Direct),
         }
     }
