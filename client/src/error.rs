@@ -223,8 +223,16 @@ pub enum ClientError {
     )]
     BadGroupChange(LayoutError),
     /// The group can't be changed so.
-    #[error("the group can't be changed so: {0}")]
+    #[error("{}", refused_change(.0))]
     GroupChange(Refused),
+    /// Somebody can't be made a member.
+    #[error("{member} can't be made a member: {error}")]
+    NoMember {
+        /// As the person names them.
+        member: String,
+        /// Why.
+        error: Box<ClientError>,
+    },
     /// There is no request.
     #[error("box {0} asks for nothing: it has written nothing, or was accepted or blocked before")]
     NoRequest(BoxId),
@@ -315,6 +323,15 @@ pub enum ClientError {
     Removed,
 }
 
+fn refused_change(refused: &Refused) -> String {
+    match refused {
+        Refused::NotAllowed => "only an admin of the group can do that, and as far as this device knows you are none; \
+                                `rossby inbox` fetches what is new"
+            .to_owned(),
+        refused => format!("the group can't be changed so: {refused}"),
+    }
+}
+
 impl From<Mismatch> for ClientError {
     fn from(mismatch: Mismatch) -> Self {
         Self::NotTheSame(mismatch.to_string())
@@ -327,6 +344,7 @@ impl ClientError {
     pub fn problem(&self) -> Option<ProblemType> {
         match self {
             Self::Refused(problem) => problem.problem_type(),
+            Self::NoMember { error, .. } => error.problem(),
             _ => None,
         }
     }
@@ -387,6 +405,7 @@ impl ClientError {
             Self::BadGroupChange(_) => "bad-group-change",
             Self::GroupChange(Refused::NotAllowed) => "not-an-admin",
             Self::GroupChange(_) => "group-change",
+            Self::NoMember { error, .. } => error.name(),
             Self::NoRequest(_) => "no-request",
             Self::NotAFile(_) => "not-a-file",
             Self::Attachment(_) => "bad-attachment",

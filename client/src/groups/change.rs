@@ -203,7 +203,8 @@ impl Client {
     async fn boxes_of(&self, peers: &[Peer]) -> Result<BTreeSet<BoxId>, ClientError> {
         let mut boxes = BTreeSet::new();
         for peer in peers {
-            let box_id = self.recipient_among_many(peer).await?.record.box_id();
+            let found = self.recipient_among_many(peer).await;
+            let box_id = found.map_err(|error| named(peer, error))?.record.box_id();
             if box_id == self.device().await?.box_id {
                 return Err(ClientError::Oneself);
             }
@@ -248,5 +249,13 @@ impl Client {
             rows::affirmed(&mut transaction, row.id, own.record.head().version).await?;
         }
         Ok(transaction.commit().await?)
+    }
+}
+
+/// What the server says of one of many, with the name of that one.
+fn named(peer: &Peer, error: ClientError) -> ClientError {
+    match error {
+        ClientError::Refused(_) => ClientError::NoMember { member: peer.to_string(), error: Box::new(error) },
+        error => error,
     }
 }

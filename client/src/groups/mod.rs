@@ -129,6 +129,8 @@ pub struct GroupEvent {
     pub author: BoxId,
     /// The identifier under which this device found the author, if it did.
     pub author_identifier: Option<String>,
+    /// Whether this account made it.
+    pub is_yours: bool,
     /// When, by the author's clock.
     pub time: Timestamp,
     /// What.
@@ -296,6 +298,7 @@ impl Client {
         Ok(GroupEvent {
             change: change.hash(),
             author,
+            is_yours: author == own,
             author_identifier: contacts::identifiers_of(connection, author).await?.into_iter().next(),
             time: change.change().time,
             action: change.change().action.clone(),
@@ -317,6 +320,7 @@ pub(crate) struct InGroup {
 fn membership(state: &GroupState, own: BoxId, standing: GroupStanding) -> Membership {
     match (state.member(own), standing) {
         (Some(_), GroupStanding::Requested | GroupStanding::Unknown) => Membership::Requested,
+        (None, GroupStanding::Declined) if matches!(state.former_of(own), Some(Former::Left(_))) => Membership::Left,
         (_, GroupStanding::Declined) => Membership::Declined,
         (Some(member), GroupStanding::Joined) if member.role == Role::Admin => Membership::Admin,
         (Some(_), GroupStanding::Joined) => Membership::Member,

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use rossby_crypto::group::GroupId;
 use rossby_schemas::encoding::Octets;
 use rossby_schemas::ids::BoxId;
 use sqlx::SqliteConnection;
@@ -140,8 +141,13 @@ impl Client {
                 return Ok(());
             };
             receipts::owed_no_more(&mut transaction, box_id, &message_ids).await?;
+            // Who is in a group with this person no more hears nothing more of it.
+            let is_fellow = match group {
+                Some(group) => self.fellows(&mut transaction, device.box_id, GroupId(group)).await?.contains(&box_id),
+                None => true,
+            };
             // What was owed before the person changed their mind is not.
-            if self.sends_receipts(&mut transaction, box_id, state).await? {
+            if is_fellow && self.sends_receipts(&mut transaction, box_id, state).await? {
                 let receipt = Content::Receipt(Receipt { state, message_ids, group });
                 let body: Octets = receipt.encode()?;
                 let conversation = Conversation::Direct(box_id);

@@ -15,8 +15,20 @@ use super::{changes, documents, lines};
 /// How much of a group's id is shown: enough to name it by.
 const ID_CHARS: usize = 8;
 
+const EXAMPLES: &str = "\
+Examples:
+  rossby group create Garden ben@example.org +15551234567
+  rossby send Garden \"Who waters today?\"
+  rossby group add Garden cat@example.org --admin
+  rossby group members Garden
+  rossby group leave Garden
+
+A group is named by its name, or by the beginning of its id, which `rossby group list` shows.
+";
+
 /// Groups.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct Groups {
     #[command(subcommand)]
     command: GroupCommand,
@@ -255,15 +267,25 @@ async fn list(client: &Client, screen: &Screen) -> anyhow::Result<()> {
 fn line(group: &Group) -> String {
     let id: String = group.id.to_string().chars().take(ID_CHARS).collect();
     let what = match group.membership {
-        Membership::Requested => "asks you in",
-        Membership::Member => "you are a member",
-        Membership::Admin => "you are an admin",
-        Membership::Declined => "declined",
-        Membership::Left => "you have left",
-        Membership::Removed => "you were removed",
+        Membership::Requested => format!("{} asks you in", adder(group)),
+        Membership::Member => "you are a member".to_owned(),
+        Membership::Admin => "you are an admin".to_owned(),
+        Membership::Declined => "you have declined".to_owned(),
+        Membership::Left => "you have left".to_owned(),
+        Membership::Removed => "you were removed".to_owned(),
     };
-    let count = group.members.len();
-    format!("{} {} {count} members, {what}\n", faint(&id), bold(&printable(&group.name)))
+    let count = match group.members.len() {
+        1 => "1 member".to_owned(),
+        count => format!("{count} members"),
+    };
+    format!("{} {} {count}, {what}\n", faint(&id), bold(&printable(&group.name)))
+}
+
+/// Who added this account.
+fn adder(group: &Group) -> String {
+    let Some(adder) = group.added_by else { return "somebody".to_owned() };
+    let member = group.members.iter().find(|member| member.box_id == adder);
+    lines::person(adder, member.and_then(|member| member.identifier.as_deref()))
 }
 
 fn members(group: &Group) -> String {
@@ -278,7 +300,10 @@ fn members(group: &Group) -> String {
 
 fn history_of(history: &[GroupEvent]) -> String {
     let line = |event: &GroupEvent| {
-        let author = lines::person(event.author, event.author_identifier.as_deref());
+        let author = match event.is_yours {
+            true => "you".to_owned(),
+            false => lines::person(event.author, event.author_identifier.as_deref()),
+        };
         format!("{} {}{}\n", faint(&minute(event.time)), bold(&author), done(event))
     };
     history.iter().map(line).collect()

@@ -224,6 +224,27 @@ async fn messages_overtake_each_other_and_the_changes_that_they_name() {
 }
 
 #[tokio::test]
+async fn one_that_was_removed_gets_no_receipts_more() {
+    let mut crowd = Crowd::new(3).await;
+    let id = crowd.founded(0, &[], &[1, 2]).await;
+    crowd.says(1, id, "one").await.unwrap();
+    crowd.says(2, id, "two").await.unwrap();
+    crowd.deliver_all().await;
+    crowd.act(0, id, Action::Remove { member: crowd.id(1) }).await.unwrap();
+    crowd.deliver_all().await;
+    let unread = crowd.people[0].client.unread(10).await.unwrap();
+    crowd.people[0].client.mark_read(&unread).await.unwrap();
+    for person in 0..3 {
+        let device = crowd.people[person].client.device().await.unwrap();
+        crowd.people[person].client.write_receipts(&device).await.unwrap();
+        crowd.post(person).await;
+    }
+    // Nor sends it any.
+    let sent: BTreeSet<_> = crowd.mail().iter().map(|mail| (mail.from, mail.to)).collect();
+    assert_eq!(sent, BTreeSet::from([(0, 2)]));
+}
+
+#[tokio::test]
 async fn receipts_go_to_the_author_alone_and_among_those_who_accepted_each_other() {
     let mut crowd = Crowd::strangers(3).await;
     crowd.accept(1, 0).await;

@@ -132,6 +132,8 @@ pub(crate) fn talk(set_up: &SetUp) {
     assert_eq!(phone.refused(&["group", "members", "nothing"]).0, "no-such-group");
     assert_eq!(phone.refused(&["send", "nothing", "hello"]).0, "not-a-recipient");
     assert_eq!(phone.refused(&["group", "create", "solo", ANN]).0, "oneself");
+    let (_, said) = phone.refused(&["group", "create", "more", BEN, "nobody@example.org"]);
+    assert!(said.contains("nobody@example.org can't be made a member"), "{said}");
     phone.done(&["group", "promote", "garden", BEN]);
     until(&ben, "garden", |group| group["membership"] == "admin");
     ben.done(&["lookup", JOE]);
