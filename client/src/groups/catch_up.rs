@@ -10,6 +10,7 @@ use sqlx::SqliteConnection;
 
 use super::body::{GROUP_CHANGES, GROUP_REQUEST, GroupChanges, GroupRequest, MAX_RECORDS, RecordPart};
 use super::graphs::KnownGraph;
+use super::take::NO_ROOM;
 use crate::Client;
 use crate::account::Own;
 use crate::contacts::Known;
@@ -238,6 +239,9 @@ impl Client {
         match brought {
             Ok((changes, brought)) => {
                 let id = GroupId(brought.group);
+                if !self.has_room(connection, own, id, from).await? {
+                    return Ok(Err(NO_ROOM.to_owned()));
+                }
                 self.take_changes_and_release(connection, own, id, changes).await?;
                 self.look_at_shown(connection, id, &brought.messages, from).await?;
                 Ok(Ok(()))

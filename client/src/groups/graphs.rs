@@ -49,6 +49,10 @@ impl Graphs {
     fn put(&self, graph: Arc<KnownGraph>) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(graph.graph.id(), graph);
     }
+
+    fn forget(&self, id: GroupId) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+    }
 }
 
 impl Client {
@@ -90,5 +94,10 @@ impl Client {
         let graph = Arc::new(graph);
         self.graphs.put(Arc::clone(&graph));
         Ok(graph)
+    }
+    /// Erases a group's changes, and what waits for others.
+    pub(super) async fn erase_graph(&self, connection: &mut SqliteConnection, id: GroupId) -> Result<(), ClientError> {
+        self.graphs.forget(id);
+        rows::erase_changes(connection, id).await
     }
 }

@@ -9,6 +9,7 @@ use sqlx::SqliteConnection;
 
 use super::body::{GROUP_CHANGES, GROUP_CONTENT, GroupChanges};
 use super::graphs::KnownGraph;
+use super::take::NO_ROOM;
 use crate::Client;
 use crate::account::Own;
 use crate::content::{Content, FIRST_OWN_KIND, Kind};
@@ -77,6 +78,9 @@ impl Client {
             Ok(changes) => changes,
             Err(reason) => return Ok(Err(Refusal::Because(reason))),
         };
+        if !self.has_room(connection, own, id, content.sender).await? {
+            return Ok(Err(Refusal::of(&NO_ROOM)));
+        }
         let hashes: Vec<_> = changes.iter().map(|change| (change.hash(), change.change().author)).collect();
         self.take_changes(connection, own, id, changes).await?;
         match rows::group(connection, id).await?.map(|row| row.standing) {

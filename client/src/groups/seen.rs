@@ -191,6 +191,9 @@ impl Client {
         }
         let old = self.now().minus(KEPT_SIGNED);
         rows::erase_old_signatures(connection, old).await?;
+        for id in rows::declined_with_changes(connection, before).await? {
+            self.erase_graph(connection, id).await?;
+        }
         rows::forget_unknown(connection, old).await
     }
 }

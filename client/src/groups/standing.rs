@@ -84,8 +84,8 @@ impl Client {
         self.answer_and_tell(group, GroupStanding::Joined).await
     }
 
-    /// Does not take part in a group: what comes of it is passed over, and what has come is erased. Nobody is told; to leave tells
-    /// the members.
+    /// Does not take part in a group: what comes of it is passed over, and what has come is erased, its changes too. Nobody is told;
+    /// to leave tells the members.
     ///
     /// # Errors
     /// Those of [`Client::group`], and [`ClientError::NotInGroup`].
@@ -128,6 +128,7 @@ impl Client {
     ) -> Result<(), ClientError> {
         rows::stand(connection, id, standing, member_by, self.now()).await?;
         if standing == GroupStanding::Declined {
+            self.erase_graph(connection, id).await?;
             transcripts::erase_all(connection, &self.vault, Conversation::Group(id.0)).await?;
         }
         Ok(())
@@ -147,7 +148,9 @@ impl Client {
             let is_same = row.member_by == Some(entry.member_by);
             let is_news = match self.graph(connection, id).await? {
                 Some(known) if !is_same => is_later_addition(&known.graph, row.member_by, entry.member_by),
-                _ => true,
+                // The changes of a group that was declined are erased.
+                None if row.standing == GroupStanding::Declined => row.decided_at < entry.decided_at,
+                Some(_) | None => true,
             };
             if is_news && (!is_same || row.decided_at < entry.decided_at) {
                 self.set_group_standing(connection, id, entry.standing.into(), entry.member_by).await?;

@@ -27,6 +27,20 @@ use crate::warning::Warning;
 
 /// How many groups wait for the person's answer at most: somebody could found thousands.
 const MAX_REQUESTED: u32 = 100;
+/// How many heads the graph of a group has at most in which the person takes no part. A group has about as many as admins who change
+/// it at once; an old one has many changes, and no more heads.
+const MAX_UNANSWERED_HEADS: usize = 64;
+/// How many octets the changes of all such groups take before strangers bring no more of them: more than those of the oldest group.
+const MAX_UNANSWERED_OCTETS: u64 = 2 * 1024 * 1024;
+/// Of how many refused changes the person is told that come together.
+const MAX_TOLD_REFUSALS: usize = 8;
+
+/// Why changes are refused for which there is no room.
+pub(super) const NO_ROOM: &str =
+    "groups that wait for the person's answer have taken all the room that there is for their changes";
+
+/// Whose change was refused, if that is known, and why.
+type Refusal = (Option<BoxId>, String);
 
 impl Client {
     /// Takes changes of a group, as far as they can be taken, and keeps the messages that waited for them. The other changes wait
@@ -43,6 +57,30 @@ impl Client {
         self.release_waiting(connection, own, id, known).await
     }
 
+    /// Whether there is room for what somebody brings of a group. The person has nothing to say on what strangers found, so that
+    /// has room together, whoever they are.
+    pub(super) async fn has_room(
+        &self,
+        connection: &mut SqliteConnection,
+        own: &Own,
+        id: GroupId,
+        from: BoxId,
+    ) -> Result<bool, ClientError> {
+        let takes_part = self.takes_part(connection, id).await?;
+        if takes_part
+            || from == own.device.box_id
+            || peers::state(connection, from).await?.standing == Standing::Accepted
+        {
+            return Ok(true);
+        }
+        Ok(rows::unanswered_octets(connection).await? < MAX_UNANSWERED_OCTETS)
+    }
+
+    /// Whether the person takes part in a group.
+    pub(super) async fn takes_part(&self, connection: &mut SqliteConnection, id: GroupId) -> Result<bool, ClientError> {
+        Ok(rows::group(connection, id).await?.is_some_and(|row| row.standing == GroupStanding::Joined))
+    }
+
     /// Takes changes of a group, as far as they can be taken; the others wait or are refused.
     pub(super) async fn take_changes(
         &self,
@@ -56,7 +94,7 @@ impl Client {
         let is_new = |change: &SignedChange| !known.as_ref().is_some_and(|known| known.graph.contains(&change.hash()));
         let waiting = rows::put_off_of(connection, &self.vault, id).await?;
         let (mut verified, mut seen) = (Vec::new(), BTreeSet::new());
-        let mut authors = HashMap::new();
+        let (mut authors, mut refusals) = (HashMap::new(), BTreeSet::new());
         for change in changes.into_iter().chain(waiting).filter(is_new) {
             if seen.insert(change.hash()) {
                 let author = change.change().author;
@@ -64,7 +102,7 @@ impl Client {
                     entry.insert(records::key_record(connection, author).await?);
                 }
                 let record = authors.get(&author).and_then(Option::as_ref);
-                verified.extend(self.verify_change(connection, change, record).await?);
+                verified.extend(self.verify_change(connection, change, record, &mut refusals).await?);
             }
         }
         let (before, mut graph) = match &known {
@@ -72,6 +110,7 @@ impl Client {
             None => {
                 let founds = |change: &VerifiedChange| matches!(change.change().action, Action::Found { .. });
                 let Some(place) = verified.iter().position(founds) else {
+                    self.tell_refused(connection, id, refusals).await?;
                     return self.put_off(connection, verified).await;
                 };
                 match GroupGraph::founded(verified.swap_remove(place)) {
@@ -81,22 +120,30 @@ impl Client {
             }
         };
         let forks_before = if before == 0 { 0 } else { graph.graph.forks().len() };
-        let offered = graph.graph.offer(verified.clone());
+        let most_heads = if self.takes_part(connection, id).await? { usize::MAX } else { MAX_UNANSWERED_HEADS };
+        let offered = graph.graph.offer_within(verified.clone(), most_heads);
         self.put_off(connection, offered.waiting).await?;
+        for hash in offered.passed_over {
+            rows::waits_no_more(connection, id, hash).await?;
+        }
         for (hash, refused) in offered.refused {
             rows::waits_no_more(connection, id, hash).await?;
             let author = verified.iter().find(|change| change.hash() == hash).map(|change| change.change().author);
-            self.refuse_change(connection, id, author, refused.to_string()).await?;
+            refusals.insert((author, refused.to_string()));
         }
+        self.tell_refused(connection, id, refusals).await?;
         graph.learn(&offered.taken, self.now());
         if graph.graph.len() == before {
             return Ok(());
         }
+        let mut told = BTreeSet::new();
         for fork in &graph.graph.forks()[forks_before..] {
             let both = [fork.one, fork.other].map(|hash| graph.graph.change_of(&hash));
             let octets: Vec<&[u8]> = both.iter().flatten().map(|change| change.signed().octets().as_slice()).collect();
             rows::keep_evidence(connection, &self.vault, id, fork.author, &octets, self.now()).await?;
-            self.warn(connection, &Warning::GroupFork { group: id.0, author: fork.author }).await?;
+            if told.insert(fork.author) {
+                self.warn(connection, &Warning::GroupFork { group: id.0, author: fork.author }).await?;
+            }
         }
         let graph = self.keep_graph(connection, graph, before).await?;
         let before = known.as_ref().map(|known| known.graph.state());
@@ -120,6 +167,7 @@ impl Client {
         connection: &mut SqliteConnection,
         change: SignedChange,
         record: Option<&KeyRecord>,
+        refusals: &mut BTreeSet<Refusal>,
     ) -> Result<Option<VerifiedChange>, ClientError> {
         let (id, author) = (change.group_id(), change.change().author);
         let Some(record) = record else {
@@ -140,21 +188,23 @@ impl Client {
                     self.warn(connection, &Warning::Fork(author)).await?;
                 }
                 // Whoever brought it may have made it up: nobody is named.
-                self.refuse_change(connection, id, None, error.to_string()).await?;
+                refusals.insert((None, error.to_string()));
                 Ok(None)
             }
         }
     }
 
-    async fn refuse_change(
+    /// Tells the person of changes that were refused, each reason once, and not of all of them if they are many.
+    async fn tell_refused(
         &self,
         connection: &mut SqliteConnection,
         id: GroupId,
-        author: Option<BoxId>,
-        reason: String,
+        refusals: BTreeSet<Refusal>,
     ) -> Result<(), ClientError> {
-        let warning = Warning::RefusedGroupChange { group: id.0, author, reason };
-        self.warn(connection, &warning).await
+        for (author, reason) in refusals.into_iter().take(MAX_TOLD_REFUSALS) {
+            self.warn(connection, &Warning::RefusedGroupChange { group: id.0, author, reason }).await?;
+        }
+        Ok(())
     }
 
     /// Does what follows from a group that has changed: how the person stands to it, and who gets nothing more.
@@ -170,7 +220,7 @@ impl Client {
         let was_member = before.is_some_and(|before| before.is_member(own_box));
         let former = state.former_of(own_box);
         // By an addition that does not count any more it is none either, and nobody has removed it.
-        let takes_part = rows::group(connection, id).await?.is_some_and(|row| row.standing == GroupStanding::Joined);
+        let takes_part = self.takes_part(connection, id).await?;
         let is_left = matches!(former, Some(Former::Left(_)));
         if was_member && takes_part && !state.is_member(own_box) && !is_left {
             let removal = match former {

@@ -26,7 +26,7 @@ impl Crowd {
         mail
     }
 
-    async fn evidence(&self, person: usize) -> i64 {
+    pub(super) async fn evidence(&self, person: usize) -> i64 {
         let mut connection = self.people[person].client.store.read().await.unwrap();
         crate::store::groups::evidence_count(&mut connection).await.unwrap()
     }

@@ -180,9 +180,9 @@ async fn a_stranger_s_group_is_a_request() {
         let expected = if mail.to == 2 { Taken::PassedOver } else { Taken::New };
         assert_eq!(crowd.deliver(mail).await, expected);
     }
-    assert_eq!(crowd.group(2, id).await.membership, Membership::Declined);
+    assert_eq!(crowd.people[2].client.groups().await.unwrap(), []);
     assert_eq!(crowd.texts(2, id).await, [""; 0]);
-    assert!(matches!(crowd.says(2, id, "what?").await, Err(ClientError::NotInGroup(_))));
+    assert!(matches!(crowd.says(2, id, "what?").await, Err(ClientError::NoSuchGroup(_))));
     // Removed and added again, that one is asked again.
     crowd.act(0, id, crowd.remove(2)).await.unwrap();
     crowd.deliver_all().await;

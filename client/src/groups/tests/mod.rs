@@ -3,6 +3,7 @@
 mod asking;
 mod catching_up;
 mod equivocation;
+mod floods;
 mod hostile;
 mod membership;
 mod talking;

@@ -5,10 +5,11 @@ use rossby_crypto::layout::{Reader, Writer};
 use rossby_schemas::encoding::{Octets, Sha256Digest};
 use rossby_schemas::ids::DeviceId;
 use rossby_schemas::time::Timestamp;
-use sqlx::SqliteConnection;
+use sqlx::{AssertSqlSafe, SqliteConnection};
+use uuid::Uuid;
 
 use crate::error::ClientError;
-use crate::store::{DAMAGED, signed};
+use crate::store::{DAMAGED, fixed, number, signed};
 use crate::vault::Vault;
 
 /// How many changes of a group wait at most; the oldest go.
@@ -154,4 +155,47 @@ pub(crate) async fn waits_no_more(
         .execute(connection)
         .await?;
     Ok(())
+}
+
+/// How many octets the changes take, those that wait too, of groups that the person takes no part in.
+pub(crate) async fn unanswered_octets(connection: &mut SqliteConnection) -> Result<u64, ClientError> {
+    let octets: i64 = sqlx::query_scalar(
+        "select coalesce(sum(octets), 0) from (
+             select length(change) as octets from groups join group_changes using (group_id) where standing <> 'joined'
+             union all
+             select length(change) from groups join group_changes_waiting using (group_id) where standing <> 'joined'
+         )",
+    )
+    .fetch_one(connection)
+    .await?;
+    number(octets)
+}
+
+/// Erases the changes of a group, and what waits for others.
+pub(crate) async fn erase_changes(connection: &mut SqliteConnection, id: GroupId) -> Result<(), ClientError> {
+    for table in ["group_changes", "group_changes_waiting", "group_messages_waiting"] {
+        sqlx::query(AssertSqlSafe(format!("delete from {table} where group_id = ?")))
+            .bind(id.as_bytes().as_slice())
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
+}
+
+/// The groups that were declined and of which changes came all the same, the last of them before this.
+pub(crate) async fn declined_with_changes(
+    connection: &mut SqliteConnection,
+    before: Timestamp,
+) -> Result<Vec<GroupId>, ClientError> {
+    let rows: Vec<Vec<u8>> = sqlx::query_scalar(
+        "select group_id from (
+             select group_id, taken_at as came_at from groups join group_changes using (group_id) where standing = 'declined'
+             union all
+             select group_id, came_at from groups join group_changes_waiting using (group_id) where standing = 'declined'
+         ) group by group_id having max(came_at) < ?",
+    )
+    .bind(before.signed_millis())
+    .fetch_all(connection)
+    .await?;
+    rows.iter().map(|id| Ok(GroupId(Uuid::from_bytes(fixed(id)?)))).collect()
 }

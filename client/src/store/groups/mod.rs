@@ -10,7 +10,10 @@ pub(crate) use chains::{
     Missing, forget_missing, frontier, keep_missing, missing_at, note_message, note_reference, told_missing,
     unnote_reference, untold_missing,
 };
-pub(crate) use changes::{add_change, changes, count, put_off, put_off_of, waits_no_more};
+pub(crate) use changes::{
+    add_change, changes, count, declined_with_changes, erase_changes, put_off, put_off_of, unanswered_octets,
+    waits_no_more,
+};
 pub(crate) use messages::{Frame, FrameRow, chain_heads, erase_old_signatures, frame, keep_frame, signed_at};
 #[cfg(test)]
 pub(crate) use peers::evidence_count;

@@ -2,7 +2,7 @@
 
 mod view;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
@@ -19,8 +19,8 @@ use super::{Action, GroupId, Role};
 /// How many changes a graph has at most. Whoever may change a group can fill it; then nobody changes it any more.
 pub const MAX_CHANGES: usize = 4096;
 
-/// How many states of parts of the graph are kept, for those who make the next change on one of them.
-const KEPT_STATES: usize = 16;
+/// How many states of parts of the graph are kept, those that were asked for last: the next changes are made on them.
+const KEPT_STATES: usize = 32;
 
 /// Whether a change is new to the graph.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,8 +31,8 @@ pub enum Inserted {
     Known,
 }
 
-/// Two changes that one device made at once. A device sees its own changes, so it is one that tells others different things, or
-/// one that was put back to an earlier state.
+/// The first two changes that one device made at once. A device sees its own changes, so it is one that tells others different
+/// things, or one that was put back to an earlier state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fork {
     /// The device's box.
@@ -59,6 +59,8 @@ pub struct Offered {
     pub waiting: Vec<VerifiedChange>,
     /// The hashes of those that were refused, and why.
     pub refused: Vec<(Sha256Digest, Refused)>,
+    /// The hashes of those that were not looked at, because they would have given the graph more heads than it was to have.
+    pub passed_over: Vec<Sha256Digest>,
 }
 
 #[derive(Clone)]
@@ -89,6 +91,7 @@ pub struct GroupGraph {
     naming: Vec<usize>,
     naming_removed_devices: Vec<usize>,
     forks: Vec<Fork>,
+    forked: HashSet<(BoxId, DeviceId)>,
     evaluated: OnceLock<Evaluated>,
     states: VecDeque<(Vec<usize>, Arc<GroupState>)>,
 }
@@ -119,6 +122,7 @@ impl GroupGraph {
             naming: Vec::new(),
             naming_removed_devices: Vec::new(),
             forks: Vec::new(),
+            forked: HashSet::new(),
             evaluated: OnceLock::new(),
             states: VecDeque::new(),
         };
@@ -169,6 +173,7 @@ impl GroupGraph {
         // A change on all heads has nothing beside it: it counts, and all others count as before.
         let sees_all = self.heads.values().all(|head| parents.contains(head));
         let counting = self.evaluated.take().map(|evaluated| evaluated.counting).filter(|_| sees_all);
+        self.keep(parents, before);
         self.push(Node { change, ancestors, depth, is_by_heir });
         if let Some(mut counting) = counting {
             counting.insert(place);
@@ -180,6 +185,12 @@ impl GroupGraph {
 
     /// Takes those of the changes that can be taken, in whatever order they come.
     pub fn offer(&mut self, changes: Vec<VerifiedChange>) -> Offered {
+        self.offer_within(changes, usize::MAX)
+    }
+
+    /// The same, but takes none that would give the graph more than `most_heads` heads. A group that nobody has vouched for is bound
+    /// by that and costs little: changes that were made on each other give one head, however many they are.
+    pub fn offer_within(&mut self, changes: Vec<VerifiedChange>, most_heads: usize) -> Offered {
         let mut offered = Offered::default();
         let mut by_missing: BTreeMap<Sha256Digest, Vec<VerifiedChange>> = BTreeMap::new();
         let mut coming = VecDeque::from(changes);
@@ -191,6 +202,11 @@ impl GroupGraph {
             };
             if let Some(missing) = missing {
                 by_missing.entry(missing).or_default().push(change);
+                continue;
+            }
+            let replaced = change.change().parents.iter().filter(|parent| self.heads.contains_key(*parent)).count();
+            if self.heads.len() + 1 - replaced > most_heads && !self.contains(&hash) {
+                offered.passed_over.push(hash);
                 continue;
             }
             match self.insert(change) {
@@ -210,13 +226,15 @@ impl GroupGraph {
         self.evaluated = OnceLock::new();
         let (place, hash) = (self.nodes.len(), node.change.hash());
         let change = node.change.change();
-        let same_device = self.by_author.get(&change.author).into_iter().flatten();
-        let forks = same_device
-            .filter(|other| !node.ancestors.contains(**other))
-            .map(|other| &self.nodes[*other].change)
-            .filter(|other| other.change().device == change.device)
-            .map(|other| Fork { author: change.author, device: change.device, one: other.hash(), other: hash });
-        self.forks.extend(forks.collect::<Vec<_>>());
+        if !self.forked.contains(&(change.author, change.device)) {
+            let by_author = self.by_author.get(&change.author).into_iter().flatten();
+            let mut at_once =
+                by_author.filter(|other| !node.ancestors.contains(**other)).map(|other| &self.nodes[*other].change);
+            if let Some(other) = at_once.find(|other| other.change().device == change.device) {
+                self.forked.insert((change.author, change.device));
+                self.forks.push(Fork { author: change.author, device: change.device, one: other.hash(), other: hash });
+            }
+        }
         for parent in &change.parents {
             self.heads.remove(parent);
         }
@@ -263,6 +281,7 @@ impl GroupGraph {
     }
 
     fn keep(&mut self, heads: Vec<usize>, state: Arc<GroupState>) {
+        self.states.retain(|(places, _)| *places != heads);
         if self.states.len() >= KEPT_STATES {
             self.states.pop_front();
         }

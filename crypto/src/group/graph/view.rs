@@ -97,7 +97,7 @@ impl GroupGraph {
         self.with_ancestors(&places)
     }
 
-    /// The changes that one device made at once.
+    /// The devices that made changes at once: of each the first two.
     #[must_use]
     pub fn forks(&self) -> &[Fork] {
         &self.forks

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use rossby_crypto::group::{Action, GroupGraph, NewMember, Role, VerifiedChange};
+use rossby_crypto::group::{Action, GroupChange, GroupGraph, NewMember, Role, VerifiedChange};
 
 use super::{Person, add, admin, member, person, remove, rename, role};
 
@@ -100,4 +100,25 @@ fn contests_that_hang_on_each_other_in_a_long_chain() {
     }
     assert!(graph.len() > 350);
     timed("two sides", &graph);
+}
+
+#[test]
+fn thousands_of_changes_of_one_device_at_once_are_one_fork() {
+    let (people, mut graph) = crowd();
+    let founding = graph.heads().next().unwrap();
+    for n in 0..4000_u64 {
+        let device = &people[1].device;
+        let affirm =
+            graph.next(people[1].id(), device.id, people[1].record.head(), crate::world::time(n), Action::Affirm);
+        graph.insert(people[1].signs(GroupChange { parents: vec![founding], ..affirm })).unwrap();
+    }
+    let graph = timed("at once", &graph);
+    assert_eq!((graph.heads().count(), graph.forks().len()), (4000, 1));
+    // Who gives the graph few heads takes as many.
+    let changes: Vec<VerifiedChange> = graph.changes().skip(1).cloned().collect();
+    let mut bounded = GroupGraph::founded(graph.changes().next().unwrap().clone()).unwrap();
+    let offered = bounded.offer_within(changes.clone(), 64);
+    assert_eq!((offered.taken.len(), offered.passed_over.len(), bounded.heads().count()), (64, 3936, 64));
+    // What was passed over was not refused: it can be taken later.
+    assert_eq!(bounded.offer(changes).taken.len(), 3936);
 }
