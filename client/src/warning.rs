@@ -181,6 +181,13 @@ pub enum Warning {
         /// The member.
         author: BoxId,
     },
+    /// A change of a group has come that a device signed which was removed from its account. It counts.
+    GroupChangedByRemovedDevice {
+        /// The group.
+        group: Uuid,
+        /// Whose device it was.
+        author: BoxId,
+    },
     /// A member has seen another message under a number than this device.
     GroupDiffers {
         /// The group.
@@ -307,6 +314,7 @@ impl Warning {
             Self::RefusedGroupMessage { .. } => "refused-group-message",
             Self::RefusedGroupChange { .. } => "refused-group-change",
             Self::GroupFork { .. } => "group-fork",
+            Self::GroupChangedByRemovedDevice { .. } => "group-changed-by-removed-device",
             Self::GroupDiffers { .. } => "group-differs",
             Self::GroupEquivocation { .. } => "group-equivocation",
             Self::GroupMisreport { .. } => "group-misreport",
@@ -431,6 +439,11 @@ impl fmt::Display for Warning {
                 f,
                 "a device of box {author} has signed two changes of group {group} of which neither knows the other: it tells \
                  members different things, or it was put back to an earlier state; both are kept as evidence"
+            ),
+            Self::GroupChangedByRemovedDevice { group, author } => write!(
+                f,
+                "group {group} was changed by a device that had been removed from box {author} when you heard of it: it did so \
+                 before, or whoever has it says so; look at `rossby group history`"
             ),
             Self::GroupDiffers { group, author, by } => write!(
                 f,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use rossby_crypto::group::{Action, GroupChange, GroupGraph, GroupId, NewMember, Role};
+use rossby_crypto::group::{Action, GroupChange, GroupGraph, GroupId, NewMember, Refused, Role};
 use rossby_schemas::encoding::Octets;
 use rossby_schemas::ids::BoxId;
 use sqlx::SqliteConnection;
@@ -222,27 +222,30 @@ impl Client {
     }
 
     /// Names the own key record's head to the groups that this box may change, if a device was removed since it was named last:
-    /// what that device signs from now on is void there.
+    /// what that device signs from now on is void there. A group that it may not change is named it once it may.
     pub(crate) async fn affirm_to_groups(&self, own: &Own) -> Result<(), ClientError> {
         let removed = own.record.devices().iter().filter_map(|device| device.removed_version).max();
         let Some(removed) = removed else { return Ok(()) };
+        let own_box = own.device.box_id;
         let mut transaction = self.store.begin().await?;
         for row in rows::all(&mut transaction).await? {
             if row.standing != GroupStanding::Joined || row.affirmed >= removed {
                 continue;
             }
             let Some(known) = self.graph(&mut transaction, row.id).await? else { continue };
-            let own_box = own.device.box_id;
             let is_named = known
                 .graph
                 .changes()
                 .any(|change| change.change().author == own_box && change.change().head.version >= removed);
-            if known.graph.state().is_admin(own_box) && !is_named {
+            if !is_named {
+                if !known.graph.state().is_admin(own_box) {
+                    continue;
+                }
                 let change = self.next_change(own, &known.graph, Action::Affirm);
                 match self.make_change(&mut transaction, own, change).await {
-                    Ok(_) => {}
                     // A graph that is full takes nothing of the removed device either.
-                    Err(ClientError::GroupChange(_)) => {}
+                    Ok(_) | Err(ClientError::GroupChange(Refused::Full)) => {}
+                    Err(ClientError::GroupChange(_)) => continue,
                     Err(error) => return Err(error),
                 }
             }

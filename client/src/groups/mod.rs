@@ -11,6 +11,7 @@ mod seen;
 mod send;
 mod standing;
 mod take;
+mod tell;
 
 use std::convert::Infallible;
 use std::fmt;

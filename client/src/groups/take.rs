@@ -14,6 +14,7 @@ use sqlx::SqliteConnection;
 
 use super::body::{GROUP_CHANGES, GROUP_REQUEST, GroupChanges, GroupRequest};
 use super::graphs::KnownGraph;
+use super::tell::Refusals;
 use crate::Client;
 use crate::account::Own;
 use crate::content::Standing;
@@ -32,15 +33,10 @@ const MAX_REQUESTED: u32 = 100;
 const MAX_UNANSWERED_HEADS: usize = 64;
 /// How many octets the changes of all such groups take before strangers bring no more of them: more than those of the oldest group.
 const MAX_UNANSWERED_OCTETS: u64 = 2 * 1024 * 1024;
-/// Of how many refused changes the person is told that come together.
-const MAX_TOLD_REFUSALS: usize = 8;
 
 /// Why changes are refused for which there is no room.
 pub(super) const NO_ROOM: &str =
     "groups that wait for the person's answer have taken all the room that there is for their changes";
-
-/// Whose change was refused, if that is known, and why.
-type Refusal = (Option<BoxId>, String);
 
 impl Client {
     /// Takes changes of a group, as far as they can be taken, and keeps the messages that waited for them. The other changes wait
@@ -94,7 +90,7 @@ impl Client {
         let is_new = |change: &SignedChange| !known.as_ref().is_some_and(|known| known.graph.contains(&change.hash()));
         let waiting = rows::put_off_of(connection, &self.vault, id).await?;
         let (mut verified, mut seen) = (Vec::new(), BTreeSet::new());
-        let (mut authors, mut refusals) = (HashMap::new(), BTreeSet::new());
+        let (mut authors, mut refusals) = (HashMap::new(), Refusals::new());
         for change in changes.into_iter().chain(waiting).filter(is_new) {
             if seen.insert(change.hash()) {
                 let author = change.change().author;
@@ -136,16 +132,11 @@ impl Client {
         if graph.graph.len() == before {
             return Ok(());
         }
-        let mut told = BTreeSet::new();
-        for fork in &graph.graph.forks()[forks_before..] {
-            let both = [fork.one, fork.other].map(|hash| graph.graph.change_of(&hash));
-            let octets: Vec<&[u8]> = both.iter().flatten().map(|change| change.signed().octets().as_slice()).collect();
-            rows::keep_evidence(connection, &self.vault, id, fork.author, &octets, self.now()).await?;
-            if told.insert(fork.author) {
-                self.warn(connection, &Warning::GroupFork { group: id.0, author: fork.author }).await?;
-            }
-        }
+        self.tell_forks(connection, &graph, forks_before).await?;
         let graph = self.keep_graph(connection, graph, before).await?;
+        if known.is_some() {
+            self.tell_removed_devices(connection, &graph.graph, &offered.taken).await?;
+        }
         let before = known.as_ref().map(|known| known.graph.state());
         self.group_changed(connection, own, before, &graph).await
     }
@@ -167,7 +158,7 @@ impl Client {
         connection: &mut SqliteConnection,
         change: SignedChange,
         record: Option<&KeyRecord>,
-        refusals: &mut BTreeSet<Refusal>,
+        refusals: &mut Refusals,
     ) -> Result<Option<VerifiedChange>, ClientError> {
         let (id, author) = (change.group_id(), change.change().author);
         let Some(record) = record else {
@@ -192,19 +183,6 @@ impl Client {
                 Ok(None)
             }
         }
-    }
-
-    /// Tells the person of changes that were refused, each reason once, and not of all of them if they are many.
-    async fn tell_refused(
-        &self,
-        connection: &mut SqliteConnection,
-        id: GroupId,
-        refusals: BTreeSet<Refusal>,
-    ) -> Result<(), ClientError> {
-        for (author, reason) in refusals.into_iter().take(MAX_TOLD_REFUSALS) {
-            self.warn(connection, &Warning::RefusedGroupChange { group: id.0, author, reason }).await?;
-        }
-        Ok(())
     }
 
     /// Does what follows from a group that has changed: how the person stands to it, and who gets nothing more.

@@ -49,7 +49,7 @@ impl Crowd {
     }
 
     /// Someone brings changes to another. Gives what that one was told.
-    async fn brings(&mut self, by: usize, to: usize, id: GroupId, changes: Vec<Octets>) -> Vec<Warning> {
+    pub(super) async fn brings(&mut self, by: usize, to: usize, id: GroupId, changes: Vec<Octets>) -> Vec<Warning> {
         let conversation = Conversation::Direct(self.id(to));
         let body = GroupChanges { group: id.0, changes, ..GroupChanges::default() }.write();
         let written = Written { conversation, kind: GROUP_CHANGES, body, is_shown: false, frame: None };

@@ -6,6 +6,7 @@ mod equivocation;
 mod floods;
 mod hostile;
 mod membership;
+mod removed_devices;
 mod talking;
 
 use std::collections::BTreeSet;
