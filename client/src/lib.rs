@@ -47,13 +47,13 @@ pub use stream::{Event, Indicated, Typing, Way};
 pub use vault::{Keyring, KeyringError, LockKind, Unlock, UnlockError, erase_key_file};
 pub use warning::{Notice, Warning};
 
-use crate::groups::Graphs;
 use crate::http::Http;
 use crate::store::Store;
 use crate::store::device::Device;
 use crate::store::warnings;
 use crate::stream::Live;
 use crate::vault::Vault;
+use groups::{AuthorLookups, Graphs};
 
 /// How a device's store is opened.
 #[derive(Debug, Clone)]
@@ -91,6 +91,7 @@ pub struct Client {
     clock: Arc<dyn Clock>,
     schedule: SealingSchedule,
     graphs: Graphs,
+    author_lookups: AuthorLookups,
     live: Live,
 }
 
@@ -133,8 +134,8 @@ impl Client {
             }
         };
         let (clock, schedule) = (config.clock, config.schedule);
-        let (graphs, live) = (Graphs::default(), Live::default());
-        Ok(Self { home: config.home, store, vault, http, clock, schedule, graphs, live })
+        let (graphs, author_lookups, live) = (Graphs::default(), AuthorLookups::default(), Live::default());
+        Ok(Self { home: config.home, store, vault, http, clock, schedule, graphs, author_lookups, live })
     }
 
     /// Opens the home of a person.
@@ -149,8 +150,8 @@ impl Client {
         store.wrap_old_keys(&vault, config.clock.now()).await?;
         store.scrub().await?;
         let (clock, schedule) = (config.clock, config.schedule);
-        let (graphs, live) = (Graphs::default(), Live::default());
-        Ok(Self { home: config.home, store, vault, http, clock, schedule, graphs, live })
+        let (graphs, author_lookups, live) = (Graphs::default(), AuthorLookups::default(), Live::default());
+        Ok(Self { home: config.home, store, vault, http, clock, schedule, graphs, author_lookups, live })
     }
 
     /// Ends all use of the store.

@@ -346,4 +346,4 @@ pub(crate) async fn may_send(connection: &mut SqliteConnection, box_id: BoxId) -
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

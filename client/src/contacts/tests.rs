@@ -27,24 +27,30 @@ const HOUR: Duration = Duration::from_secs(3600);
 
 /// A server that knows these, by identifier or box, and keeps whom it was asked for.
 #[derive(Clone, Default)]
-struct Server {
+pub(crate) struct Server {
     known: Arc<Mutex<HashMap<String, (BoxId, KeyRecord)>>>,
     asked: Arc<Mutex<Vec<String>>>,
     /// What it answers to everything.
-    refuses: Arc<Mutex<Option<ProblemType>>>,
+    pub(crate) refuses: Arc<Mutex<Option<ProblemType>>>,
 }
 
 impl Server {
     async fn start() -> (Self, Receiver) {
-        let server = Self::default();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let router = Router::new().route("/v1/lookups", post(answer)).with_state(server.clone());
-        tokio::spawn(async { axum::serve(listener, router).await });
+        let (server, url) = Self::with(Router::new()).await;
         (server, Receiver::at_server(&url).await)
     }
 
-    fn knows(&self, name: impl ToString, record: &KeyRecord) {
+    /// A server that has these routes besides, and where it is.
+    pub(crate) async fn with(routes: Router) -> (Self, String) {
+        let server = Self::default();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let router = Router::new().route("/v1/lookups", post(answer)).with_state(server.clone()).merge(routes);
+        tokio::spawn(async { axum::serve(listener, router).await });
+        (server, url)
+    }
+
+    pub(crate) fn knows(&self, name: impl ToString, record: &KeyRecord) {
         self.shows(name, record.box_id(), record);
     }
 
@@ -54,7 +60,7 @@ impl Server {
     }
 
     /// Whom it was asked for since the last call.
-    fn asked(&self) -> Vec<String> {
+    pub(crate) fn asked(&self) -> Vec<String> {
         std::mem::take(&mut *self.asked.lock().unwrap())
     }
 }

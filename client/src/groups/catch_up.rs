@@ -21,7 +21,6 @@ use crate::store::device::Device;
 use crate::store::groups::{self as rows, GroupStanding, Spoken};
 use crate::store::messages::Chain;
 use crate::store::{outbox, peers};
-use crate::warning::Warning;
 
 /// A member is asked again after this.
 const ASK_AGAIN: Duration = Duration::from_secs(300);
@@ -248,33 +247,6 @@ impl Client {
             }
             Err(reason) => Ok(Err(reason)),
         }
-    }
-
-    /// Learns the key records that a message of groups brings, and looks up those of authors that it doesn't. It asks the server,
-    /// so it comes before the message is kept.
-    pub(crate) async fn learn_records(&self, body: &Octets) -> Result<Vec<BoxId>, ClientError> {
-        let Ok(brought) = GroupChanges::read(body) else { return Ok(Vec::new()) };
-        let Ok(changes) = brought.signed_changes() else { return Ok(Vec::new()) };
-        for record in &brought.records {
-            match self.keep_record(record.box_id, &record.statements, &record.sealing_statements).await {
-                Ok(_) => {}
-                Err(ClientError::Forked(box_id)) => self.warn_alone(&Warning::Fork(box_id)).await?,
-                Err(ClientError::BadRecord { box_id, reason }) => {
-                    tracing::debug!(%box_id, %reason, "a key record that a member brings is refused");
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        let mut authors: Vec<BoxId> = Vec::new();
-        let mut connection = self.store.read().await?;
-        for change in &changes {
-            let (author, head) = (change.change().author, change.change().head);
-            let known = crate::store::records::key_record(&mut connection, author).await?;
-            if known.is_none_or(|known| known.head().version < head.version) && !authors.contains(&author) {
-                authors.push(author);
-            }
-        }
-        Ok(authors)
     }
 }
 

@@ -2,6 +2,7 @@
 //! writes to the devices of all members; the server sees messages to boxes.
 
 mod addressee;
+mod authors;
 mod body;
 mod catch_up;
 mod change;
@@ -18,6 +19,7 @@ use std::fmt;
 use std::str::FromStr;
 
 pub use addressee::Addressee;
+pub(crate) use authors::AuthorLookups;
 pub(crate) use body::{GROUP_CHANGES, GROUP_CONTENT};
 pub(crate) use graphs::Graphs;
 pub(crate) use keep::is_of_groups;

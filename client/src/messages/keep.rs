@@ -140,6 +140,17 @@ impl Client {
         Ok(Ok(Taken::New))
     }
 
+    /// Whether a verified message would be stored: it stands in a conversation that it may stand in, and its place is free.
+    pub(super) async fn would_keep(&self, own: &Own, content: &MessageContent) -> Result<bool, ClientError> {
+        if admit(own, content).is_err() {
+            return Ok(false);
+        }
+        let (sender, device, conversation) = (content.sender, content.sender_device, content.conversation);
+        let (chain, mut connection) = (Chain { sender, device, conversation }, self.store.read().await?);
+        let held = messages::link(&mut connection, &self.vault, chain, At::Exactly(content.sequence)).await?;
+        Ok(held.is_none())
+    }
+
     /// Warns of what is missing before a message, and of what doesn't fit around it.
     async fn check_chain(
         &self,

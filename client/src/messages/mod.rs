@@ -23,7 +23,7 @@ use rossby_schemas::ids::{BoxId, MessageId};
 use rossby_schemas::time::Timestamp;
 pub use send::Sent;
 pub(crate) use send::{Written, body_of};
-pub(crate) use verify::Refusal;
+pub(crate) use verify::{Refusal, is_final};
 
 pub use transcript::ConversationOverview;
 

@@ -1,7 +1,7 @@
 //! Receiving: opened, verified and stored first, then confirmed. What comes again is known by its place in its sender's
 //! chain, and stored once.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use rossby_crypto::key_record::HeadRelation;
@@ -10,7 +10,7 @@ use rossby_schemas::encoding::{FixedOctets, Octets};
 use rossby_schemas::http::messages::{
     ConfirmRequest, ConfirmResponse, FetchResponse, FetchedMessage, Lost, MAX_CONFIRMED, MAX_WAIT_SECONDS,
 };
-use rossby_schemas::http::problem::ProblemType;
+use rossby_schemas::http::problem::{Problem, ProblemType};
 use rossby_schemas::http::signals::ReceivedSignal;
 use rossby_schemas::ids::{BoxId, Head, OuterId};
 
@@ -76,19 +76,29 @@ pub(crate) enum Taken {
 #[derive(Debug)]
 pub(crate) struct Taking {
     pub(crate) own: Own,
-    /// Senders of whom the server knows nothing: it isn't asked again for each of their messages.
+    pub(super) lookups: Lookups,
+}
+
+/// What came of looking senders up: the server isn't asked again for each of their messages.
+#[derive(Debug, Default)]
+pub(super) struct Lookups {
+    /// Senders of whom the server knows nothing.
     pub(super) unknown: HashSet<BoxId>,
+    /// How often each of the others was found.
+    pub(super) found: HashMap<BoxId, u8>,
+    /// How the server said that it has had enough for the moment.
+    pub(super) had_enough: Option<Box<Problem>>,
 }
 
 impl Taking {
     pub(super) fn new(own: Own) -> Self {
-        Self { own, unknown: HashSet::new() }
+        Self { own, lookups: Lookups::default() }
     }
 
     /// Looks at the account again.
     pub(crate) async fn renew(&mut self, client: &Client) -> Result<(), ClientError> {
         self.own = client.audit().await?;
-        self.unknown.clear();
+        self.lookups = Lookups::default();
         Ok(())
     }
 }
@@ -143,12 +153,13 @@ impl Client {
         if has_all_come {
             self.ask_members(own).await?;
         }
+        self.look_up_waiting_authors(own).await?;
         self.affirm_to_groups(own).await?;
         self.state_profile_or_later().await;
         self.hand_over_what_waits().await
     }
 
-    async fn receive_as(&self, session: &mut Taking, wait: Duration) -> Result<Received, ClientError> {
+    pub(super) async fn receive_as(&self, session: &mut Taking, wait: Duration) -> Result<Received, ClientError> {
         // What a device that died has stored and not confirmed.
         let mut received = Received { confirmed: self.confirm(&session.own).await?, ..Received::default() };
         let mut seconds = wait.as_secs().min(u64::from(MAX_WAIT_SECONDS));
@@ -157,11 +168,18 @@ impl Client {
             let call = Call::get(path).waiting(Duration::from_secs(seconds));
             let fetched: FetchResponse = self.ask(&session.own.device, &call).await?;
             self.tell_lost(fetched.lost).await?;
+            let mut taken = 0;
             for message in &fetched.messages {
-                received.count(&self.take(session, message).await?);
+                match self.take(session, message).await {
+                    Ok(what) => received.count(&what),
+                    // Its sender can't be looked up just now: it comes again with the next call.
+                    Err(error) if error.asked_to_wait().is_some() => continue,
+                    Err(error) => return Err(error),
+                }
+                taken += 1;
             }
             received.confirmed += self.confirm(&session.own).await?;
-            received.more = fetched.more && !fetched.messages.is_empty();
+            received.more = fetched.more && taken > 0;
             if !received.more {
                 break;
             }
@@ -220,10 +238,9 @@ impl Client {
         }
         if let Ok((signed, _)) = &opened
             && signed.content().kind == GROUP_CHANGES
+            && self.would_keep(&session.own, signed.content()).await?
         {
-            for author in self.learn_records(&signed.content().body).await? {
-                self.record_of(session, author).await?;
-            }
+            self.learn_authors(&session.own, signed.content()).await?;
         }
         let mut transaction = self.store.begin().await?;
         let kept = match opened {

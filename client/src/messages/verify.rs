@@ -21,6 +21,8 @@ use crate::warning::Warning;
 
 /// For how long a server keeps a message, and a day for each of two clocks.
 const LONGEST_LIFE: Duration = Duration::from_secs(MESSAGE_LIFETIME.as_secs() + 2 * 24 * 3600);
+/// How often a sender is looked up while messages are taken: anybody can name a record that is always newer than what the server has.
+const MAX_LOOKUPS: u8 = 4;
 
 /// Why a message is refused.
 #[derive(Debug)]
@@ -93,16 +95,34 @@ impl Client {
         session: &mut Taking,
         sender: BoxId,
     ) -> Result<Option<KeyRecord>, ClientError> {
-        if session.unknown.contains(&sender) {
+        let lookups = &mut session.lookups;
+        if lookups.unknown.contains(&sender) {
             return Ok(None);
         }
+        let found = lookups.found.entry(sender).or_default();
+        if *found >= MAX_LOOKUPS {
+            return records::key_record(&mut *self.store.read().await?, sender).await;
+        }
+        if let Some(problem) = &lookups.had_enough {
+            return Err(ClientError::Refused(problem.clone()));
+        }
         match self.look_up(&Peer::Box(sender)).await {
-            Ok(known) => Ok(Some(known.record)),
+            Ok(known) => {
+                *found += 1;
+                Ok(Some(known.record))
+            }
             Err(error) if is_final(&error) => {
-                session.unknown.insert(sender);
+                lookups.unknown.insert(sender);
                 Ok(None)
             }
-            Err(error) => Err(error),
+            Err(error) => {
+                if let ClientError::Refused(problem) = &error
+                    && error.asked_to_wait().is_some()
+                {
+                    lookups.had_enough = Some(problem.clone());
+                }
+                Err(error)
+            }
         }
     }
 
@@ -127,7 +147,7 @@ impl Client {
 }
 
 /// Whether asking for a sender's record again would come to the same. What isn't final leaves the message in the queue.
-fn is_final(error: &ClientError) -> bool {
+pub(crate) fn is_final(error: &ClientError) -> bool {
     matches!(error, ClientError::BadRecord { .. } | ClientError::Forked(_))
         || error.problem() == Some(ProblemType::NoSuchRecipient)
 }

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use rossby_crypto::group::{Action, GroupChange, GroupId, NewMember, Role, SignedChange};
 use rossby_schemas::encoding::{Octets, Sha256Digest};
+use rossby_schemas::ids::BoxId;
 use uuid::Uuid;
 
 use super::super::body::{GROUP_CHANGES, GroupChanges};
@@ -35,9 +36,16 @@ impl Crowd {
     }
 
     /// A group's founding change, which nobody has been told of.
-    async fn would_found(&self, by: usize, members: &[usize]) -> SignedChange {
+    pub(super) async fn would_found(&self, by: usize, members: &[usize]) -> SignedChange {
+        let members: Vec<BoxId> = members.iter().map(|person| self.id(*person)).collect();
+        self.would_found_of(by, &members).await
+    }
+
+    pub(super) async fn would_found_of(&self, by: usize, members: &[BoxId]) -> SignedChange {
         let own = self.people[by].client.as_stored().await.unwrap();
-        let with = |person: &usize| NewMember { box_id: self.id(*person), role: Role::Member };
+        let mut members: Vec<NewMember> =
+            members.iter().map(|box_id| NewMember { box_id: *box_id, role: Role::Member }).collect();
+        members.sort_unstable();
         let change = GroupChange {
             author: own.device.box_id,
             device: own.device.device_id,
@@ -45,17 +53,13 @@ impl Crowd {
             group: None,
             parents: Vec::new(),
             time: at(0),
-            action: Action::Found {
-                random: crate::random::octets(),
-                name: "garden".to_owned(),
-                members: members.iter().map(with).collect(),
-            },
+            action: Action::Found { random: crate::random::octets(), name: "garden".to_owned(), members },
         };
         change.sign(&own.device.signing_key).unwrap()
     }
 
     /// Someone brings changes to another, in as many messages as it takes. Gives what became of the last one.
-    async fn pours(&mut self, by: usize, to: usize, id: GroupId, changes: &[SignedChange]) -> Taken {
+    pub(super) async fn pours(&mut self, by: usize, to: usize, id: GroupId, changes: &[SignedChange]) -> Taken {
         let changes: Vec<Octets> = changes.iter().map(|change| change.octets().clone()).collect();
         let mut taken = Taken::PassedOver;
         for part in (GroupChanges { group: id.0, changes, ..GroupChanges::default() }).in_parts() {
@@ -70,7 +74,7 @@ impl Crowd {
         taken
     }
 
-    async fn graph_of(&self, person: usize, id: GroupId) -> Option<(usize, usize, usize)> {
+    pub(super) async fn graph_of(&self, person: usize, id: GroupId) -> Option<(usize, usize, usize)> {
         let client = &self.people[person].client;
         let mut connection = client.store.read().await.unwrap();
         let known = client.graph(&mut connection, id).await.unwrap()?;

@@ -1,6 +1,7 @@
 //! Groups of people whose devices are all here, with the mail between them in the tests' hands.
 
 mod asking;
+mod authors;
 mod catching_up;
 mod equivocation;
 mod floods;
@@ -55,9 +56,13 @@ impl Crowd {
     }
 
     async fn strangers(count: usize) -> Self {
+        Self::strangers_at(count, "http://127.0.0.1:9").await
+    }
+
+    async fn strangers_at(count: usize, server: &str) -> Self {
         let mut people = Vec::with_capacity(count);
         for _ in 0..count {
-            people.push(Receiver::new().await);
+            people.push(Receiver::at_server(server).await);
         }
         for one in &people {
             let mut transaction = one.client.store.begin().await.unwrap();

@@ -2,6 +2,7 @@
 
 mod content;
 mod hostile;
+mod looked_up;
 mod outbox;
 mod receiving;
 mod requests;

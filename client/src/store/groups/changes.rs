@@ -199,3 +199,15 @@ pub(crate) async fn declined_with_changes(
     .await?;
     rows.iter().map(|id| Ok(GroupId(Uuid::from_bytes(fixed(id)?)))).collect()
 }
+
+/// The groups in which the person takes part and of which changes wait.
+pub(crate) async fn joined_with_waiting_changes(
+    connection: &mut SqliteConnection,
+) -> Result<Vec<GroupId>, ClientError> {
+    let rows: Vec<Vec<u8>> = sqlx::query_scalar(
+        "select distinct group_id from groups join group_changes_waiting using (group_id) where standing = 'joined' order by 1",
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.iter().map(|id| Ok(GroupId(Uuid::from_bytes(fixed(id)?)))).collect()
+}
