@@ -20,7 +20,7 @@ use crate::messages::{Conversation, Written};
 use crate::store::device::Device;
 use crate::store::groups::{self as rows, GroupStanding, Spoken};
 use crate::store::messages::Chain;
-use crate::store::{outbox, peers};
+use crate::store::{messages, outbox, peers};
 
 /// A member is asked again after this.
 const ASK_AGAIN: Duration = Duration::from_secs(300);
@@ -34,7 +34,7 @@ const ON_ITS_WAY_FROM_OTHERS: Duration = Duration::from_secs(3600);
 const MAX_ASKED_ADMINS: usize = 3;
 
 impl Client {
-    /// Asks a member for what is missing here, unless it was asked a moment ago.
+    /// Asks a member for what is missing here, unless it was asked a moment ago or is blocked.
     pub(super) async fn ask_member(
         &self,
         connection: &mut SqliteConnection,
@@ -43,11 +43,36 @@ impl Client {
         request: &GroupRequest,
     ) -> Result<(), ClientError> {
         let (id, now) = (GroupId(request.group), self.now());
-        if !rows::may_speak(connection, id, member, Spoken::Asked, now.minus(ASK_AGAIN)).await? {
+        if !rows::may_speak(connection, id, member, Spoken::Asked, now.minus(ASK_AGAIN)).await?
+            || self.is_blocked(connection, member).await?
+        {
             return Ok(());
         }
         rows::spoke(connection, id, member, Spoken::Asked, now).await?;
         self.write_to(connection, device, member, GROUP_REQUEST, request.write()).await
+    }
+
+    async fn is_blocked(&self, connection: &mut SqliteConnection, box_id: BoxId) -> Result<bool, ClientError> {
+        Ok(peers::state(connection, box_id).await?.standing == Standing::Blocked)
+    }
+
+    /// Somebody is blocked from now on: what was to be said to them of groups leaves the outbox, and what they said that waits for
+    /// changes is forgotten.
+    pub(crate) async fn fall_silent(
+        &self,
+        connection: &mut SqliteConnection,
+        box_id: BoxId,
+    ) -> Result<(), ClientError> {
+        rows::forget_waiting_of(connection, box_id).await?;
+        for kind in [GROUP_REQUEST, GROUP_CHANGES] {
+            for (message, recipient) in outbox::of_kind(connection, kind).await? {
+                let stored = messages::message(connection, &self.vault, message).await?;
+                if recipient == box_id && stored.thread == Conversation::Direct(box_id) {
+                    self.take_back(connection, message, recipient, "it is blocked").await?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Writes a message of groups to one box: it stands in the conversation with it.
@@ -134,6 +159,7 @@ impl Client {
         let Some(known) = self.graph(connection, id).await? else { return Ok(()) };
         if row.is_none_or(|row| row.standing != GroupStanding::Joined)
             || !rows::may_speak(connection, id, from, Spoken::Told, now.minus(TELL_AGAIN)).await?
+            || self.is_blocked(connection, from).await?
         {
             return Ok(());
         }
@@ -175,7 +201,7 @@ impl Client {
         }
         let Some(news) = news(known, to, heads).filter(|news| !news.is_empty()) else { return Ok(()) };
         let again = now.minus(ON_ITS_WAY_FROM_OTHERS);
-        if !rows::may_speak(connection, id, to, Spoken::Told, again).await? {
+        if !rows::may_speak(connection, id, to, Spoken::Told, again).await? || self.is_blocked(connection, to).await? {
             return Ok(());
         }
         let boxes = news.iter().map(|change| change.change().author).collect();

@@ -34,6 +34,8 @@ const MAX_UNANSWERED_HEADS: usize = 64;
 /// How many octets the changes of all such groups take before strangers bring no more of them: more than those of the oldest group.
 const MAX_UNANSWERED_OCTETS: u64 = 2 * 1024 * 1024;
 
+/// Why a message does not go to one who was removed.
+const NO_MEMBER: &str = "it is no member of the group any more";
 /// Why changes are refused for which there is no room.
 pub(super) const NO_ROOM: &str =
     "groups that wait for the person's answer have taken all the room that there is for their changes";
@@ -271,14 +273,14 @@ impl Client {
             if stored.kind == GROUP_CHANGES && says_so(known, recipient, &stored.body) {
                 continue;
             }
-            self.take_back(connection, message, recipient).await?;
+            self.take_back(connection, message, recipient, NO_MEMBER).await?;
         }
         // And what asks them, or brings changes to them alone.
         for (message, recipient) in outbox::of_kind(connection, GROUP_REQUEST).await? {
             let stored = messages::message(connection, &self.vault, message).await?;
             let is_about = GroupRequest::read(&stored.body).is_ok_and(|request| request.group == id.0);
             if is_about && !state.is_member(recipient) {
-                self.take_back(connection, message, recipient).await?;
+                self.take_back(connection, message, recipient, NO_MEMBER).await?;
             }
         }
         for (message, recipient) in outbox::of_kind(connection, GROUP_CHANGES).await? {
@@ -286,22 +288,20 @@ impl Client {
             let is_about = GroupChanges::read(&stored.body).is_ok_and(|brought| brought.group == id.0);
             let is_for_them = stored.thread == Conversation::Direct(recipient) && recipient != own_box;
             if is_about && is_for_them && !state.is_member(recipient) && !says_so(known, recipient, &stored.body) {
-                self.take_back(connection, message, recipient).await?;
+                self.take_back(connection, message, recipient, NO_MEMBER).await?;
             }
         }
         Ok(())
     }
 
-    async fn take_back(
+    pub(super) async fn take_back(
         &self,
         connection: &mut SqliteConnection,
         message: i64,
         recipient: BoxId,
+        reason: &str,
     ) -> Result<(), ClientError> {
-        let row = RecipientRow {
-            reason: Some("it is no member of the group any more".to_owned()),
-            ..RecipientRow::new(recipient, State::Failed, None)
-        };
+        let row = RecipientRow { reason: Some(reason.to_owned()), ..RecipientRow::new(recipient, State::Failed, None) };
         if outbox::settle(connection, message, &row).await? {
             let stored = messages::message(connection, &self.vault, message).await?;
             self.settled(connection, &stored).await?;

@@ -12,7 +12,7 @@ use crate::contacts::Peer;
 use crate::content::{MAX_PEERS, MAX_RECEIPTED, Mark, PeerState, PeerStates, ReceiptState, Standing};
 use crate::error::ClientError;
 use crate::store::device::Device;
-use crate::store::{messages, peers, receipts, transcripts, verified};
+use crate::store::{groups, messages, peers, receipts, transcripts, verified};
 
 impl Client {
     /// How the person stands to somebody.
@@ -189,6 +189,9 @@ impl Client {
 
     async fn take_peer_state(&self, connection: &mut SqliteConnection, said: PeerState) -> Result<(), ClientError> {
         let merged = peers::merge(connection, said).await?;
+        if merged.standing == Standing::Blocked {
+            self.fall_silent(connection, said.box_id).await?;
+        }
         match merged.declined_at {
             Some(declined_at) => self.erase_declined(connection, said.box_id, declined_at).await,
             None => Ok(()),
@@ -206,7 +209,7 @@ impl Client {
             transcripts::hide(connection, id).await?;
             messages::erase(connection, &self.vault, id).await?;
         }
-        Ok(())
+        groups::forget_declined_waiting(connection, peer, by).await
     }
 
     /// Receipts what a peer wrote before.

@@ -4,10 +4,13 @@ use rossby_crypto::group::{Action, GroupContent, GroupId};
 use rossby_schemas::encoding::Octets;
 use uuid::Uuid;
 
+use super::super::body::{GROUP_REQUEST, GroupRequest};
 use super::hostile::rename;
 use super::{Crowd, framed};
-use crate::messages::Taken;
+use crate::content::Standing;
 use crate::messages::tests::refused_with;
+use crate::messages::{Conversation, Taken, Written};
+use crate::store::groups as rows;
 
 impl Crowd {
     /// Asks for what is missing as after a `receive`, and gives whom.
@@ -133,4 +136,50 @@ async fn others_can_t_take_the_places_of_members_messages_that_wait() {
     transaction.commit().await.unwrap();
     crowd.deliver(&change[0]).await;
     assert_eq!(crowd.texts(1, id).await, ["hello"]);
+}
+
+#[tokio::test]
+async fn who_is_blocked_hears_nothing_of_what_is_missing_or_known_here() {
+    let mut crowd = Crowd::new(4).await;
+    let id = crowd.founded(0, &[], &[1, 2, 3]).await;
+    // What 1 wrote waits, 3 knows less than 2, and 2 has asked 1 just now.
+    crowd.writes(1, &[2], framed(id, unknown_heads(), "are you there?")).await;
+    let mail = crowd.mail();
+    assert_eq!(crowd.deliver(&mail[0]).await, Taken::Waiting);
+    crowd.act(0, id, rename()).await.unwrap();
+    for mail in crowd.mail().iter().filter(|mail| mail.to == 2) {
+        crowd.deliver(mail).await;
+    }
+    crowd.pass(3601);
+    crowd.says(3, id, "hello").await.unwrap();
+    let from_3: Vec<_> = crowd.mail().into_iter().filter(|mail| mail.to == 2).collect();
+    let request = GroupRequest { group: id.0, heads: Vec::new(), records: Vec::new(), messages: Vec::new() };
+    let written = Written {
+        conversation: Conversation::Direct(crowd.id(2)),
+        kind: GROUP_REQUEST,
+        body: request.write(),
+        is_shown: false,
+        frame: None,
+    };
+    crowd.writes(3, &[2], written).await;
+    let asks = crowd.mail();
+    let own = crowd.people[2].client.as_stored().await.unwrap();
+    crowd.people[2].client.ask_members(&own).await.unwrap();
+    for person in [1, 3] {
+        let client = &crowd.people[2].client;
+        let mut transaction = client.store.begin().await.unwrap();
+        client.stand(&mut transaction, &own.device, crowd.id(person), Standing::Blocked).await.unwrap();
+        transaction.commit().await.unwrap();
+    }
+    crowd.post(2).await;
+    assert_eq!(crowd.mail.len(), 0, "what was to be asked has left the outbox");
+    // What came before the server knew.
+    for mail in from_3.iter().chain(&asks) {
+        assert_eq!(crowd.deliver(mail).await, Taken::New);
+    }
+    assert_eq!(crowd.mail.len(), 0, "nothing is told, and no request answered");
+    crowd.pass(301);
+    assert_eq!(crowd.asked(2).await, [0; 0]);
+    let mut connection = crowd.people[2].client.store.read().await.unwrap();
+    assert_eq!(rows::waiting_for_changes(&mut connection).await.unwrap(), []);
 }

@@ -23,7 +23,9 @@ use rossby_schemas::encoding::Sha256Digest;
 use rossby_schemas::time::Timestamp;
 use sqlx::SqliteConnection;
 use uuid::Uuid;
-pub(crate) use waiting::{Waiting, keep_waiting, take_waiting, tell_waiting, waiting_for_changes};
+pub(crate) use waiting::{
+    Waiting, forget_declined_waiting, forget_waiting_of, keep_waiting, take_waiting, tell_waiting, waiting_for_changes,
+};
 
 use super::{DAMAGED, digest, fixed, time};
 use crate::error::ClientError;

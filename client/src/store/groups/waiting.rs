@@ -157,3 +157,29 @@ pub(crate) async fn tell_waiting(
     };
     rows.into_iter().map(read).collect()
 }
+
+/// Forgets what a box wrote that waits.
+pub(crate) async fn forget_waiting_of(connection: &mut SqliteConnection, sender: BoxId) -> Result<(), ClientError> {
+    sqlx::query("delete from group_messages_waiting where sender = ?")
+        .bind(sender.as_bytes().as_slice())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Forgets what a box wrote that waits in groups in which the person takes no part, and that the server had by then.
+pub(crate) async fn forget_declined_waiting(
+    connection: &mut SqliteConnection,
+    sender: BoxId,
+    by: Timestamp,
+) -> Result<(), ClientError> {
+    sqlx::query(
+        "delete from group_messages_waiting where sender = ? and accepted_at <= ?
+             and group_id in (select group_id from groups where standing <> 'joined')",
+    )
+    .bind(sender.as_bytes().as_slice())
+    .bind(by.signed_millis())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
