@@ -1,5 +1,7 @@
 //! Whom a person means: somebody, or a group.
 
+use rossby_crypto::group::GroupId;
+
 use super::GroupRef;
 use crate::Client;
 use crate::contacts::Peer;
@@ -17,21 +19,23 @@ pub enum Addressee {
 }
 
 impl Client {
-    /// Whom a text means: a group that has this id, a phone number, an email address or a box, or a group that is called so.
+    /// Whom a text means: a group that has this id, a phone number, an email address or a box, or a group that is called so. A group
+    /// that waits for the person's answer is meant by its whole id only.
     ///
     /// # Errors
     /// [`ClientError::NotAnAddressee`], [`ClientError::AmbiguousGroup`].
     pub async fn resolve(&self, text: &str) -> Result<Addressee, ClientError> {
-        let group = GroupRef(text.trim().to_owned());
-        let found = self.group_id(&group).await;
-        match (text.parse::<Peer>(), found) {
-            // An id is a box's or a group's, and never both.
-            (Ok(Peer::Box(_)), Ok(id)) => Ok(Addressee::Group(id.into())),
-            (Ok(peer), _) => Ok(Addressee::Peer(peer)),
-            (Err(_), Ok(id)) => Ok(Addressee::Group(id.into())),
-            (Err(_), Err(ClientError::NoGroupNamed(text))) => Err(ClientError::NotAnAddressee(text)),
-            (Err(_), Err(error)) => Err(error),
-        }
+        let Ok(group) = text.parse();
+        addressee(text, self.group_id(&group).await)
+    }
+
+    /// Whose conversation a text means, to be read: a group that waits for the person's answer, too, if nothing else is meant.
+    ///
+    /// # Errors
+    /// Those of [`Client::resolve`].
+    pub async fn resolve_to_read(&self, text: &str) -> Result<Addressee, ClientError> {
+        let Ok(group) = text.parse();
+        addressee(text, self.shown_group_id(&group).await)
     }
 
     /// The conversation with somebody, or of a group.
@@ -65,5 +69,16 @@ impl Client {
         let message = self.find_in(conversation, to).await?;
         let to = MessageRef { box_id: message.author, message_id: message.message_id };
         self.send_to(addressee, &Content::Reply(Reply { to, text: text.to_owned() })).await
+    }
+}
+
+fn addressee(text: &str, found: Result<GroupId, ClientError>) -> Result<Addressee, ClientError> {
+    match (text.parse::<Peer>(), found) {
+        // An id is a box's or a group's, and never both.
+        (Ok(Peer::Box(_)), Ok(id)) => Ok(Addressee::Group(id.into())),
+        (Ok(peer), _) => Ok(Addressee::Peer(peer)),
+        (Err(_), Ok(id)) => Ok(Addressee::Group(id.into())),
+        (Err(_), Err(ClientError::NoGroupNamed(text))) => Err(ClientError::NotAnAddressee(text)),
+        (Err(_), Err(error)) => Err(error),
     }
 }

@@ -8,21 +8,19 @@ mod catch_up;
 mod change;
 mod graphs;
 mod keep;
+mod named;
 mod seen;
 mod send;
 mod standing;
 mod take;
 mod tell;
 
-use std::convert::Infallible;
-use std::fmt;
-use std::str::FromStr;
-
 pub use addressee::Addressee;
 pub(crate) use authors::AuthorLookups;
 pub(crate) use body::{GROUP_CHANGES, GROUP_CONTENT};
 pub(crate) use graphs::Graphs;
 pub(crate) use keep::is_of_groups;
+pub use named::GroupRef;
 use rossby_crypto::group::{Action, Former, GroupGraph, GroupId, GroupState, Role, VerifiedChange};
 use rossby_schemas::encoding::Sha256Digest;
 use rossby_schemas::ids::BoxId;
@@ -36,30 +34,6 @@ use crate::messages::Conversation;
 use crate::store::contacts;
 use crate::store::groups::{self as rows, GroupRow, GroupStanding};
 use crate::store::messages::StoredMessage;
-
-/// A group as a person names it: by its id, by the beginning of that, or by its name.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GroupRef(String);
-
-impl FromStr for GroupRef {
-    type Err = Infallible;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Ok(Self(text.trim().to_owned()))
-    }
-}
-
-impl From<GroupId> for GroupRef {
-    fn from(id: GroupId) -> Self {
-        Self(id.to_string())
-    }
-}
-
-impl fmt::Display for GroupRef {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
 
 /// How this account stands to a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -164,7 +138,7 @@ impl Client {
     /// # Errors
     /// [`ClientError::NoSuchGroup`], [`ClientError::NoGroupNamed`], [`ClientError::AmbiguousGroup`].
     pub async fn group(&self, group: &GroupRef) -> Result<Group, ClientError> {
-        let id = self.group_id(group).await?;
+        let id = self.shown_group_id(group).await?;
         let own = self.device().await?.box_id;
         let mut connection = self.store.read().await?;
         let row = rows::group(&mut connection, id).await?.ok_or(ClientError::NoSuchGroup(id.0))?;
@@ -176,7 +150,7 @@ impl Client {
     /// # Errors
     /// Those of [`Client::group`].
     pub async fn group_history(&self, group: &GroupRef) -> Result<Vec<GroupEvent>, ClientError> {
-        let id = self.group_id(group).await?;
+        let id = self.shown_group_id(group).await?;
         let mut connection = self.store.read().await?;
         let known = self.graph(&mut connection, id).await?.ok_or(ClientError::NoSuchGroup(id.0))?;
         let mut events = Vec::with_capacity(known.graph.len());
@@ -184,38 +158,6 @@ impl Client {
             events.push(self.event(&mut connection, &known.graph, change).await?);
         }
         Ok(events)
-    }
-
-    /// The group that a person means.
-    ///
-    /// # Errors
-    /// [`ClientError::NoGroupNamed`], [`ClientError::AmbiguousGroup`].
-    pub async fn group_id(&self, group: &GroupRef) -> Result<GroupId, ClientError> {
-        let GroupRef(text) = group;
-        let own = self.device().await?.box_id;
-        let mut connection = self.store.read().await?;
-        let (mut by_name, mut by_id) = (Vec::new(), Vec::new());
-        for row in rows::all(&mut connection).await? {
-            let Some(known) = self.graph(&mut connection, row.id).await? else { continue };
-            if known.graph.state().name() == text {
-                let takes_part = row.standing == GroupStanding::Joined && known.graph.state().is_member(own);
-                by_name.push((takes_part, row.id));
-            }
-            if is_beginning(text, row.id) {
-                by_id.push(row.id);
-            }
-        }
-        // A stranger can give a group any name: one that the person takes part in is meant before others.
-        if by_name.iter().any(|(takes_part, _)| *takes_part) {
-            by_name.retain(|(takes_part, _)| *takes_part);
-        }
-        let found: Vec<GroupId> =
-            if by_id.is_empty() { by_name.into_iter().map(|(_, id)| id).collect() } else { by_id };
-        match found[..] {
-            [id] => Ok(id),
-            [] => Err(ClientError::NoGroupNamed(text.clone())),
-            _ => Err(ClientError::AmbiguousGroup(text.clone())),
-        }
     }
 
     /// The members of a group in which the person takes part, this account among them; none of another.
@@ -344,13 +286,6 @@ fn subjects_of(action: &Action) -> Vec<(BoxId, Role)> {
         Action::SetRole { member, role } => vec![(*member, *role)],
         Action::Leave | Action::Rename { .. } | Action::Affirm => Vec::new(),
     }
-}
-
-/// Whether a text is the beginning of a group's id, long enough to be meant so.
-fn is_beginning(text: &str, id: GroupId) -> bool {
-    const SHORTEST: usize = 4;
-    let digits: String = text.chars().filter(|c| *c != '-').collect::<String>().to_ascii_lowercase();
-    digits.len() >= SHORTEST && id.0.simple().to_string().starts_with(&digits)
 }
 
 #[cfg(test)]

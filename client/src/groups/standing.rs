@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::SqliteConnection;
 use uuid::Uuid;
 
-use super::GroupRef;
+use super::{Group, GroupRef, Membership};
 use crate::Client;
 use crate::error::ClientError;
 use crate::messages::{Conversation, OwnMessage};
@@ -81,25 +81,29 @@ impl Client {
     /// # Errors
     /// Those of [`Client::group`], and [`ClientError::NotInGroup`].
     pub async fn accept_group(&self, group: &GroupRef) -> Result<GroupId, ClientError> {
-        self.answer_and_tell(group, GroupStanding::Joined).await
+        let id = self.answered_group_id(group).await?;
+        self.answer_and_tell(id, GroupStanding::Joined).await?;
+        Ok(id)
     }
 
     /// Does not take part in a group: what comes of it is passed over, and what has come is erased, its changes too. Nobody is told;
-    /// to leave tells the members.
+    /// to leave tells the members. Gives the group as it was.
     ///
     /// # Errors
     /// Those of [`Client::group`], and [`ClientError::NotInGroup`].
-    pub async fn decline_group(&self, group: &GroupRef) -> Result<GroupId, ClientError> {
-        self.answer_and_tell(group, GroupStanding::Declined).await
+    pub async fn decline_group(&self, group: &GroupRef) -> Result<Group, ClientError> {
+        let id = self.answered_group_id(group).await?;
+        let shown = self.group(&id.into()).await?;
+        self.answer_and_tell(id, GroupStanding::Declined).await?;
+        Ok(Group { membership: Membership::Declined, ..shown })
     }
 
-    async fn answer_and_tell(&self, group: &GroupRef, standing: GroupStanding) -> Result<GroupId, ClientError> {
-        let (device, id) = (self.device().await?, self.group_id(group).await?);
+    async fn answer_and_tell(&self, id: GroupId, standing: GroupStanding) -> Result<(), ClientError> {
+        let device = self.device().await?;
         let mut transaction = self.store.begin().await?;
         self.answer_group(&mut transaction, &device, id, standing).await?;
         transaction.commit().await?;
-        self.store.scrub().await?;
-        Ok(id)
+        self.store.scrub().await
     }
 
     /// Decides how the person stands to a group as a member by the addition that counts now, and tells the own devices.

@@ -243,9 +243,13 @@ async fn say(client: &Client, screen: &Screen, id: GroupId, sent: &Sent, done: &
 }
 
 async fn answer(client: &Client, screen: &Screen, group: &GroupRef, accepts: bool) -> anyhow::Result<ExitCode> {
-    let id = if accepts { client.accept_group(group).await? } else { client.decline_group(group).await? };
+    let group = if accepts {
+        let id = client.accept_group(group).await?;
+        client.group(&id.into()).await?
+    } else {
+        client.decline_group(group).await?
+    };
     client.hand_over_what_waits().await?;
-    let group = client.group(&id.into()).await?;
     screen.result_and_warnings(client, line(&group), documents::a_group(&group)).await?;
     Ok(ExitCode::SUCCESS)
 }
@@ -257,7 +261,7 @@ async fn list(client: &Client, screen: &Screen) -> anyhow::Result<()> {
         text += "No groups yet; make one with `rossby group create`.\n";
     }
     if groups.iter().any(|group| group.membership == Membership::Requested) {
-        text += "Answer with `rossby group accept` or `rossby group decline`, or by writing to it.\n";
+        text += "Answer with `rossby group accept` or `rossby group decline`.\n";
     }
     let document: Vec<Value> = groups.iter().map(documents::a_group).collect();
     screen.result_and_warnings(client, text, json!({ "groups": document })).await

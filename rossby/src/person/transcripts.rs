@@ -105,7 +105,7 @@ impl Messages {
     pub(super) async fn run(&self, screen: &Screen) -> anyhow::Result<ExitCode> {
         let client = self.options.open().await?;
         refresh(&client, self.offline, screen).await?;
-        let conversation = client.conversation_of(&client.resolve(&self.who).await?).await?;
+        let conversation = client.conversation_of(&client.resolve_to_read(&self.who).await?).await?;
         let before = match &self.before {
             Some(name) => Some(client.find_in(conversation, name).await?),
             None => None,

@@ -7,6 +7,7 @@ mod equivocation;
 mod floods;
 mod hostile;
 mod membership;
+mod naming;
 mod removed_devices;
 mod talking;
 

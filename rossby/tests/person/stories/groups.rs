@@ -84,7 +84,8 @@ pub(crate) fn talk(set_up: &SetUp) {
     assert_eq!(ben.done(&["conversations"])["requests"], json!(1));
     assert_eq!(ben.done(&["group", "accept", "garden"])["membership"], "member");
     until(&eve, "garden", |group| group["membership"] == "requested");
-    eve.done(&["send", "garden", "hello from Eve"]);
+    assert_eq!(eve.refused(&["send", "garden", "which one?"]).0, "not-a-recipient");
+    eve.done(&["send", &id, "hello from Eve"]);
     assert_eq!(eve.done(&["group", "list"])["groups"][0]["membership"], "member");
     for human in [&phone, &tablet, &ben] {
         let message = reads(human, "garden", "hello from Eve");
