@@ -107,7 +107,7 @@ impl Client {
         if rows::group(connection, id).await?.is_some_and(|row| row.standing == GroupStanding::Declined) {
             return Ok(Vec::new());
         }
-        let known = self.graph(connection, id).await?;
+        let known = self.sound_graph(connection, id).await?;
         let waiting = rows::put_off_of(connection, &self.vault, id).await?;
         let (mut follows, mut authors) = (HashSet::new(), Vec::new());
         for signed in changes.into_iter().chain(waiting) {

@@ -101,7 +101,7 @@ impl Client {
         }
         for (group, member) in outbox::unsealed_in_groups(&mut transaction).await? {
             let id = GroupId(group);
-            if let Some(known) = self.graph(&mut transaction, id).await?
+            if let Some(known) = self.sound_graph(&mut transaction, id).await?
                 && let Some(keeper) = keeper_of_keys(&known, own.device.box_id, member)
             {
                 wanted.entry((id, keeper)).or_default().push(member);
@@ -109,7 +109,7 @@ impl Client {
         }
         for ((id, member), mut records) in wanted {
             records.truncate(MAX_RECORDS);
-            let known = self.graph(&mut transaction, id).await?;
+            let known = self.sound_graph(&mut transaction, id).await?;
             let heads = known.map(|known| GroupRequest::heads_of(known.graph.heads())).unwrap_or_default();
             let request = GroupRequest { group: id.0, heads, records, messages: Vec::new() };
             self.ask_member(&mut transaction, &own.device, member, &request).await?;
@@ -132,7 +132,7 @@ impl Client {
         }
         let is_joined = rows::group(connection, id).await?.is_some_and(|row| row.standing == GroupStanding::Joined);
         let is_accepted = peers::state(connection, sender).await?.standing == Standing::Accepted;
-        let known = self.graph(connection, id).await?;
+        let known = self.sound_graph(connection, id).await?;
         let is_member = known.as_ref().is_none_or(|known| known.graph.state().is_member(sender));
         Ok(match known {
             _ if is_member && (is_joined || is_accepted) => vec![sender],

@@ -232,7 +232,7 @@ impl Client {
             if row.standing != GroupStanding::Joined || row.affirmed >= removed {
                 continue;
             }
-            let Some(known) = self.graph(&mut transaction, row.id).await? else { continue };
+            let Some(known) = self.sound_graph(&mut transaction, row.id).await? else { continue };
             let is_named = known
                 .graph
                 .changes()

@@ -10,20 +10,23 @@ use sqlx::SqliteConnection;
 
 use crate::Client;
 use crate::error::ClientError;
-use crate::store::groups as rows;
+use crate::random;
+use crate::store::groups::{self as rows, GroupVersion};
 
 /// A group's graph, and when this device learned of each of its changes.
 #[derive(Debug, Clone)]
 pub(super) struct KnownGraph {
     pub(super) graph: GroupGraph,
     learned: HashMap<Sha256Digest, Timestamp>,
+    /// Under which these changes stand in the store.
+    version: GroupVersion,
 }
 
 impl KnownGraph {
     /// A graph of changes that this device learns of now.
     pub(super) fn new(graph: GroupGraph, now: Timestamp) -> Self {
         let learned = graph.changes().map(|change| (change.hash(), now)).collect();
-        Self { graph, learned }
+        Self { graph, learned, version: None }
     }
 
     /// When this device learned of a change.
@@ -37,7 +40,8 @@ impl KnownGraph {
     }
 }
 
-/// The graphs that were read last. A graph that another process has added to since is read again.
+/// The graphs that were read last, or written. One that another process has added to since, or whose transaction was not committed,
+/// stands under another version in the store, and is read again.
 #[derive(Debug, Default)]
 pub(crate) struct Graphs(Mutex<HashMap<GroupId, Arc<KnownGraph>>>);
 
@@ -66,23 +70,40 @@ impl Client {
         if count == 0 {
             return Ok(None);
         }
-        if let Some(known) = self.graphs.get(id).filter(|known| known.graph.len() == count) {
+        let version = rows::version(connection, id).await?;
+        let is_current = |known: &Arc<KnownGraph>| known.version == version && known.graph.len() == count;
+        if let Some(known) = self.graphs.get(id).filter(is_current) {
             return Ok(Some(known));
         }
         let kept = rows::changes(connection, &self.vault, id).await?;
         let learned = kept.iter().map(|((change, _), at)| (change.hash(), *at)).collect();
         let graph = GroupGraph::restored(kept.into_iter().map(|(kept, _)| kept));
         let graph = graph.map_err(|_| ClientError::DamagedStore("a group's changes do not follow on each other"))?;
-        let known = Arc::new(KnownGraph { graph, learned });
+        let known = Arc::new(KnownGraph { graph, learned, version });
         self.graphs.put(Arc::clone(&known));
         Ok(Some(known))
+    }
+
+    /// The same where all groups are gone through: one whose changes can't be read stops nothing in others.
+    pub(super) async fn sound_graph(
+        &self,
+        connection: &mut SqliteConnection,
+        id: GroupId,
+    ) -> Result<Option<Arc<KnownGraph>>, ClientError> {
+        match self.graph(connection, id).await {
+            Err(ClientError::DamagedStore(reason)) => {
+                tracing::warn!(reason, "a group's changes can't be read");
+                Ok(None)
+            }
+            other => other,
+        }
     }
 
     /// Keeps what a graph has beyond the first `known` changes.
     pub(super) async fn keep_graph(
         &self,
         connection: &mut SqliteConnection,
-        graph: KnownGraph,
+        mut graph: KnownGraph,
         known: usize,
     ) -> Result<Arc<KnownGraph>, ClientError> {
         let (id, now) = (graph.graph.id(), self.now());
@@ -90,7 +111,8 @@ impl Client {
             rows::add_change(connection, &self.vault, id, (place, &(change.clone(), is_by_heir)), now).await?;
             rows::waits_no_more(connection, id, change.hash()).await?;
         }
-        // If the transaction is not committed, the number of changes tells.
+        graph.version = Some(random::octets());
+        rows::set_version(connection, id, graph.version).await?;
         let graph = Arc::new(graph);
         self.graphs.put(Arc::clone(&graph));
         Ok(graph)

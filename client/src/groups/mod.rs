@@ -183,7 +183,7 @@ impl Client {
         own: BoxId,
         row: GroupRow,
     ) -> Result<Option<Group>, ClientError> {
-        let Some(known) = self.graph(connection, row.id).await? else { return Ok(None) };
+        let Some(known) = self.sound_graph(connection, row.id).await? else { return Ok(None) };
         let state = known.graph.state();
         let mut members = Vec::new();
         for (box_id, member) in state.members() {

@@ -72,7 +72,7 @@ impl Client {
         for standing in standings {
             let (mut by_name, mut by_id) = (Vec::new(), Vec::new());
             for row in rows.iter().filter(|row| row.standing == *standing) {
-                let Some(known) = self.graph(&mut connection, row.id).await? else { continue };
+                let Some(known) = self.sound_graph(&mut connection, row.id).await? else { continue };
                 if known.graph.state().name() == text {
                     by_name.push((known.graph.state().is_member(own), row.id));
                 }

@@ -176,7 +176,7 @@ impl Client {
             self.tell_devices(connection, device, &OwnMessage::GroupStates(states)).await?;
         }
         for row in rows {
-            let Some(known) = self.graph(connection, row.id).await? else { continue };
+            let Some(known) = self.sound_graph(connection, row.id).await? else { continue };
             let changes = known.graph.changes().map(|change| change.signed().octets().clone()).collect();
             let authors = known.graph.changes().map(|change| change.change().author).collect();
             self.bring(connection, device, row.id, device.box_id, (changes, authors, Vec::new())).await?;

@@ -41,7 +41,7 @@ use crate::vault::{Costs, Lock, LockedBy};
 const FILE: &str = "rossby.sqlite";
 /// The schema, step by step; `pragma user_version` counts the steps that a store has taken. A step that was released never
 /// changes.
-const SCHEMA: [&str; 12] = [
+const SCHEMA: [&str; 13] = [
     include_str!("schema/1_first.sql"),
     include_str!("schema/2_devices.sql"),
     include_str!("schema/3_conversations.sql"),
@@ -54,6 +54,7 @@ const SCHEMA: [&str; 12] = [
     include_str!("schema/10_identifiers.sql"),
     include_str!("schema/11_waiting.sql"),
     include_str!("schema/12_typing.sql"),
+    include_str!("schema/13_group_versions.sql"),
 ];
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 

@@ -9,6 +9,7 @@ mod hostile;
 mod membership;
 mod naming;
 mod removed_devices;
+mod stored;
 mod talking;
 
 use std::collections::BTreeSet;

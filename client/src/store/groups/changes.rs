@@ -57,6 +57,32 @@ pub(crate) async fn count(connection: &mut SqliteConnection, id: GroupId) -> Res
     usize::try_from(count).map_err(|_| DAMAGED)
 }
 
+/// What tells one state of a group's changes from all others.
+pub(crate) type GroupVersion = Option<[u8; 16]>;
+
+/// The version of a group's changes.
+pub(crate) async fn version(connection: &mut SqliteConnection, id: GroupId) -> Result<GroupVersion, ClientError> {
+    let version: Option<Option<Vec<u8>>> = sqlx::query_scalar("select version from groups where group_id = ?")
+        .bind(id.as_bytes().as_slice())
+        .fetch_optional(connection)
+        .await?;
+    version.flatten().map(|version| fixed(&version)).transpose()
+}
+
+/// A group's changes are another version from now on.
+pub(crate) async fn set_version(
+    connection: &mut SqliteConnection,
+    id: GroupId,
+    version: GroupVersion,
+) -> Result<(), ClientError> {
+    sqlx::query("update groups set version = ? where group_id = ?")
+        .bind(version.as_ref().map(<[u8; 16]>::as_slice))
+        .bind(id.as_bytes().as_slice())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
 /// The changes of a group that were taken, and when each came.
 pub(crate) async fn changes(
     connection: &mut SqliteConnection,
@@ -179,7 +205,7 @@ pub(crate) async fn erase_changes(connection: &mut SqliteConnection, id: GroupId
             .execute(&mut *connection)
             .await?;
     }
-    Ok(())
+    set_version(connection, id, None).await
 }
 
 /// The groups that were declined and of which changes came all the same, the last of them before this.

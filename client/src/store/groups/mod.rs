@@ -11,8 +11,8 @@ pub(crate) use chains::{
     unnote_reference, untold_missing,
 };
 pub(crate) use changes::{
-    add_change, changes, count, declined_with_changes, erase_changes, joined_with_waiting_changes, put_off, put_off_of,
-    unanswered_octets, waits_no_more,
+    GroupVersion, add_change, changes, count, declined_with_changes, erase_changes, joined_with_waiting_changes,
+    put_off, put_off_of, set_version, unanswered_octets, version, waits_no_more,
 };
 pub(crate) use messages::{Frame, FrameRow, chain_heads, erase_old_signatures, frame, keep_frame, signed_at};
 #[cfg(test)]
