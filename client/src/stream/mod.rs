@@ -195,10 +195,18 @@ impl Follower<'_> {
             let wait = LONGEST_WAIT.min(stream_at.saturating_duration_since(Instant::now()));
             // The first answer is what there is: it says whether anything can be had.
             let wait = if self.way.is_some() { wait } else { Duration::ZERO };
-            match self.client.receive(wait).await {
+            let asked = Instant::now();
+            let received = tokio::select! {
+                received = self.client.receive(wait) => received,
+                () = self.events.closed() => return Err(End::Left),
+            };
+            match received {
                 Ok(received) => {
                     self.connected(Way::Asking).await?;
-                    self.tell_received(received).await?;
+                    // A server that lets nobody wait is not asked without end.
+                    if !self.tell_received(received).await? && asked.elapsed() < PAUSE.0 {
+                        self.rest(PAUSE.0).await?;
+                    }
                     pauses = growing(PAUSE);
                 }
                 Err(error) => {
@@ -257,9 +265,14 @@ impl Follower<'_> {
         self.tell(Event::Disconnected { reason: reason.to_owned() }).await
     }
 
-    async fn tell_received(&self, received: Received) -> Result<(), End> {
+    /// Tells what was received, and whether anything was.
+    async fn tell_received(&self, received: Received) -> Result<bool, End> {
         let Received { new, duplicates, refused, waiting, .. } = received;
-        if new + duplicates + refused + waiting == 0 { Ok(()) } else { self.tell(Event::Received(received)).await }
+        let is_something = new + duplicates + refused + waiting > 0;
+        if is_something {
+            self.tell(Event::Received(received)).await?;
+        }
+        Ok(is_something)
     }
 
     async fn tell(&self, event: Event) -> Result<(), End> {
@@ -273,3 +286,6 @@ impl Follower<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

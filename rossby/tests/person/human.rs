@@ -38,6 +38,14 @@ impl Human {
         human
     }
 
+    /// The same person, who asks this server.
+    #[allow(dead_code, reason = "used by the tests on servers alone")]
+    pub(crate) fn at(&self, server: &Server) -> Self {
+        let mut human = self.clone();
+        human.server.clone_from(&server.url);
+        human
+    }
+
     /// Registers, and authorizes with the code that the server prints.
     pub(crate) fn join(&self, server: &Server) -> Value {
         let registered = self.done(&["register", &self.identifier]);

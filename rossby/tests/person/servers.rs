@@ -160,3 +160,9 @@ async fn a_device_that_is_removed_stops_to_follow() {
     let set_up = SetUp::on_servers().await;
     tokio::task::spawn_blocking(move || stories::follow::removed(&set_up)).await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_removed_device_is_refused_in_every_process_at_once() {
+    let set_up = SetUp::on_servers().await;
+    tokio::task::spawn_blocking(move || stories::follow::in_two_processes(&set_up)).await.unwrap();
+}

@@ -168,7 +168,7 @@ impl Writer {
     }
 
     /// The last message once more, sealed anew under another outer id.
-    pub(super) fn repeats(&self, to: &Receiver) -> FetchedMessage {
+    pub(crate) fn repeats(&self, to: &Receiver) -> FetchedMessage {
         fetched(to, self.last.as_ref().unwrap(), at(4))
     }
 

@@ -49,6 +49,11 @@ pub(crate) async fn finds_no_secret(set_up: &SetUp) {
         let saved = place.join("saved");
         ben.done(&["download", message.as_str().unwrap(), "--to", saved.to_str().unwrap()]);
         assert_eq!(std::fs::read(saved).unwrap(), std::fs::read(file).unwrap());
+        // Through the proxy there is no stream: what comes is asked for, and signals go out by requests.
+        let following = ben.follows();
+        following.connected("asking", 1);
+        following.stop();
+        assert_eq!(ann.done(&["typing", PHONE])["state"], "sent");
         // The last waits in the queue, so that the tables hold it.
         ann.done(&["send", PHONE, TEXT]);
         ben.waits(1);
@@ -75,8 +80,14 @@ pub(crate) async fn finds_no_secret(set_up: &SetUp) {
         let found = places(&server, box_id.as_bytes()).len() + places(&server, octets.as_bytes()).len();
         assert!(found > 3, "the search finds no box, so it would find no secret");
     }
-    let ciphertext = sent_ciphertext(&exchanges);
+    let ciphertext = sent_value(&exchanges, "/v1/messages", "messages");
     assert!(!places(&server, &ciphertext[40..104]).is_empty(), "the search finds no ciphertext");
+
+    // A signal is in its topic, and in no table.
+    let signal = sent_value(&exchanges, "/v1/signals", "signals");
+    let found = places(&server, &signal[40..104]);
+    assert!(!found.is_empty(), "the search finds no signal");
+    assert!(found.iter().all(|name| !name.starts_with("table ") && !name.contains("read-models")), "{found:?}");
 
     // The blob is there, under a name by which nobody can ask for it, and nothing says whose it is.
     let (upload_key, blob_id) = uploaded(&exchanges);
@@ -140,9 +151,9 @@ fn uploaded(exchanges: &[Exchange]) -> (String, String) {
     (field(&begun.request, "upload_key"), field(&begun.answer, "blob_id"))
 }
 
-/// The value of the last message that was sent.
-fn sent_ciphertext(exchanges: &[Exchange]) -> Vec<u8> {
-    let sent = exchanges.iter().rfind(|e| e.path == "/v1/messages" && e.head.starts_with("POST")).unwrap();
+/// The value of the last message or signal that was sent.
+fn sent_value(exchanges: &[Exchange], path: &str, field: &str) -> Vec<u8> {
+    let sent = exchanges.iter().rfind(|e| e.path == path && e.head.starts_with("POST")).unwrap();
     let request: serde_json::Value = serde_json::from_slice(&sent.request).unwrap();
-    URL_SAFE_NO_PAD.decode(request["messages"][0]["value"].as_str().unwrap()).unwrap()
+    URL_SAFE_NO_PAD.decode(request[field][0]["value"].as_str().unwrap()).unwrap()
 }

@@ -173,6 +173,44 @@ pub(crate) fn beside_others(set_up: &SetUp) {
     server.stop();
 }
 
+/// Two processes of one server: what is removed through one is refused in both at once, and its streams end in both. Whoever is
+/// connected to the other is given what comes through the first.
+#[allow(dead_code, reason = "used by the tests on servers alone")]
+pub(crate) fn in_two_processes(set_up: &SetUp) {
+    let folder = tempfile::tempdir().unwrap();
+    let (here, elsewhere) = (folder.path().join("here"), folder.path().join("elsewhere"));
+    let first = set_up.start(&here, 0);
+    std::fs::copy(here.with_extension("secrets.toml"), elsewhere.with_extension("secrets.toml")).unwrap();
+    let second = set_up.start(&elsewhere, 0);
+    let [ann, ben] = [ANN, BEN].map(|name| Human::new(folder.path(), name, &first));
+    let mut phone = ben.clone();
+    phone.home = folder.path().join("phone");
+    for human in [&ann, &ben] {
+        human.join(&first);
+    }
+    phone.link(&ben, "phone");
+    let [ben_there, phone_there] = [&ben, &phone].map(|human| human.at(&second));
+    let stays = ben_there.follows();
+    let goes = [phone.follows(), phone_there.follows()];
+    for following in goes.iter().chain([&stays]) {
+        following.connected("stream", 1);
+    }
+    ben.done(&["devices", "remove", "phone", "--yes"]);
+    // The answer to the removal has come: from now on its token is refused, whichever process is asked.
+    for human in [&phone_there, &phone] {
+        assert_eq!(human.refused(&["inbox"]).0, "not-known");
+    }
+    for following in goes {
+        let said = following.ends();
+        assert_eq!(said["error"], "not-known", "{said}");
+    }
+    ann.done(&["send", BEN, "to those who are left"]);
+    stays.shows(&["to those who are left"]);
+    stays.stop();
+    first.stop();
+    second.stop();
+}
+
 /// A device that is removed while it follows is told so and ends; the others go on.
 pub(crate) fn removed(set_up: &SetUp) {
     let folder = tempfile::tempdir().unwrap();
