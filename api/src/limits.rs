@@ -7,8 +7,8 @@ use std::time::Duration;
 use axum::http::Extensions;
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, NotUntil, Quota, RateLimiter};
+use rossby_commands::Caller;
 use rossby_schemas::http::problem::{Problem, ProblemType};
-use rossby_schemas::ids::DeviceId;
 
 use crate::error::ApiError;
 
@@ -33,8 +33,8 @@ pub(crate) struct ClientAddress(pub(crate) IpAddr);
 const SHRINK_AT: usize = 50_000;
 
 pub(crate) struct Limiters {
-    devices: DefaultKeyedRateLimiter<DeviceId>,
-    signals: DefaultKeyedRateLimiter<DeviceId>,
+    devices: DefaultKeyedRateLimiter<Caller>,
+    signals: DefaultKeyedRateLimiter<Caller>,
     addresses: DefaultKeyedRateLimiter<IpAddr>,
 }
 
@@ -48,21 +48,21 @@ impl Limiters {
         }
     }
 
-    pub(crate) fn check_device(&self, device_id: DeviceId) -> Result<(), ApiError> {
-        check(&self.devices, &device_id)
+    pub(crate) fn check_device(&self, caller: Caller) -> Result<(), ApiError> {
+        check(&self.devices, &caller)
     }
 
     /// How long a device must wait before its next frame is taken; none if it is taken now.
-    pub(crate) fn frame_pause(&self, device_id: DeviceId) -> Option<Duration> {
-        let taken = self.devices.check_key(&device_id);
+    pub(crate) fn frame_pause(&self, caller: Caller) -> Option<Duration> {
+        let taken = self.devices.check_key(&caller);
         taken.err().map(|until| until.wait_time_from(DefaultClock::default().now()))
     }
 
     /// Refuses more signals than a device may send: all of them or none.
-    pub(crate) fn check_signals(&self, device_id: DeviceId, signals: usize) -> Result<(), ApiError> {
+    pub(crate) fn check_signals(&self, caller: Caller, signals: usize) -> Result<(), ApiError> {
         let count = u32::try_from(signals).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN);
         shrink(&self.signals);
-        match self.signals.check_key_n(&device_id, count) {
+        match self.signals.check_key_n(&caller, count) {
             Ok(taken) => taken.map_err(too_many),
             Err(_) => Err(ApiError::field(ProblemType::RateLimited, "/signals", "are more than may be sent at once")),
         }
@@ -102,6 +102,8 @@ fn too_many(until: NotUntil<<DefaultClock as Clock>::Instant>) -> ApiError {
 
 #[cfg(test)]
 mod tests {
+    use rossby_schemas::ids::{BoxId, DeviceId};
+
     use super::*;
 
     #[test]
@@ -120,8 +122,15 @@ mod tests {
         let (request_timeout, quick) = (Duration::from_secs(1), (one, three));
         let limits = ApiLimits { device: quick, signals: quick, address: (one, one), request_timeout };
         let limiters = Limiters::new(limits);
-        let device = DeviceId::from_bytes([1; 16]);
-        assert_eq!((0..9).filter(|_| limiters.check_device(device).is_ok()).count(), 3);
-        assert!(limiters.check_device(DeviceId::from_bytes([2; 16])).is_ok());
+        let caller = |box_id, device_id| Caller {
+            box_id: BoxId::from_bytes([box_id; 16]),
+            device_id: DeviceId::from_bytes([device_id; 16]),
+        };
+        assert_eq!((0..9).filter(|_| limiters.check_device(caller(1, 1)).is_ok()).count(), 3);
+        assert!(limiters.check_device(caller(1, 2)).is_ok());
+        // Anyone may found a box whose device has the id of another's.
+        assert!(limiters.check_device(caller(2, 1)).is_ok());
+        assert!(limiters.check_signals(caller(1, 1), 3).is_ok() && limiters.check_signals(caller(1, 1), 1).is_err());
+        assert!(limiters.check_signals(caller(2, 1), 3).is_ok());
     }
 }

@@ -57,7 +57,7 @@ impl Service {
             }
             Some(claim_id) => {
                 self.check_claimed(caller, hash, claim_id).await?;
-                (CodePurpose::Object { claim_id }, Allowance::Objections(caller.device_id))
+                (CodePurpose::Object { claim_id }, Allowance::Objections(caller))
             }
         };
 

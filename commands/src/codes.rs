@@ -12,7 +12,7 @@ use rossby_schemas::events::Event;
 use rossby_schemas::events::registrations::CodeIssuedV1;
 use rossby_schemas::http::registration::{IssueCodeRequest, RegisterResponse};
 use rossby_schemas::identifier::Identifier;
-use rossby_schemas::ids::{DeviceId, RegistrationId};
+use rossby_schemas::ids::RegistrationId;
 use rossby_schemas::time::Timestamp;
 use rossby_schemas::topic::Topic;
 
@@ -22,6 +22,7 @@ use crate::error::{CommandError, Refusal};
 use crate::executor::{Decision, Loaded, Running, WhenSuperseded};
 use crate::identity::CommandIdentity;
 use crate::service::Service;
+use crate::token::Caller;
 
 /// A code or a notice that could not be handed over. The text is for the server's own log, and holds no identifier and no code.
 #[derive(Debug, thiserror::Error)]
@@ -71,14 +72,16 @@ pub(crate) enum Allowance {
     /// The identifier's own, which whoever knows it can use up.
     Identifier,
     /// A device's, for objections to claims: nobody else can use that up.
-    Objections(DeviceId),
+    Objections(Caller),
 }
 
 impl Allowance {
     pub(crate) const fn of(registration: &Registration) -> Self {
         match registration.purpose {
             Purpose::Found { .. } | Purpose::Add => Self::Identifier,
-            Purpose::Object { .. } => Self::Objections(registration.device_id),
+            Purpose::Object { .. } => {
+                Self::Objections(Caller { box_id: registration.box_id, device_id: registration.device_id })
+            }
         }
     }
 
@@ -136,7 +139,7 @@ impl Service {
     ) -> Result<Loaded<RegistrationState>, CommandError> {
         let day = match allowance {
             Allowance::Identifier => self.models.registration_day(stream).await?,
-            Allowance::Objections(device) => self.models.objection_day(stream, device).await?,
+            Allowance::Objections(caller) => self.models.objection_day(stream, caller.box_id, caller.device_id).await?,
         };
         let registration = self.models.registration(id).await?;
         Ok(Loaded { version: day.version, state: RegistrationState { allowance, day, registration } })
@@ -276,7 +279,8 @@ pub(crate) mod tests {
         assert_eq!(decide(state(5, 0, Some(registration(&[0]))), 1), Ok(Decision::Nothing));
         // A device's objections have an allowance of their own.
         let objection = |codes| {
-            let allowance = Allowance::Objections(DeviceId::from_bytes([4; 16]));
+            let (box_id, device_id) = (BoxId::from_bytes([3; 16]), DeviceId::from_bytes([4; 16]));
+            let allowance = Allowance::Objections(Caller { box_id, device_id });
             decide(RegistrationState { allowance, ..state(codes, 0, Some(registration(&[0]))) }, 2)
         };
         assert!(objection(2).is_ok());

@@ -13,8 +13,8 @@ use crate::error::{CommandError, Refusal};
 
 use crate::service::Service;
 
-/// The device that asks, once it is authenticated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The device that asks, once it is authenticated. Devices choose their own ids, so that one alone names nobody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Caller {
     /// Its box.
     pub box_id: BoxId,

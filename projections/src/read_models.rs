@@ -209,8 +209,8 @@ queries! {
     registration(id: RegistrationId) -> Option<Registration>;
     /// What an identifier has used up of a day, codes for objections apart; `stream` is `rossby_schemas::events::registrations::stream`.
     registration_day(stream: &str) -> RegistrationDay;
-    /// What a device has used up of a day's codes for objections to claims of an identifier.
-    objection_day(stream: &str, device: DeviceId) -> RegistrationDay;
+    /// What a box's device has used up of a day's codes for objections to claims of an identifier.
+    objection_day(stream: &str, box_id: BoxId, device: DeviceId) -> RegistrationDay;
     /// An identifier, and whom it belongs to.
     identifier(hash: IdentifierHash) -> IdentifierState;
     /// A box's identifiers, in the order in which they were verified.

@@ -44,9 +44,22 @@ impl Person {
         Self::founding(region, None, now)
     }
 
+    /// A person whose device calls itself so, as another's may do already.
+    pub fn with_device(device_id: DeviceId, now: Timestamp) -> Self {
+        Self::founding_with(device_id, HOME, None, now)
+    }
+
     fn founding(region: RegionNumber, recovery_key: Option<VerificationKey>, now: Timestamp) -> Self {
+        Self::founding_with(DeviceId(Uuid::new_v4()), region, recovery_key, now)
+    }
+
+    fn founding_with(
+        device_id: DeviceId,
+        region: RegionNumber,
+        recovery_key: Option<VerificationKey>,
+        now: Timestamp,
+    ) -> Self {
         let key = SigningKey::generate(&mut rng());
-        let device_id = DeviceId(Uuid::new_v4());
         let founded = found(
             &key,
             device_id,

@@ -48,7 +48,7 @@ async fn authenticate_up_to(
     let strangers = |error| api.limiters.check_address(&parts.extensions).err().unwrap_or(error);
     // Strangers send no body: it is read only once its sender is known.
     let head = api.hawk.check_head(&api.service, &parts).await.map_err(strangers)?;
-    api.limiters.check_device(head.caller().device_id)?;
+    api.limiters.check_device(head.caller())?;
     let place =
         if limit > MAX_BODY { api.large_bodies.place_for(&parts.headers, api.request_timeout).await? } else { None };
     let body = match &place {

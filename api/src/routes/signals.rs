@@ -29,6 +29,6 @@ pub(crate) async fn send_signals(
     State(api): State<Api>,
     SignedJson(caller, request): SignedJson<SignalRequest>,
 ) -> Result<Json<SignalResponse>, ApiError> {
-    api.limiters.check_signals(caller.device_id, request.signals.len())?;
+    api.limiters.check_signals(caller, request.signals.len())?;
     to_its_end(async move { api.service.send_signals(caller, &request).await }).await.map(Json)
 }

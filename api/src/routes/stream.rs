@@ -40,9 +40,9 @@ pub(crate) async fn stream(
     SignedToken(token): SignedToken,
 ) -> Result<Response, ApiError> {
     let upgrade = upgrade.map_err(|_| ApiError::new(ProblemType::UpgradeRequired))?;
-    let seat = api.streams.seat(token.device_id)?;
-    let subscription = api.live.connect(token).await?;
     let caller = Caller { box_id: token.box_id, device_id: token.device_id };
+    let seat = api.streams.seat(caller)?;
+    let subscription = api.live.connect(token).await?;
     let place = place.map(|Extension(place)| place);
     Ok(open(upgrade, Session { api, caller, subscription, seat, place }))
 }

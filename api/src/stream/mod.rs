@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use metrics::{counter, gauge};
+use rossby_commands::Caller;
 use rossby_schemas::http::problem::ProblemType;
-use rossby_schemas::ids::DeviceId;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
@@ -34,7 +34,7 @@ pub struct StreamLimits {
 #[derive(Debug)]
 pub(crate) struct Streams {
     limits: StreamLimits,
-    open: Mutex<HashMap<DeviceId, usize>>,
+    open: Mutex<HashMap<Caller, usize>>,
     tracker: TaskTracker,
 }
 
@@ -42,7 +42,7 @@ pub(crate) struct Streams {
 #[derive(Debug)]
 pub(crate) struct Seat {
     streams: Arc<Streams>,
-    device_id: DeviceId,
+    caller: Caller,
     _token: TaskTrackerToken,
 }
 
@@ -51,19 +51,19 @@ impl Streams {
         Self { limits, open: Mutex::default(), tracker: TaskTracker::new() }
     }
 
-    fn open(&self) -> MutexGuard<'_, HashMap<DeviceId, usize>> {
+    fn open(&self) -> MutexGuard<'_, HashMap<Caller, usize>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A seat for a device's stream, if there is one.
-    pub(crate) fn seat(self: &Arc<Self>, device_id: DeviceId) -> Result<Seat, ApiError> {
+    pub(crate) fn seat(self: &Arc<Self>, caller: Caller) -> Result<Seat, ApiError> {
         let mut open = self.open();
         // A stream whose client went away without a word is given up after the silence.
         let later = self.limits.silence.as_secs().max(1);
         if open.values().sum::<usize>() >= self.limits.per_process {
             return Err(ApiError::later(ProblemType::Unavailable, "No more streams are opened here now.", later));
         }
-        let own = open.entry(device_id).or_default();
+        let own = open.entry(caller).or_default();
         if *own >= self.limits.per_device {
             let detail = format!("The device has {own} streams open: close one first.");
             return Err(ApiError::later(ProblemType::RateLimited, &detail, later));
@@ -71,7 +71,7 @@ impl Streams {
         *own += 1;
         drop(open);
         gauge!("rossby_streams_open").increment(1.0);
-        Ok(Seat { streams: Arc::clone(self), device_id, _token: self.tracker.token() })
+        Ok(Seat { streams: Arc::clone(self), caller, _token: self.tracker.token() })
     }
 
     /// Waits until all have ended.
@@ -84,10 +84,10 @@ impl Streams {
 impl Drop for Seat {
     fn drop(&mut self) {
         let mut open = self.streams.open();
-        if let Some(own) = open.get_mut(&self.device_id) {
+        if let Some(own) = open.get_mut(&self.caller) {
             *own -= 1;
             if *own == 0 {
-                open.remove(&self.device_id);
+                open.remove(&self.caller);
             }
         }
         gauge!("rossby_streams_open").decrement(1.0);
@@ -101,6 +101,8 @@ fn count(direction: &'static str, kind: &'static str) {
 
 #[cfg(test)]
 mod tests {
+    use rossby_schemas::ids::{BoxId, DeviceId};
+
     use super::*;
 
     #[test]
@@ -108,7 +110,9 @@ mod tests {
         let silence = Duration::from_secs(60);
         let limits = StreamLimits { per_device: 2, per_process: 3, ping: silence, silence };
         let streams = Arc::new(Streams::new(limits));
-        let [ann, ben] = [1, 2].map(|number| DeviceId::from_bytes([number; 16]));
+        let device_id = DeviceId::from_bytes([1; 16]);
+        // The device's id is the same: anyone may take it.
+        let [ann, ben] = [1, 2].map(|number| Caller { box_id: BoxId::from_bytes([number; 16]), device_id });
         let refused = |device| streams.seat(device).unwrap_err().into_problem();
         let first = streams.seat(ann).unwrap();
         let _second = streams.seat(ann).unwrap();

@@ -236,7 +236,7 @@ impl Talk {
             ClientFrame::Signal(signal) => {
                 count("received", "signal");
                 let reference = signal.reference;
-                if let Err(error) = self.api.limiters.check_signals(self.caller.device_id, signal.signals.len()) {
+                if let Err(error) = self.api.limiters.check_signals(self.caller, signal.signals.len()) {
                     let problem = error.into_problem();
                     self.out.push_back(ServerFrame::Problem { reference, problem }.into());
                     return None;
@@ -256,7 +256,7 @@ impl Talk {
 
     /// Each frame counts as a request, for which the client is not read on until its limit allows it.
     fn pause(&mut self) {
-        self.read_again = self.api.limiters.frame_pause(self.caller.device_id).map(|pause| Instant::now() + pause);
+        self.read_again = self.api.limiters.frame_pause(self.caller).map(|pause| Instant::now() + pause);
     }
 
     /// What is still to be written, the answer under way too, and the close.

@@ -1,7 +1,5 @@
 //! Bodies, fields and paths that are wrong.
 
-use std::num::NonZeroU32;
-
 use reqwest::Method;
 use rossby_schemas::http::command::{CommandState, CommandStatus};
 use rossby_schemas::http::messages::{MAX_SEND_OCTETS, SendOutcome, SendRequest, SendResponse};
@@ -9,7 +7,7 @@ use rossby_schemas::http::problem::ProblemType;
 use rossby_testing::Person;
 use serde_json::json;
 
-use crate::site::{Site, problem, read};
+use crate::site::{Site, number, problem, read};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_wrong_is_named_and_changes_nothing() {
@@ -108,7 +106,6 @@ async fn paths_methods_and_queries_that_are_not_there() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn too_many_requests_are_told_when_to_come_again() {
-    let number = |number| NonZeroU32::new(number).unwrap();
     let site = Site::with_limits((number(1), number(3)), (number(1), number(4))).await;
     let (_, device) = site.person("ann@example.org").await;
     let mut answers = Vec::new();
@@ -128,6 +125,21 @@ async fn too_many_requests_are_told_when_to_come_again() {
         answers.push(response.status().as_u16());
     }
     assert!(answers.contains(&429) && answers[0] == 400, "{answers:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_box_whose_device_has_the_same_id_takes_nothing_from_it() {
+    let site = Site::with_limits((number(1), number(5)), (number(1000), number(1000))).await;
+    let (ann, device) = site.person("ann@example.org").await;
+    let mallory = Person::with_device(ann.device_id, site.world.now());
+    let hostile = site.join(&mallory, "mallory@example.org").await;
+    assert_ne!(mallory.box_id(), ann.box_id());
+    let mut refused = 0;
+    for _ in 0..12 {
+        refused += u32::from(site.signed(&hostile, Method::GET, "/v1/account", b"").await.status() == 429);
+    }
+    assert!(refused > 0, "all were taken");
+    assert_eq!(site.signed(&device, Method::GET, "/v1/account", b"").await.status(), 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -159,14 +159,19 @@ impl Site {
     /// A person who has joined over HTTP, with the device's token.
     pub(crate) async fn person(&self, identifier: &str) -> (Person, Device) {
         let person = Person::new(self.world.now());
+        let device = self.join(&person, identifier).await;
+        (person, device)
+    }
+
+    /// Lets a person join over HTTP.
+    pub(crate) async fn join(&self, person: &Person, identifier: &str) -> Device {
         let known = self.world.mailboxes.codes(identifier).len();
         let registered = self.post("/v1/registrations", &person.register_request(identifier)).await;
         let registered: rossby_schemas::http::registration::RegisterResponse = read(registered, 202).await;
         let code = self.world.code(identifier, known).await;
         let path = format!("/v1/registrations/{}/authorize", registered.registration_id);
         let response = self.post(&path, &person.authorize_request(&registered, &code)).await;
-        let token = person.token(&read(response, 200).await);
-        (person, Device { token })
+        Device { token: person.token(&read(response, 200).await) }
     }
 
     /// A request that nobody signs.

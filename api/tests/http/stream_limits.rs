@@ -8,6 +8,7 @@ use rossby_api::StreamLimits;
 use rossby_commands::LiveConfig;
 use rossby_schemas::http::problem::ProblemType;
 use rossby_schemas::http::stream::{ServerFrame, close};
+use rossby_testing::Person;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::site::{STREAMS, Site};
@@ -35,6 +36,23 @@ async fn a_device_and_a_process_have_so_many_streams_and_no_more() {
     // A stream that ends leaves its place.
     drop(first);
     open_when_free(&site, &ben).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_box_whose_device_has_the_same_id_learns_nothing_of_its_streams() {
+    let limits = StreamLimits { per_device: 2, ..STREAMS };
+    let site = Site::with_streams(limits, LiveConfig::default()).await;
+    let (ann, device) = site.person("ann@example.org").await;
+    let hostile = site.join(&Person::with_device(ann.device_id, site.world.now()), "mallory@example.org").await;
+    let open = |device: &crate::site::Device| handshake(&site, &device.request(&site, Method::GET, STREAM, b""));
+    // It has all of its own while the other is connected.
+    let _own = Stream::open_idle(&site, &device).await;
+    let _first = Stream::open_idle(&site, &hostile).await;
+    let _second = Stream::open_idle(&site, &hostile).await;
+    assert_eq!(refused(&site, open(&hostile)).await.0.problem_type(), Some(ProblemType::RateLimited));
+    // And takes none of the other's.
+    let _another = Stream::open_idle(&site, &device).await;
+    assert_eq!(refused(&site, open(&device)).await.0.problem_type(), Some(ProblemType::RateLimited));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -157,16 +157,22 @@ impl Store {
         day(&row)
     }
 
-    pub(crate) async fn objection_day(&self, stream: &str, device: DeviceId) -> Result<RegistrationDay, StoreError> {
+    pub(crate) async fn objection_day(
+        &self,
+        stream: &str,
+        box_id: BoxId,
+        device: DeviceId,
+    ) -> Result<RegistrationDay, StoreError> {
         let row = sqlx::query(
             "select (select version from heads where projection = 'inbox' and topic = 'rossby.registrations' \
              and stream = $1), \
              (select count(*) from codes c join registrations r on r.registration_id = c.registration_id \
-             where c.stream = $1 and r.purpose = 'object' and r.device_id = $2), \
+             where c.stream = $1 and r.purpose = 'object' and r.box_id = $2 and r.device_id = $3), \
              (select count(*) from guesses g join registrations r on r.registration_id = g.registration_id \
-             where g.stream = $1 and r.purpose = 'object' and r.device_id = $2)",
+             where g.stream = $1 and r.purpose = 'object' and r.box_id = $2 and r.device_id = $3)",
         )
         .bind(stream.to_owned())
+        .bind(box_id.as_bytes().to_vec())
         .bind(device.as_bytes().to_vec())
         .fetch_one(&self.pool)
         .await?;
