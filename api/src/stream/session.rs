@@ -17,6 +17,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 use tokio_tungstenite::tungstenite;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tracing::Instrument as _;
 
 use super::frames::{self, Refused};
@@ -305,6 +306,8 @@ fn frame(delivery: Delivery) -> ServerFrame {
 /// What a client did against the protocol; none if the connection is gone.
 fn refused_by_protocol(error: axum::Error) -> Option<Refused> {
     match error.into_inner().downcast_ref::<tungstenite::Error>() {
+        // Gone without a close, as when a line breaks. There is nobody to tell, and nothing to wait for.
+        Some(tungstenite::Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)) => None,
         Some(tungstenite::Error::Capacity(_)) => Some(frames::too_large()),
         Some(error @ (tungstenite::Error::Protocol(_) | tungstenite::Error::Utf8(_))) => {
             tracing::debug!(%error, "a stream's client breaks the protocol");
@@ -312,5 +315,20 @@ fn refused_by_protocol(error: axum::Error) -> Option<Refused> {
             Some(Refused { reference: None, problem: Box::new(problem), close: Some(close::MALFORMED) })
         }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_that_is_gone_has_broken_nothing() {
+        let refused =
+            |error: tungstenite::Error| refused_by_protocol(axum::Error::new(error)).map(|refused| refused.close);
+        let protocol = |error| refused(tungstenite::Error::Protocol(error));
+        assert_eq!(protocol(ProtocolError::ResetWithoutClosingHandshake), None);
+        assert_eq!(refused(tungstenite::Error::Io(std::io::ErrorKind::ConnectionReset.into())), None);
+        assert_eq!(protocol(ProtocolError::UnmaskedFrameFromClient), Some(Some(close::MALFORMED)));
     }
 }

@@ -88,6 +88,22 @@ async fn a_client_that_is_silent_is_given_up_and_one_that_answers_pings_is_not()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_breaks_leaves_its_place_at_once() {
+    let site = Site::with_streams(StreamLimits { per_device: 1, ..STREAMS }, LiveConfig::default()).await;
+    let (_, device) = site.person("ann@example.org").await;
+    let mut stream = Stream::open_idle(&site, &device).await;
+    let mut waits = Vec::new();
+    for _ in 0..5 {
+        let broken = std::time::Instant::now();
+        drop(stream);
+        stream = open_when_free(&site, &device).await;
+        waits.push(broken.elapsed());
+    }
+    // A client that has to be told something gets two seconds to hear it.
+    assert!(waits.iter().min() < Some(&Duration::from_secs(1)), "{waits:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_takes_nothing_costs_little_memory_and_holds_up_nobody() {
     const COUNT: usize = 60;
     let window = LiveConfig { window_messages: 1000, window_octets: 100 * 1024 * 1024, ..LiveConfig::default() };
