@@ -93,16 +93,24 @@ impl Service {
         Ok(AuthorizeResponse { box_id, device_id, token_id: token.id.to_string(), sealed_token })
     }
 
-    /// The Hawk key of a token, if it is good at this moment. Asked of the read models each time: a token that is revoked
-    /// stops at once.
+    /// The Hawk key of a token, whether it is good or not, or was ever given: it comes from the secret alone, so that a signature
+    /// can be checked before anything is asked. None if the secret is no longer accepted.
+    #[must_use]
+    pub fn hawk_key(&self, id: TokenId) -> Option<HawkKey> {
+        let secret = self.secrets.by_number(id.secret_number)?;
+        Some(secret.hawk_key(id.box_id, id.device_id, id.epoch))
+    }
+
+    /// Whether a token is good at this moment. Asked of the read models each time: a token that is revoked stops at once.
     ///
     /// # Errors
     /// [`TokenError`].
-    pub async fn token_key(&self, id: TokenId) -> Result<HawkKey, TokenError> {
-        let secret = self.secrets.by_number(id.secret_number).ok_or(TokenError::NotGood)?;
-        if !is_good(self.models.device(id.box_id, id.device_id).await?, id.epoch) {
-            return Err(TokenError::NotGood);
+    pub async fn check_token(&self, id: TokenId) -> Result<(), TokenError> {
+        if self.secrets.by_number(id.secret_number).is_some()
+            && is_good(self.models.device(id.box_id, id.device_id).await?, id.epoch)
+        {
+            return Ok(());
         }
-        Ok(secret.hawk_key(id.box_id, id.device_id, id.epoch))
+        Err(TokenError::NotGood)
     }
 }

@@ -18,7 +18,7 @@ use rossby_schemas::http::problem::ProblemType;
 use rossby_schemas::time::Clock;
 use sha2::Sha256;
 
-use self::nonces::Nonces;
+use self::nonces::{NonceHash, Nonces};
 pub(crate) use self::signed::{Signed, SignedJson, SignedMessages, SignedOctets, SignedToken};
 pub use self::url::PublicUrl;
 use crate::body;
@@ -28,6 +28,8 @@ use crate::error::ApiError;
 const SKEW: Duration = Duration::from_secs(60);
 /// A longer header is none of ours.
 const MAX_HEADER: usize = 1024;
+/// A longer nonce is none of ours: ours have 32 octets.
+const MAX_NONCE: usize = 64;
 /// The crate panics on times that the system can't hold, before it has authenticated anyone.
 const MAX_TS_DIGITS: usize = 12;
 
@@ -43,6 +45,7 @@ pub(crate) struct Hawk {
 /// A request whose head is signed. Its body is still to be checked.
 pub(crate) struct SignedHead {
     token: TokenId,
+    nonce: NonceHash,
     payload_hash: Vec<u8>,
 }
 
@@ -74,34 +77,40 @@ impl Hawk {
 
     /// Who signed this request, before any of its body is read: the MAC covers the hash that the body must have.
     /// Everything that is wrong gets the same answer, but for a clock that is wrong: it is told the time, to those who have
-    /// the key.
+    /// the key. The read models are asked of nobody who hasn't signed. Whether it was seen before is still to be checked.
     pub(crate) async fn check_head(&self, service: &Service, parts: &Parts) -> Result<SignedHead, ApiError> {
         let header = header(&parts.headers).ok_or_else(unauthenticated)?;
         let (Some(id), Some(ts), Some(nonce), Some(hash)) = (&header.id, header.ts, &header.nonce, &header.hash) else {
             return Err(unauthenticated());
         };
+        if nonce.len() > MAX_NONCE {
+            return Err(unauthenticated());
+        }
         let id: TokenId = id.parse().map_err(|_| unauthenticated())?;
         let ts = ts.duration_since(UNIX_EPOCH).map_err(|_| unauthenticated())?.as_secs();
         let url = self.url(&parts.headers).ok_or_else(unauthenticated)?;
-        let key = match service.token_key(id).await {
-            Ok(key) => key,
+        let key = service.hawk_key(id).ok_or_else(unauthenticated)?;
+        if !is_signed(&header, &key, url, parts) {
+            return Err(unauthenticated());
+        }
+        match service.check_token(id).await {
+            Ok(()) => {}
             Err(TokenError::NotGood) => return Err(unauthenticated()),
             Err(error @ TokenError::Unavailable(_)) => {
                 tracing::warn!(%error, "a request could not be authenticated");
                 return Err(ApiError::new(ProblemType::Unavailable));
             }
-        };
-        if !is_signed(&header, &key, url, parts) {
-            return Err(unauthenticated());
         }
         let now = self.clock.now().millis() / 1000;
         if now.abs_diff(ts) > SKEW.as_secs() || ts < self.started {
             return Err(stale(now, &key));
         }
-        if !self.nonces.is_first(id, ts, nonce) {
-            return Err(unauthenticated());
-        }
-        Ok(SignedHead { token: id, payload_hash: hash.clone() })
+        Ok(SignedHead { token: id, nonce: NonceHash::of(id, ts, nonce), payload_hash: hash.clone() })
+    }
+
+    /// Refuses a request that was seen before. It is remembered, so that whoever asks too often must be refused first.
+    pub(crate) fn check_first(&self, head: &SignedHead) -> Result<(), ApiError> {
+        if self.nonces.is_first(head.nonce) { Ok(()) } else { Err(unauthenticated()) }
     }
 
     /// The URL that the request was sent to, if it is one of ours: a signature for another server is none for us.

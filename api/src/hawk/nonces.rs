@@ -5,11 +5,31 @@ use std::time::Duration;
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use rossby_crypto::keyed_hash::TokenId;
+use sha2::{Digest as _, Sha256};
 
 /// If there are more, the oldest are forgotten early; writes are idempotent by id, so a replay does nothing even then.
 const CAPACITY: u64 = 1_000_000;
 
-pub(super) struct Nonces(Cache<(TokenId, u64, String), ()>);
+/// What is kept of a nonce: the same few octets whatever its sender chose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct NonceHash([u8; 16]);
+
+impl NonceHash {
+    /// Of a nonce with this token and time.
+    pub(super) fn of(id: TokenId, ts: u64, nonce: &str) -> Self {
+        let mut hash = Sha256::new_with_prefix(id.box_id.as_bytes());
+        hash.update(id.device_id.as_bytes());
+        hash.update(id.epoch.to_be_bytes());
+        hash.update(id.secret_number.to_be_bytes());
+        hash.update(ts.to_be_bytes());
+        hash.update(nonce);
+        let mut first = [0; 16];
+        first.copy_from_slice(&hash.finalize()[..16]);
+        Self(first)
+    }
+}
+
+pub(super) struct Nonces(Cache<NonceHash, ()>);
 
 impl Nonces {
     pub(super) fn new(lifetime: Duration) -> Self {
@@ -22,10 +42,10 @@ impl Nonces {
         Self(cache.time_to_live(lifetime).build())
     }
 
-    /// Whether a nonce is used for the first time with this token and time. Unlike the cache's `or_insert`,
-    /// `or_insert_with` lets one of several at the same moment win.
-    pub(super) fn is_first(&self, id: TokenId, ts: u64, nonce: &str) -> bool {
-        self.0.entry((id, ts, nonce.to_owned())).or_insert_with(|| ()).is_fresh()
+    /// Whether a nonce is used for the first time. Unlike the cache's `or_insert`, `or_insert_with` lets one of several at the
+    /// same moment win.
+    pub(super) fn is_first(&self, nonce: NonceHash) -> bool {
+        self.0.entry(nonce).or_insert_with(|| ()).is_fresh()
     }
 }
 
@@ -46,6 +66,23 @@ mod tests {
     }
 
     #[test]
+    fn nonces_differ_by_each_of_their_parts() {
+        let hash = NonceHash::of(id(), 1, "nonce");
+        assert_eq!(hash, NonceHash::of(id(), 1, "nonce"));
+        let (other_box, other_device) = (BoxId::from_bytes([9; 16]), DeviceId::from_bytes([9; 16]));
+        for other in [
+            NonceHash::of(TokenId { box_id: other_box, ..id() }, 1, "nonce"),
+            NonceHash::of(TokenId { device_id: other_device, ..id() }, 1, "nonce"),
+            NonceHash::of(TokenId { epoch: 2, ..id() }, 1, "nonce"),
+            NonceHash::of(TokenId { secret_number: 2, ..id() }, 1, "nonce"),
+            NonceHash::of(id(), 2, "nonce"),
+            NonceHash::of(id(), 1, "nonces"),
+        ] {
+            assert_ne!(hash, other);
+        }
+    }
+
+    #[test]
     fn of_requests_at_the_same_moment_one_is_the_first() {
         const THREADS: usize = 4;
         const ROUNDS: u64 = 5000;
@@ -55,7 +92,10 @@ mod tests {
                 scope.spawn(|| {
                     for ts in 0..ROUNDS {
                         barrier.wait();
-                        first.fetch_add(usize::from(nonces.is_first(id(), ts, "nonce")), Ordering::Relaxed);
+                        first.fetch_add(
+                            usize::from(nonces.is_first(NonceHash::of(id(), ts, "nonce"))),
+                            Ordering::Relaxed,
+                        );
                     }
                 });
             }
@@ -67,9 +107,10 @@ mod tests {
     fn a_full_cache_forgets_the_oldest() {
         let nonces = Nonces::with_capacity(MINUTE, 100);
         for ts in 0..1000 {
-            assert!(nonces.is_first(id(), ts, "nonce"));
+            let nonce = NonceHash::of(id(), ts, "nonce");
+            assert!(nonces.is_first(nonce));
             nonces.0.run_pending_tasks();
-            assert!(!nonces.is_first(id(), ts, "nonce"), "{ts} was not taken in");
+            assert!(!nonces.is_first(nonce), "{ts} was not taken in");
         }
         assert!(nonces.0.entry_count() <= 100);
     }

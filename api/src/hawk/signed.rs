@@ -49,6 +49,7 @@ async fn authenticate_up_to(
     // Strangers send no body: it is read only once its sender is known.
     let head = api.hawk.check_head(&api.service, &parts).await.map_err(strangers)?;
     api.limiters.check_device(head.caller())?;
+    api.hawk.check_first(&head).map_err(strangers)?;
     let place =
         if limit > MAX_BODY { api.large_bodies.place_for(&parts.headers, api.request_timeout).await? } else { None };
     let body = match &place {

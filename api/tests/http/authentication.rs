@@ -11,7 +11,7 @@ use rossby_schemas::http::problem::ProblemType;
 use rossby_testing::command;
 use sha2::Sha256;
 
-use crate::site::{Device, Site, problem, read};
+use crate::site::{Device, Site, number, problem, read};
 
 const ACCOUNT: &str = "/v1/account";
 
@@ -138,6 +138,13 @@ async fn a_request_counts_once_and_in_its_time() {
         let tsm = base64::engine::general_purpose::STANDARD.encode(mac.finalize().into_bytes());
         assert!(challenge.contains(&format!("ts=\"{now}\", tsm=\"{tsm}\"")), "{challenge}");
     }
+    // A nonce that is longer than any of ours.
+    let mut signing = device.signing(&site);
+    signing.nonce = "n".repeat(64);
+    let longest = device.request_with(&site, Method::GET, ACCOUNT, b"", &signing);
+    assert_eq!(site.send(longest).await.status(), 200);
+    signing.nonce.push('n');
+    refused(&site, device.request_with(&site, Method::GET, ACCOUNT, b"", &signing)).await;
     // What was signed before the process started may have been seen by the one before.
     let mut signing = device.signing(&site);
     signing.ts = now - 1;
@@ -146,6 +153,39 @@ async fn a_request_counts_once_and_in_its_time() {
     // The first request's nonce is not good again while its time is.
     site.world.clock.advance(Duration::from_secs(59));
     refused(&site, request).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_signed_asks_nothing_of_the_read_models() {
+    let site = Site::new().await;
+    let (_, device) = site.person("ann@example.org").await;
+    site.world.models.close().await;
+    let request = || device.request(&site, Method::GET, ACCOUNT, b"");
+    problem(site.send(request()).await, ProblemType::Unavailable).await;
+    let mut forged = request();
+    forged.authorization = forged.authorization.replace("mac=\"", "mac=\"AAAA");
+    refused(&site, forged).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_refused_for_coming_too_often_is_not_remembered() {
+    let site = Site::with_limits((number(1), number(1)), (number(1000), number(1000))).await;
+    let (_, device) = site.person("ann@example.org").await;
+    let request = || device.request(&site, Method::GET, ACCOUNT, b"");
+    assert_eq!(site.send(request()).await.status(), 200);
+    let early = request();
+    let mut answer = site.send(early.clone()).await.status();
+    // The same request is good once its time has come.
+    for _ in 0..200 {
+        if answer != 429 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        answer = site.send(early.clone()).await.status();
+    }
+    assert_eq!(answer, 200);
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    refused(&site, early).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

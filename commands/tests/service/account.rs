@@ -137,14 +137,14 @@ async fn a_revoked_token_and_a_removed_device_stop_at_once() {
     let secret = rossby_crypto::keyed_hash::MasterSecret::new(1, &[7; 32]);
     let token = |person: &Person, epoch| secret.token_id(person.box_id(), person.device_id, epoch);
     let other = world.other_process();
-    assert!(other.token_key(token(&ann, 1)).await.is_ok());
+    assert!(other.check_token(token(&ann, 1)).await.is_ok());
     let skipped = signed(&ann, 1, AccountChange::RevokeToken { device_id: ann.device_id, epoch: 3 }, &world);
     let refused = refusal(world.service.account_command(ann.caller(), &skipped).await);
     assert!(matches!(refused, Refusal::Statement { .. }));
     change(&world, &ann, 1, AccountChange::RevokeToken { device_id: ann.device_id, epoch: 2 }).await;
-    assert!(matches!(other.token_key(token(&ann, 1)).await, Err(TokenError::NotGood)));
-    assert!(other.token_key(token(&ann, 2)).await.is_ok());
-    assert!(matches!(other.token_key(token(&ann, 3)).await, Err(TokenError::NotGood)));
+    assert!(matches!(other.check_token(token(&ann, 1)).await, Err(TokenError::NotGood)));
+    assert!(other.check_token(token(&ann, 2)).await.is_ok());
+    assert!(matches!(other.check_token(token(&ann, 3)).await, Err(TokenError::NotGood)));
 
     let removal = |signer: &Person, of: &Person| {
         let signer_device = Remover::Device(signer.device_id);
@@ -163,7 +163,7 @@ async fn a_revoked_token_and_a_removed_device_stop_at_once() {
     assert!(matches!(refused, Refusal::Statement { .. }));
 
     world.service.statement(ben.caller(), &request(removal(&ben, &ben))).await.unwrap();
-    assert!(matches!(other.token_key(token(&ben, 1)).await, Err(TokenError::NotGood)));
+    assert!(matches!(other.check_token(token(&ben, 1)).await, Err(TokenError::NotGood)));
     let message = ann.message(&ben, "hello", 3, world.now());
     let sent = world.service.send_message(ann.caller(), &SendRequest { messages: vec![message] }).await.unwrap();
     assert!(matches!(sent.results[0].outcome, SendOutcome::Stale { .. }), "{sent:?}");

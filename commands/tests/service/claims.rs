@@ -156,7 +156,8 @@ async fn who_has_lost_all_devices_gets_a_new_box_after_the_wait() {
     let done = new.follow(&world.service).await.unwrap();
     assert_eq!(done.state, ClaimState::Effective);
     let token = new.person.token(&done.authorized.unwrap());
-    let key = world.service.token_key(token.id).await.unwrap();
+    world.service.check_token(token.id).await.unwrap();
+    let key = world.service.hawk_key(token.id).unwrap();
     assert_eq!(key.as_bytes(), token.hawk_key.as_bytes());
     let again = new.person.token(&new.follow(&world.other_process()).await.unwrap().authorized.unwrap());
     assert_eq!(again.hawk_key.as_bytes(), token.hawk_key.as_bytes());

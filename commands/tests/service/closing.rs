@@ -38,7 +38,7 @@ async fn is_gone(world: &World, gone: &Person, others: &Person) {
     assert_eq!(world.models.devices(gone.box_id()).await.unwrap(), []);
     assert_eq!(world.models.identifiers_of(gone.box_id()).await.unwrap(), []);
     let token = MasterSecret::new(1, &[7; 32]).token_id(gone.box_id(), gone.device_id, 1);
-    assert!(matches!(world.other_process().token_key(token).await, Err(TokenError::NotGood)));
+    assert!(matches!(world.other_process().check_token(token).await, Err(TokenError::NotGood)));
     assert_eq!(refusal(world.service.issue_token(&gone.token_request()).await), Refusal::NotADevice);
     let by_box = LookupRequest { identifier: None, box_id: Some(gone.box_id()) };
     assert_eq!(refusal(world.service.request_key(others.caller(), &by_box).await), Refusal::NoSuchRecipient);
@@ -107,7 +107,7 @@ async fn a_process_that_dies_between_any_two_steps_leaves_nothing() {
         } else {
             // For everybody it is gone already, wherever it stopped.
             let token = MasterSecret::new(1, &[7; 32]).token_id(ann.box_id(), ann.device_id, 1);
-            assert!(matches!(world.other_process().token_key(token).await, Err(TokenError::NotGood)));
+            assert!(matches!(world.other_process().check_token(token).await, Err(TokenError::NotGood)));
             assert_eq!(leads_to(&world, &ben, ANN).await, None);
             assert_eq!(leads_to(&world, &ben, PHONE).await, None);
             world.log.refuse_after(None);

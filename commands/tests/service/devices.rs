@@ -105,7 +105,7 @@ async fn a_removed_device_stops_at_once_and_its_share_goes() {
     phone.record.append(&request.statement).unwrap();
     let other = world.other_process();
     let token = MasterSecret::new(1, &[7; 32]).token_id(laptop.box_id(), laptop.device_id, 1);
-    assert!(matches!(other.token_key(token).await, Err(TokenError::NotGood)));
+    assert!(matches!(other.check_token(token).await, Err(TokenError::NotGood)));
     assert_eq!(refusal(other.issue_token(&laptop.token_request()).await), Refusal::NotADevice);
     waits(&world, &laptop, 0).await;
     confirm_all(&world, &phone).await;
@@ -239,7 +239,8 @@ async fn a_token_is_for_the_device_that_signs_and_follows_its_epoch() {
     let first = token(&laptop).await;
     let opened = laptop.token(&first);
     assert_eq!((first.box_id, first.device_id), (laptop.box_id(), laptop.device_id));
-    assert_eq!(world.service.token_key(opened.id).await.unwrap().as_bytes(), opened.hawk_key.as_bytes());
+    world.service.check_token(opened.id).await.unwrap();
+    assert_eq!(world.service.hawk_key(opened.id).unwrap().as_bytes(), opened.hawk_key.as_bytes());
     assert_eq!(token(&laptop).await.token_id, first.token_id, "the same again");
     // Nobody else gets it: not another device of the box, nor another's, nor for a box that isn't there.
     for request in [
@@ -253,10 +254,10 @@ async fn a_token_is_for_the_device_that_signs_and_follows_its_epoch() {
     // Once the token is revoked, the device gets the next; whoever had the old one alone gets nothing.
     let revoke = AccountChange::RevokeToken { device_id: laptop.device_id, epoch: 2 };
     change(&world, &phone, 2, revoke).await;
-    assert!(matches!(world.service.token_key(opened.id).await, Err(TokenError::NotGood)));
+    assert!(matches!(world.service.check_token(opened.id).await, Err(TokenError::NotGood)));
     let second = laptop.token(&token(&laptop).await);
     assert_ne!(second.id, opened.id);
-    assert!(world.service.token_key(second.id).await.is_ok());
+    assert!(world.service.check_token(second.id).await.is_ok());
 }
 
 #[tokio::test(flavor = "multi_thread")]
