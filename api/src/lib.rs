@@ -12,6 +12,7 @@ mod observe;
 mod operator;
 mod patience;
 mod routes;
+mod seats;
 mod server;
 mod state;
 mod stream;

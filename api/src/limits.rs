@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::Extensions;
@@ -11,6 +12,7 @@ use rossby_commands::Caller;
 use rossby_schemas::http::problem::{Problem, ProblemType};
 
 use crate::error::ApiError;
+use crate::seats::{Full, Seat, Seats};
 
 /// What one client may take.
 #[derive(Debug, Clone, Copy)]
@@ -21,6 +23,10 @@ pub struct ApiLimits {
     pub signals: (NonZeroU32, NonZeroU32),
     /// Requests a second without authentication for each address, and how many of them at once.
     pub address: (NonZeroU32, NonZeroU32),
+    /// Fetches that wait, at once for each device.
+    pub device_waits: usize,
+    /// Readers of a rendezvous that wait, at once for each address.
+    pub address_waits: usize,
     /// How long a request may take to arrive.
     pub request_timeout: Duration,
 }
@@ -31,11 +37,15 @@ pub(crate) struct ClientAddress(pub(crate) IpAddr);
 
 /// So many keys are remembered before those that have recovered are forgotten.
 const SHRINK_AT: usize = 50_000;
+/// When to come again if too many wait, in seconds: a wait takes up to half a minute.
+const WAIT_LATER: u64 = 5;
 
 pub(crate) struct Limiters {
     devices: DefaultKeyedRateLimiter<Caller>,
     signals: DefaultKeyedRateLimiter<Caller>,
     addresses: DefaultKeyedRateLimiter<IpAddr>,
+    device_waits: Arc<Seats<Caller>>,
+    address_waits: Arc<Seats<IpAddr>>,
 }
 
 impl Limiters {
@@ -45,6 +55,8 @@ impl Limiters {
             devices: RateLimiter::keyed(quota(limits.device)),
             signals: RateLimiter::keyed(quota(limits.signals)),
             addresses: RateLimiter::keyed(quota(limits.address)),
+            device_waits: Arc::new(Seats::new(limits.device_waits, usize::MAX)),
+            address_waits: Arc::new(Seats::new(limits.address_waits, usize::MAX)),
         }
     }
 
@@ -68,12 +80,28 @@ impl Limiters {
         }
     }
 
+    /// A place for a device's fetch that waits.
+    pub(crate) fn device_wait(&self, caller: Caller) -> Result<Seat<Caller>, ApiError> {
+        self.device_waits.seat(caller).map_err(too_many_waits)
+    }
+
+    /// A place for a reader that waits and has signed nothing; none is needed where no address is known.
+    pub(crate) fn address_wait(&self, extensions: &Extensions) -> Result<Option<Seat<IpAddr>>, ApiError> {
+        let address = extensions.get::<ClientAddress>();
+        let seat = address.map(|ClientAddress(address)| self.address_waits.seat(network(*address)));
+        seat.transpose().map_err(too_many_waits)
+    }
+
     pub(crate) fn check_address(&self, extensions: &Extensions) -> Result<(), ApiError> {
         match extensions.get::<ClientAddress>() {
             Some(ClientAddress(address)) => check(&self.addresses, &network(*address)),
             None => Ok(()),
         }
     }
+}
+
+fn too_many_waits(_: Full) -> ApiError {
+    ApiError::later(ProblemType::RateLimited, "Too many requests wait already: let one end first.", WAIT_LATER)
 }
 
 /// Whoever has one address of a /64 has all of them.
@@ -120,7 +148,14 @@ mod tests {
         let one = NonZeroU32::MIN;
         let three = NonZeroU32::new(3).unwrap();
         let (request_timeout, quick) = (Duration::from_secs(1), (one, three));
-        let limits = ApiLimits { device: quick, signals: quick, address: (one, one), request_timeout };
+        let limits = ApiLimits {
+            device: quick,
+            signals: quick,
+            address: (one, one),
+            device_waits: 1,
+            address_waits: 1,
+            request_timeout,
+        };
         let limiters = Limiters::new(limits);
         let caller = |box_id, device_id| Caller {
             box_id: BoxId::from_bytes([box_id; 16]),

@@ -17,8 +17,6 @@ use crate::token::Caller;
 
 /// How many octets of messages one answer has, about.
 const MAX_OCTETS: usize = 4 * 1024 * 1024;
-/// A waiting fetch looks at least so often, whether a wake-up comes or not.
-const POLL: Duration = Duration::from_secs(1);
 
 /// What to fetch.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -50,15 +48,17 @@ impl Service {
             Some(position) => Some(self.wait_for(position).await?),
         };
         let deadline = Instant::now() + Duration::from_secs(wait.into());
-        // Subscribed first and asked then, so that nothing is missed between the two.
-        let mut wakes = self.models.subscribe();
+        // Listened first and asked then, so that nothing is missed between the two.
+        let mut arrivals = if wait == 0 { None } else { Some(self.arrivals(&caller.box_id.to_string()).await) };
         let waiting = loop {
             let waiting = self.models.waiting(caller.box_id, caller.device_id, self.now(), limit, MAX_OCTETS).await?;
-            let left = deadline.saturating_duration_since(Instant::now());
-            if !waiting.messages.is_empty() || left.is_zero() {
-                break waiting;
+            self.looks.add();
+            match &mut arrivals {
+                Some(arrivals) if waiting.messages.is_empty() && Instant::now() < deadline => {
+                    arrivals.next(deadline).await;
+                }
+                _ => break waiting,
             }
-            let _ = tokio::time::timeout(left.min(POLL), wakes.recv()).await;
         };
         let pointer = self.models.device_pointer(caller.box_id, caller.device_id, self.now()).await?;
         let messages = waiting.messages.into_iter().map(|message| self.fetched(caller, message));

@@ -7,6 +7,7 @@
 mod account;
 mod account_command;
 mod append;
+mod arrivals;
 mod ask_code;
 mod authorize;
 mod blobs;
@@ -16,6 +17,7 @@ mod codes;
 mod command_status;
 mod config;
 mod confirm_messages;
+mod count;
 mod error;
 mod executor;
 mod fetch_messages;

@@ -20,9 +20,6 @@ use tokio::time::Instant;
 use crate::error::{CommandError, Refusal};
 use crate::service::Service;
 
-/// A waiting reader looks at least so often, whether a wake-up comes or not.
-const POLL: Duration = Duration::from_secs(1);
-
 impl Service {
     /// Leaves a message. Leaving the same again is harmless.
     ///
@@ -85,14 +82,15 @@ impl Service {
             return Err(Refusal::invalid("wait", format!("must be at most {MAX_WAIT_SECONDS}")).into());
         }
         let deadline = Instant::now() + Duration::from_secs(wait_seconds.into());
-        let mut wakes = self.models.subscribe();
+        let mut arrivals = if wait_seconds == 0 { None } else { Some(self.arrivals(&id.to_string()).await) };
         loop {
             let messages = self.rendezvous_messages(id).await?;
-            let left = deadline.saturating_duration_since(Instant::now());
-            if messages.len() > usize::try_from(seen).unwrap_or(usize::MAX) || left.is_zero() {
-                return Ok(RendezvousResponse { messages });
+            self.looks.add();
+            let has_more = messages.len() > usize::try_from(seen).unwrap_or(usize::MAX);
+            match &mut arrivals {
+                Some(arrivals) if !has_more && Instant::now() < deadline => arrivals.next(deadline).await,
+                _ => return Ok(RendezvousResponse { messages }),
             }
-            let _ = tokio::time::timeout(left.min(POLL), wakes.recv()).await;
         }
     }
 

@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 use crate::append::Appender;
 use crate::codes::{CodeSender, SentCodes};
 use crate::config::ServiceConfig;
+use crate::count::Count;
 use crate::error::CommandError;
 use crate::executor::Executor;
 use crate::status_token::StatusTokens;
@@ -31,6 +32,8 @@ pub struct Service {
     pub(crate) sender: Arc<dyn CodeSender>,
     pub(crate) sent: SentCodes,
     pub(crate) tokens: Arc<StatusTokens>,
+    /// Questions for what waits for a device, or at a rendezvous.
+    pub(crate) looks: Arc<Count>,
     /// Codes on their way, which a stopping server lets arrive.
     pub(crate) sending: TaskTracker,
 }
@@ -62,6 +65,7 @@ impl Service {
             clock,
             sender,
             tokens,
+            looks: Arc::new(Count::new("rossby_fetch_looks_total")),
             sending: TaskTracker::new(),
         }
     }

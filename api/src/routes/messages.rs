@@ -83,6 +83,7 @@ pub(crate) async fn fetch(
         text.parse().map_err(|error: rossby_commands::NotAPosition| invalid("position", error.to_string()))
     });
     let fetch = Fetch { limit: query.limit, wait_seconds: query.wait, position: position.transpose()? };
+    let _seat = query.wait.filter(|wait| *wait > 0).map(|_| api.limiters.device_wait(caller)).transpose()?;
     let fetched = tokio::select! {
         fetched = api.service.fetch_messages(caller, fetch) => fetched,
         () = api.stop.cancelled() => {

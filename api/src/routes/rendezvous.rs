@@ -2,7 +2,8 @@
 
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, Request, State};
+use axum::extract::{Path, Query, State};
+use axum::http::Extensions;
 use rossby_schemas::http::problem::Problem;
 use rossby_schemas::http::rendezvous::{RendezvousRequest, RendezvousResponse};
 use serde::Deserialize;
@@ -68,11 +69,12 @@ pub(crate) async fn read(
     State(api): State<Api>,
     Path(rendezvous): Path<String>,
     query: Result<Query<RendezvousQuery>, QueryRejection>,
-    request: Request,
+    extensions: Extensions,
 ) -> Result<Json<RendezvousResponse>, ApiError> {
-    api.limiters.check_address(request.extensions())?;
+    api.limiters.check_address(&extensions)?;
     let rendezvous = id("rendezvous_id", &rendezvous)?;
     let Query(query) = query.map_err(|_| invalid("query", "takes seen and wait, both numbers"))?;
+    let _seat = if query.wait > 0 { api.limiters.address_wait(&extensions)? } else { None };
     let read = tokio::select! {
         read = api.service.rendezvous(rendezvous, query.seen, query.wait) => read,
         () = api.stop.cancelled() => api.service.rendezvous(rendezvous, 0, 0).await,

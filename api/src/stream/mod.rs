@@ -4,8 +4,7 @@ mod frames;
 mod session;
 mod writer;
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use metrics::{counter, gauge};
@@ -16,6 +15,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 
 pub(crate) use self::session::{Session, open};
 use crate::error::ApiError;
+use crate::seats::{self, Full, Seats};
 
 /// What streams may take.
 #[derive(Debug, Clone, Copy)]
@@ -34,44 +34,36 @@ pub struct StreamLimits {
 #[derive(Debug)]
 pub(crate) struct Streams {
     limits: StreamLimits,
-    open: Mutex<HashMap<Caller, usize>>,
+    seats: Arc<Seats<Caller>>,
     tracker: TaskTracker,
 }
 
 /// A stream's place among those that may be open. Dropped, it is free.
 #[derive(Debug)]
 pub(crate) struct Seat {
-    streams: Arc<Streams>,
-    caller: Caller,
+    _place: seats::Seat<Caller>,
     _token: TaskTrackerToken,
 }
 
 impl Streams {
     pub(crate) fn new(limits: StreamLimits) -> Self {
-        Self { limits, open: Mutex::default(), tracker: TaskTracker::new() }
-    }
-
-    fn open(&self) -> MutexGuard<'_, HashMap<Caller, usize>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+        let seats = Arc::new(Seats::new(limits.per_device, limits.per_process));
+        Self { limits, seats, tracker: TaskTracker::new() }
     }
 
     /// A seat for a device's stream, if there is one.
-    pub(crate) fn seat(self: &Arc<Self>, caller: Caller) -> Result<Seat, ApiError> {
-        let mut open = self.open();
+    pub(crate) fn seat(&self, caller: Caller) -> Result<Seat, ApiError> {
         // A stream whose client went away without a word is given up after the silence.
         let later = self.limits.silence.as_secs().max(1);
-        if open.values().sum::<usize>() >= self.limits.per_process {
-            return Err(ApiError::later(ProblemType::Unavailable, "No more streams are opened here now.", later));
-        }
-        let own = open.entry(caller).or_default();
-        if *own >= self.limits.per_device {
-            let detail = format!("The device has {own} streams open: close one first.");
-            return Err(ApiError::later(ProblemType::RateLimited, &detail, later));
-        }
-        *own += 1;
-        drop(open);
+        let place = self.seats.seat(caller).map_err(|full| match full {
+            Full::All => ApiError::later(ProblemType::Unavailable, "No more streams are opened here now.", later),
+            Full::Own(own) => {
+                let detail = format!("The device has {own} streams open: close one first.");
+                ApiError::later(ProblemType::RateLimited, &detail, later)
+            }
+        })?;
         gauge!("rossby_streams_open").increment(1.0);
-        Ok(Seat { streams: Arc::clone(self), caller, _token: self.tracker.token() })
+        Ok(Seat { _place: place, _token: self.tracker.token() })
     }
 
     /// Waits until all have ended.
@@ -83,13 +75,6 @@ impl Streams {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        let mut open = self.streams.open();
-        if let Some(own) = open.get_mut(&self.caller) {
-            *own -= 1;
-            if *own == 0 {
-                open.remove(&self.caller);
-            }
-        }
         gauge!("rossby_streams_open").decrement(1.0);
     }
 }
@@ -109,7 +94,7 @@ mod tests {
     fn there_are_as_many_seats_as_the_limits_say_and_a_free_one_is_taken_again() {
         let silence = Duration::from_secs(60);
         let limits = StreamLimits { per_device: 2, per_process: 3, ping: silence, silence };
-        let streams = Arc::new(Streams::new(limits));
+        let streams = Streams::new(limits);
         let device_id = DeviceId::from_bytes([1; 16]);
         // The device's id is the same: anyone may take it.
         let [ann, ben] = [1, 2].map(|number| Caller { box_id: BoxId::from_bytes([number; 16]), device_id });
@@ -122,6 +107,5 @@ mod tests {
         assert_eq!(refused(ben).problem_type(), Some(ProblemType::Unavailable));
         drop(first);
         assert!(streams.seat(ben).is_ok());
-        assert_eq!(streams.open().len(), 2);
     }
 }

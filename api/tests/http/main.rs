@@ -19,4 +19,5 @@ mod stream;
 mod stream_client;
 mod stream_limits;
 mod timing;
+mod waits;
 mod world;

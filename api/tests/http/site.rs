@@ -82,7 +82,14 @@ pub(crate) fn number(number: u32) -> NonZeroU32 {
 
 fn limits(device: (NonZeroU32, NonZeroU32), address: (NonZeroU32, NonZeroU32)) -> ApiLimits {
     let signals = (number(1000), number(1000));
-    ApiLimits { device, address, signals, request_timeout: Duration::from_millis(500) }
+    ApiLimits {
+        device,
+        address,
+        signals,
+        device_waits: CONNECTIONS,
+        address_waits: CONNECTIONS,
+        request_timeout: Duration::from_millis(500),
+    }
 }
 
 impl Site {
@@ -109,6 +116,13 @@ impl Site {
     pub(crate) async fn with_signals(signals: (NonZeroU32, NonZeroU32)) -> Self {
         let many = (number(1000), number(1000));
         let limits = ApiLimits { signals, ..limits(many, many) };
+        Self::start(limits, STREAMS, LiveConfig::default(), |router| router).await
+    }
+
+    /// One that lets so many requests of a device, and of an address, wait.
+    pub(crate) async fn with_waits(device_waits: usize, address_waits: usize) -> Self {
+        let many = (number(1000), number(1000));
+        let limits = ApiLimits { device_waits, address_waits, ..limits(many, many) };
         Self::start(limits, STREAMS, LiveConfig::default(), |router| router).await
     }
 

@@ -1,28 +1,6 @@
 //! What live delivery counts.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
-/// A number that only grows, and its name among the process's metrics.
-#[derive(Debug)]
-pub(super) struct Count {
-    name: &'static str,
-    value: AtomicU64,
-}
-
-impl Count {
-    const fn new(name: &'static str) -> Self {
-        Self { name, value: AtomicU64::new(0) }
-    }
-
-    pub(super) fn add(&self) {
-        self.value.fetch_add(1, Ordering::Relaxed);
-        metrics::counter!(self.name).increment(1);
-    }
-
-    fn get(&self) -> u64 {
-        self.value.load(Ordering::Relaxed)
-    }
-}
+use crate::count::Count;
 
 /// What the parts of live delivery have counted.
 #[derive(Debug)]
@@ -77,6 +55,7 @@ pub(super) fn dropped(reason: &'static str) {
 
 /// Says what the figures are, once a recorder is installed.
 pub fn describe_metrics() {
+    metrics::describe_counter!("rossby_fetch_looks_total", "Queries for what waits for a device, or at a rendezvous");
     metrics::describe_counter!("rossby_live_feeds_total", "Queries for what batches brought to connected devices");
     metrics::describe_counter!("rossby_live_catch_ups_total", "Queries for what waits for one connected device");
     metrics::describe_counter!("rossby_live_checks_total", "Queries for whether a full window's messages wait still");

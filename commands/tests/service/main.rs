@@ -16,4 +16,5 @@ mod restart;
 #[path = "setting_embedded.rs"]
 mod setting;
 mod signals;
+mod waits;
 mod world;

@@ -16,4 +16,5 @@ mod restart;
 #[path = "setting_servers.rs"]
 mod setting;
 mod signals;
+mod waits;
 mod world;

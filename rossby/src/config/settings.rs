@@ -261,6 +261,9 @@ pub(crate) struct LimitsSettings {
     /// Requests a second without authentication for each address, and how many at once.
     pub(crate) address_per_second: u32,
     pub(crate) address_burst: u32,
+    /// Fetches of one device, and readers of rendezvous from one address, that wait at once.
+    pub(crate) device_waits: usize,
+    pub(crate) address_waits: usize,
     /// Devices that one account may have.
     pub(crate) devices: usize,
     /// Connections open at once.
@@ -279,6 +282,8 @@ impl Default for LimitsSettings {
             device_burst: 200,
             address_per_second: 5,
             address_burst: 30,
+            device_waits: 4,
+            address_waits: 16,
             devices: 10,
             connections: 10_000,
             request_seconds: 30,

@@ -210,6 +210,8 @@ fn api_limits(settings: &Settings) -> ApiLimits {
         device: (at_least_one(limits.device_per_second), at_least_one(limits.device_burst)),
         signals: (at_least_one(stream.signals_per_second), at_least_one(stream.signals_burst)),
         address: (at_least_one(limits.address_per_second), at_least_one(limits.address_burst)),
+        device_waits: limits.device_waits,
+        address_waits: limits.address_waits,
         request_timeout: Duration::from_secs(limits.request_seconds),
     }
 }
