@@ -93,14 +93,7 @@ impl Hawk {
         if !is_signed(&header, &key, url, parts) {
             return Err(unauthenticated());
         }
-        match service.check_token(id).await {
-            Ok(()) => {}
-            Err(TokenError::NotGood) => return Err(unauthenticated()),
-            Err(error @ TokenError::Unavailable(_)) => {
-                tracing::warn!(%error, "a request could not be authenticated");
-                return Err(ApiError::new(ProblemType::Unavailable));
-            }
-        }
+        check_token(service, id).await?;
         let now = self.clock.now().millis() / 1000;
         if now.abs_diff(ts) > SKEW.as_secs() || ts < self.started {
             return Err(stale(now, &key));
@@ -117,6 +110,18 @@ impl Hawk {
     fn url(&self, headers: &HeaderMap) -> Option<&PublicUrl> {
         let host = headers.get(HOST)?.to_str().ok()?;
         self.urls.iter().find(|url| url.is_host(host))
+    }
+}
+
+/// Refuses a token that is no good at this moment.
+pub(crate) async fn check_token(service: &Service, id: TokenId) -> Result<(), ApiError> {
+    match service.check_token(id).await {
+        Ok(()) => Ok(()),
+        Err(TokenError::NotGood) => Err(unauthenticated()),
+        Err(error @ TokenError::Unavailable(_)) => {
+            tracing::warn!(%error, "a request could not be authenticated");
+            Err(ApiError::new(ProblemType::Unavailable))
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use rossby_commands::Fetch;
+use rossby_commands::{Caller, Fetch};
 use rossby_schemas::http::messages::{ConfirmRequest, ConfirmResponse, FetchResponse, SendRequest, SendResponse};
 use rossby_schemas::http::problem::Problem;
 use serde::Deserialize;
@@ -11,7 +11,7 @@ use utoipa::IntoParams;
 
 use super::invalid;
 use crate::error::{ApiError, to_its_end};
-use crate::hawk::{Signed, SignedJson, SignedMessages};
+use crate::hawk::{SignedJson, SignedMessages, SignedToken, check_token};
 use crate::state::Api;
 
 /// Send messages
@@ -76,20 +76,25 @@ pub(crate) struct FetchQuery {
 pub(crate) async fn fetch(
     State(api): State<Api>,
     query: Result<Query<FetchQuery>, QueryRejection>,
-    Signed(caller): Signed,
+    SignedToken(token): SignedToken,
 ) -> Result<Json<FetchResponse>, ApiError> {
+    let caller = Caller { box_id: token.box_id, device_id: token.device_id };
     let Query(query) = query.map_err(|_| invalid("query", "takes limit, wait and position, the first two numbers"))?;
     let position = query.position.map(|text| {
         text.parse().map_err(|error: rossby_commands::NotAPosition| invalid("position", error.to_string()))
     });
     let fetch = Fetch { limit: query.limit, wait_seconds: query.wait, position: position.transpose()? };
-    let _seat = query.wait.filter(|wait| *wait > 0).map(|_| api.limiters.device_wait(caller)).transpose()?;
+    let seat = query.wait.filter(|wait| *wait > 0).map(|_| api.limiters.device_wait(caller)).transpose()?;
     let fetched = tokio::select! {
         fetched = api.service.fetch_messages(caller, fetch) => fetched,
         () = api.stop.cancelled() => {
             api.service.fetch_messages(caller, Fetch { wait_seconds: None, ..fetch }).await
         }
     };
+    if seat.is_some() {
+        // It may have been revoked while the request waited.
+        check_token(&api.service, token).await?;
+    }
     Ok(Json(fetched?))
 }
 

@@ -7,8 +7,9 @@ use reqwest::Method;
 use rossby_crypto::account::{AccountChange, AccountCommand};
 use rossby_schemas::http::account::{AccountCommandRequest, AccountResponse, CommandResponse};
 use rossby_schemas::http::lookup::LookupRequest;
+use rossby_schemas::http::messages::{SendOutcome, SendRequest, SendResponse};
 use rossby_schemas::http::problem::ProblemType;
-use rossby_testing::command;
+use rossby_testing::{Person, command, until};
 use sha2::Sha256;
 
 use crate::site::{Device, Site, number, problem, read};
@@ -192,17 +193,41 @@ async fn what_is_refused_for_coming_too_often_is_not_remembered() {
 async fn a_revoked_device_is_refused_at_once() {
     let site = Site::new().await;
     let (ann, device) = site.person("ann@example.org").await;
+    revoke(&site, &ann, &device).await;
+    refused(&site, device.request(&site, Method::GET, ACCOUNT, b"")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_that_is_revoked_while_it_waits_gets_nothing_of_what_comes() {
+    let site = Site::new().await;
+    let (ann, device) = site.person("ann@example.org").await;
+    let (ben, ben_device) = site.person("ben@example.org").await;
+    let before = site.world.service.looks();
+    let request = device.request(&site, Method::GET, "/v1/messages?wait=30", b"");
+    let (client, url) = (site.client.clone(), site.url(&request.path));
+    let fetch =
+        tokio::spawn(
+            async move { client.get(url).header("authorization", request.authorization).send().await.unwrap() },
+        );
+    until("it waits", async || site.world.service.looks() > before).await;
+    revoke(&site, &ann, &device).await;
+    let send = SendRequest { messages: vec![ben.message(&ann, "hello", 1, site.world.now())] };
+    let sent: SendResponse = read(site.signed_json(&ben_device, "/v1/messages", &send).await, 200).await;
+    assert!(matches!(sent.results[0].outcome, SendOutcome::Accepted { .. }), "{sent:?}");
+    problem(fetch.await.unwrap(), ProblemType::Unauthenticated).await;
+}
+
+async fn revoke(site: &Site, person: &Person, device: &Device) {
     let revoke = AccountCommand {
         command_id: command(),
-        box_id: ann.box_id(),
+        box_id: person.box_id(),
         expected_version: 1,
-        device_id: ann.device_id,
+        device_id: person.device_id,
         time: site.world.now(),
-        change: AccountChange::RevokeToken { device_id: ann.device_id, epoch: 2 },
+        change: AccountChange::RevokeToken { device_id: person.device_id, epoch: 2 },
     };
-    let signed = revoke.sign(&ann.key);
+    let signed = revoke.sign(&person.key);
     let request = AccountCommandRequest { command: signed.command, signature: signed.signature };
-    let done: CommandResponse = read(site.signed_json(&device, "/v1/account/commands", &request).await, 200).await;
+    let done: CommandResponse = read(site.signed_json(device, "/v1/account/commands", &request).await, 200).await;
     assert_eq!(done.version, 2);
-    refused(&site, device.request(&site, Method::GET, ACCOUNT, b"")).await;
 }
