@@ -31,7 +31,7 @@ pub struct ApiLimits {
     pub request_timeout: Duration,
 }
 
-/// The address that a connection comes from.
+/// The address that a request comes from.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ClientAddress(pub(crate) IpAddr);
 
@@ -105,7 +105,7 @@ fn too_many_waits(_: Full) -> ApiError {
 }
 
 /// Whoever has one address of a /64 has all of them.
-fn network(address: IpAddr) -> IpAddr {
+pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => IpAddr::V4(address),
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),

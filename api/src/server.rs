@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,14 +18,20 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
-use crate::limits::ClientAddress;
+use crate::limits::{ClientAddress, network};
 use crate::patience::Patient;
+use crate::proxies::{Network, Proxies};
+use crate::seats::{Full, Seat, Seats};
 
 /// How the server deals with connections.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct ServerConfig {
     /// How many connections are open at once.
     pub connections: usize,
+    /// How many of them from one address, but for proxies.
+    pub address_connections: usize,
+    /// The proxies that are believed for whom they ask.
+    pub trusted_proxies: Vec<Network>,
     /// How long a connection may take to send a request's headers.
     pub header_timeout: Duration,
     /// How long a connection may leave unread what it asked for.
@@ -36,12 +42,16 @@ pub struct ServerConfig {
 
 /// A connection's place among those that may be open at once, which a stream keeps for as long as it lasts.
 #[derive(Debug, Clone)]
-pub(crate) struct Place(#[allow(dead_code, reason = "held, not read")] Arc<OwnedSemaphorePermit>);
+pub(crate) struct Place(
+    #[allow(dead_code, reason = "held, not read")] Arc<(OwnedSemaphorePermit, Option<Seat<IpAddr>>)>,
+);
 
 /// A server that listens.
 #[derive(Debug)]
 pub struct Server {
     listener: TcpListener,
+    proxies: Arc<Proxies>,
+    seats: Arc<Seats<IpAddr>>,
     config: ServerConfig,
 }
 
@@ -54,7 +64,10 @@ impl Server {
     /// # Errors
     /// The address can't be listened at.
     pub async fn bind(address: &str, config: ServerConfig) -> io::Result<Self> {
-        Ok(Self { listener: TcpListener::bind(address).await?, config })
+        let listener = TcpListener::bind(address).await?;
+        let proxies = Arc::new(Proxies::new(config.trusted_proxies.clone()));
+        let seats = Arc::new(Seats::new(config.address_connections, config.connections));
+        Ok(Self { listener, proxies, seats, config })
     }
 
     /// Where it listens.
@@ -82,7 +95,11 @@ impl Server {
                     continue;
                 }
             };
-            let place = Place(Arc::new(place));
+            let Ok(seat) = self.seat(address.ip()) else {
+                tracing::debug!("a connection was closed: its address has as many as it may");
+                continue;
+            };
+            let place = Place(Arc::new((place, seat)));
             let connection = self.connection(stream, address, place, router.clone());
             let stop = stop.clone();
             connections.spawn(async move {
@@ -111,6 +128,11 @@ impl Server {
         Ok((stream, address, place))
     }
 
+    /// A connection's place among those of its address. A proxy has as many as it likes: they are everybody's.
+    fn seat(&self, address: IpAddr) -> Result<Option<Seat<IpAddr>>, Full> {
+        if self.proxies.contain(address) { Ok(None) } else { self.seats.seat(network(address)).map(Some) }
+    }
+
     fn connection(
         &self,
         stream: TcpStream,
@@ -123,8 +145,10 @@ impl Server {
     > {
         // Small answers are not held back for larger ones.
         let _ = stream.set_nodelay(true);
+        let proxies = Arc::clone(&self.proxies);
         let service = service_fn(move |mut request: hyper::Request<Incoming>| {
-            request.extensions_mut().insert(ClientAddress(address.ip()));
+            let client = proxies.client(address.ip(), request.headers());
+            request.extensions_mut().insert(ClientAddress(client));
             request.extensions_mut().insert(place.clone());
             router.clone().oneshot(request)
         });

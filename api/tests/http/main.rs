@@ -12,6 +12,7 @@ mod logs;
 mod operators;
 mod outages;
 mod privacy;
+mod proxies;
 mod signals;
 mod site;
 mod statements;

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use hawk::{Credentials, DigestAlgorithm, Key, PayloadHasher, RequestBuilder};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use reqwest::{Method, Response};
-use rossby_api::{Api, ApiLimits, NotReady, Readiness, Server, ServerConfig, StreamLimits};
+use rossby_api::{Api, ApiLimits, Network, NotReady, Readiness, Server, ServerConfig, StreamLimits};
 use rossby_commands::{Live, LiveConfig};
 use rossby_crypto::token::DeviceToken;
 use rossby_schemas::http::problem::{PROBLEM_JSON, Problem, ProblemType};
@@ -80,7 +80,7 @@ pub(crate) fn number(number: u32) -> NonZeroU32 {
     NonZeroU32::new(number).unwrap()
 }
 
-fn limits(device: (NonZeroU32, NonZeroU32), address: (NonZeroU32, NonZeroU32)) -> ApiLimits {
+pub(crate) fn limits(device: (NonZeroU32, NonZeroU32), address: (NonZeroU32, NonZeroU32)) -> ApiLimits {
     let signals = (number(1000), number(1000));
     ApiLimits {
         device,
@@ -92,54 +92,75 @@ fn limits(device: (NonZeroU32, NonZeroU32), address: (NonZeroU32, NonZeroU32)) -
     }
 }
 
+/// What a site is made of.
+pub(crate) struct Plan {
+    pub(crate) limits: ApiLimits,
+    pub(crate) streams: StreamLimits,
+    pub(crate) live: LiveConfig,
+    pub(crate) address_connections: usize,
+    pub(crate) trusted_proxies: Vec<Network>,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        let many = (number(1000), number(1000));
+        Self {
+            limits: limits(many, many),
+            streams: STREAMS,
+            live: LiveConfig::default(),
+            address_connections: CONNECTIONS,
+            trusted_proxies: Vec::new(),
+        }
+    }
+}
+
 impl Site {
     pub(crate) async fn new() -> Self {
-        Self::wrapped(|router| router).await
+        Self::with(Plan::default()).await
+    }
+
+    pub(crate) async fn with(plan: Plan) -> Self {
+        Self::start(plan, |router| router).await
     }
 
     /// One whose routes have something around them.
     pub(crate) async fn wrapped(wrap: impl FnOnce(axum::Router) -> axum::Router) -> Self {
-        let many = (number(1000), number(1000));
-        Self::start(limits(many, many), STREAMS, LiveConfig::default(), wrap).await
+        Self::start(Plan::default(), wrap).await
     }
 
     pub(crate) async fn with_limits(device: (NonZeroU32, NonZeroU32), address: (NonZeroU32, NonZeroU32)) -> Self {
-        Self::start(limits(device, address), STREAMS, LiveConfig::default(), |router| router).await
+        Self::with(Plan { limits: limits(device, address), ..Plan::default() }).await
     }
 
     pub(crate) async fn with_streams(streams: StreamLimits, live: LiveConfig) -> Self {
-        let many = (number(1000), number(1000));
-        Self::start(limits(many, many), streams, live, |router| router).await
+        Self::with(Plan { streams, live, ..Plan::default() }).await
     }
 
     /// One that takes so many signals of a device.
     pub(crate) async fn with_signals(signals: (NonZeroU32, NonZeroU32)) -> Self {
-        let many = (number(1000), number(1000));
-        let limits = ApiLimits { signals, ..limits(many, many) };
-        Self::start(limits, STREAMS, LiveConfig::default(), |router| router).await
+        let plan = Plan::default();
+        Self::with(Plan { limits: ApiLimits { signals, ..plan.limits }, ..plan }).await
     }
 
     /// One that lets so many requests of a device, and of an address, wait.
     pub(crate) async fn with_waits(device_waits: usize, address_waits: usize) -> Self {
-        let many = (number(1000), number(1000));
-        let limits = ApiLimits { device_waits, address_waits, ..limits(many, many) };
-        Self::start(limits, STREAMS, LiveConfig::default(), |router| router).await
+        let plan = Plan::default();
+        Self::with(Plan { limits: ApiLimits { device_waits, address_waits, ..plan.limits }, ..plan }).await
     }
 
-    async fn start(
-        limits: ApiLimits,
-        streams: StreamLimits,
-        live: LiveConfig,
-        wrap: impl FnOnce(axum::Router) -> axum::Router,
-    ) -> Self {
+    async fn start(plan: Plan, wrap: impl FnOnce(axum::Router) -> axum::Router) -> Self {
+        let Plan { limits, streams, live, address_connections, trusted_proxies } = plan;
         let _ = rustls::crypto::ring::default_provider().install_default();
         let world = World::new().await;
         let config = ServerConfig {
             connections: CONNECTIONS,
+            address_connections,
+            trusted_proxies,
             header_timeout: Duration::from_millis(500),
             write_timeout: streams.silence,
             shutdown_timeout: Duration::from_secs(20),
         };
+        let idle = config.header_timeout / 2;
         let server = Server::bind("127.0.0.1:0", config).await.unwrap();
         let port = server.address().unwrap().port();
         let live = Live::start(world.service.clone(), live).await.unwrap();
@@ -156,7 +177,6 @@ impl Site {
             all_ended
         });
         // No connection is used that the server may be closing.
-        let idle = config.header_timeout / 2;
         let client = reqwest::Client::builder().timeout(Duration::from_secs(60)).pool_idle_timeout(idle);
         let client = client.build().unwrap();
         Self { world, live, port, client, stop, served, parts }

@@ -34,6 +34,8 @@ pub(crate) struct ServerSettings {
     /// The URLs under which clients reach the server; Hawk signs host and port, and others are refused. Empty: those of
     /// `listen`.
     pub(crate) public_urls: Vec<String>,
+    /// The addresses and networks of proxies that say for whom they ask.
+    pub(crate) trusted_proxies: Vec<String>,
     /// The folder of the embedded set-up.
     pub(crate) data_dir: PathBuf,
     /// How long a stopping server lets requests end.
@@ -45,6 +47,7 @@ impl Default for ServerSettings {
         Self {
             listen: "127.0.0.1:7700".into(),
             public_urls: Vec::new(),
+            trusted_proxies: Vec::new(),
             data_dir: default_data_dir(),
             shutdown_seconds: 20,
         }
@@ -266,8 +269,9 @@ pub(crate) struct LimitsSettings {
     pub(crate) address_waits: usize,
     /// Devices that one account may have.
     pub(crate) devices: usize,
-    /// Connections open at once.
+    /// Connections open at once, and those of one address.
     pub(crate) connections: usize,
+    pub(crate) address_connections: usize,
     /// How long a request may take to arrive and to be answered, beyond what it asked to wait, and how long nothing of an answer
     /// may be read, unless a stream may be silent for longer.
     pub(crate) request_seconds: u64,
@@ -286,6 +290,7 @@ impl Default for LimitsSettings {
             address_waits: 16,
             devices: 10,
             connections: 10_000,
+            address_connections: 1000,
             request_seconds: 30,
             header_seconds: 10,
         }

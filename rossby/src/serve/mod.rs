@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use rossby_api::{Api, ApiLimits, PublicUrl, Server, ServerConfig, StreamLimits};
+use rossby_api::{Api, ApiLimits, Network, PublicUrl, Server, ServerConfig, StreamLimits};
 use rossby_commands::{CodeSender, Live, LiveConfig, Service, ServiceConfig};
 use rossby_log::Log;
 use rossby_projections::{Projector, ProjectorConfig, ProjectorError, ReadModels};
@@ -172,6 +172,8 @@ impl Running {
 async fn bind(settings: &Settings) -> anyhow::Result<Server> {
     let config = ServerConfig {
         connections: settings.limits.connections,
+        address_connections: settings.limits.address_connections,
+        trusted_proxies: trusted_proxies(settings)?,
         header_timeout: Duration::from_secs(settings.limits.header_seconds),
         // No sooner than a live stream gives its client up.
         write_timeout: Duration::from_secs(settings.limits.request_seconds.max(settings.stream.silence_seconds)),
@@ -181,6 +183,13 @@ async fn bind(settings: &Settings) -> anyhow::Result<Server> {
     Server::bind(listen, config).await.with_context(|| {
         format!("{listen} can't be listened at; is another server there? `--listen` takes another address")
     })
+}
+
+fn trusted_proxies(settings: &Settings) -> anyhow::Result<Vec<Network>> {
+    let networks = settings.server.trusted_proxies.iter();
+    networks
+        .map(|text| text.parse().with_context(|| format!("the setting server.trusted_proxies has {text:?}, which")))
+        .collect()
 }
 
 /// The URLs under which clients reach the server: those that are set, else the address that it listens at.
