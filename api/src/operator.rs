@@ -1,4 +1,5 @@
-//! What operators ask: is it alive, is it ready, how is it doing.
+//! What operators ask: is it alive, is it ready, how is it doing. All but the first is told on a listener of its own: figures say
+//! when somebody is connected, and what isn't ready is nobody else's business.
 
 use async_trait::async_trait;
 use axum::extract::State;
@@ -6,13 +7,16 @@ use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
+use rossby_schemas::http::problem::ProblemType;
 use serde::Serialize;
-use utoipa::ToSchema;
+use tower_http::catch_panic::CatchPanicLayer;
 
+use crate::error::ApiError;
+use crate::observe::{observe, panicked};
 use crate::state::Api;
 
 /// A part that is not ready, and why.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct NotReady {
     /// The part: the log, the read models, a projection.
     pub part: String,
@@ -28,8 +32,8 @@ pub trait Readiness: Send + Sync + 'static {
 }
 
 /// Whether the process can do its work.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct ReadyResponse {
+#[derive(Debug, Serialize)]
+struct ReadyResponse {
     ready: bool,
     not_ready: Vec<NotReady>,
 }
@@ -41,14 +45,7 @@ pub(crate) async fn healthz() -> &'static str {
 }
 
 /// Whether the process can do its work, and what is not ready.
-#[utoipa::path(
-    get, path = "/readyz", tag = "operators",
-    responses(
-        (status = 200, description = "All parts are ready", body = ReadyResponse),
-        (status = 503, description = "A part is not ready", body = ReadyResponse),
-    )
-)]
-pub(crate) async fn readyz(State(api): State<Api>) -> impl IntoResponse {
+async fn readyz(State(api): State<Api>) -> impl IntoResponse {
     let not_ready = api.readiness.not_ready().await;
     let ready = not_ready.is_empty();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
@@ -56,16 +53,19 @@ pub(crate) async fn readyz(State(api): State<Api>) -> impl IntoResponse {
 }
 
 /// Figures in Prometheus's text format.
-#[utoipa::path(get, path = "/metrics", tag = "operators", responses((status = 200, description = "Figures", body = String)))]
-pub(crate) async fn metrics(State(api): State<Api>) -> impl IntoResponse {
+async fn metrics(State(api): State<Api>) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], api.metrics.render())
 }
 
-/// The operators' paths alone, for processes that serve no API.
+/// The operators' paths, for a listener that strangers don't reach.
 pub fn operator_router(api: Api) -> Router {
     Router::new()
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
+        .fallback(async || ApiError::new(ProblemType::NoSuchResource))
+        .method_not_allowed_fallback(async || ApiError::new(ProblemType::MethodNotAllowed))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(axum::middleware::from_fn(observe))
         .with_state(api)
 }

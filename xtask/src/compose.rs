@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::dev::{DATABASE, KAFKA_PORT, POSTGRES_PORT, ROSSBY_PORT, SETTINGS};
+use crate::dev::{DATABASE, KAFKA_PORT, OPERATOR_PORT, POSTGRES_PORT, ROSSBY_PORT, SETTINGS};
 use crate::kafka::{HEAP, Place, lines_of_the_place};
 use crate::layout;
 
@@ -162,6 +162,12 @@ fn ports_are_those_of_xtask_dev_and_open_to_this_machine_only() {
         format!("127.0.0.1:{ROSSBY_PORT}:7700"),
     ];
     assert_eq!(published, BTreeSet::from(expected));
+    // What operators ask stays within the container.
+    let rossby = &compose["services"]["rossby"];
+    let operators = format!("127.0.0.1:{OPERATOR_PORT}");
+    assert_eq!(rossby["environment"]["ROSSBY_SERVER__OPERATOR_LISTEN"], operators.as_str());
+    let ready = format!("http://{operators}/readyz");
+    assert!(strings(&rossby["healthcheck"]["test"]).contains(&ready.as_str()));
     let advertised = &compose["services"]["kafka"]["environment"]["KAFKA_ADVERTISED_LISTENERS"];
     assert!(advertised.as_str().unwrap().contains(&format!("HOST://127.0.0.1:{KAFKA_PORT}")));
 }

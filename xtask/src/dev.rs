@@ -24,6 +24,8 @@ const CONTROLLER_PORT: u16 = 29093;
 pub(crate) const POSTGRES_PORT: u16 = 25432;
 /// Where Rossby listens, here and in docker-compose.yml.
 pub(crate) const ROSSBY_PORT: u16 = 7700;
+/// Where Rossby tells how it is, here and in docker-compose.yml.
+pub(crate) const OPERATOR_PORT: u16 = 7701;
 /// Rossby's database, here and in docker-compose.yml.
 pub(crate) const DATABASE: &str = "rossby";
 /// Rossby's settings, here and in docker-compose.yml.
@@ -50,6 +52,9 @@ pub(crate) struct Options {
     /// Where Rossby listens
     #[arg(long, value_name = "PORT", default_value_t = ROSSBY_PORT)]
     port: u16,
+    /// Where Rossby tells how it is
+    #[arg(long, value_name = "PORT", default_value_t = OPERATOR_PORT)]
+    operator_port: u16,
 }
 
 /// Starts everything and waits for Ctrl-C.
@@ -57,7 +62,8 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let mut processes = Processes::new()?;
     let ready = setup::run(Purpose::Servers)?;
     let folder = folder()?;
-    let ports = [options.kafka_port, options.controller_port, options.postgres_port, options.port];
+    let ports =
+        [options.kafka_port, options.controller_port, options.postgres_port, options.port, options.operator_port];
     ports.iter().try_for_each(|port| check_is_free(*port))?;
     if options.fresh && folder.exists() {
         fs::remove_dir_all(&folder).with_context(|| format!("removing {}", folder.display()))?;
@@ -71,7 +77,8 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let (kafka, postgres) = start_servers(&mut processes, &ready, options, &folder)?;
     println!("  PostgreSQL  {}", postgres.url_of(DATABASE));
     println!("  Kafka       {}", kafka.address);
-    println!("  Rossby      http://127.0.0.1:{}\n", options.port);
+    println!("  Rossby      http://127.0.0.1:{}", options.port);
+    println!("  figures     http://127.0.0.1:{}/metrics\n", options.operator_port);
 
     let secrets = folder.join("secrets.toml");
     if !secrets.exists() {
@@ -99,11 +106,12 @@ fn variables(
     options: &Options,
     folder: &Path,
     secrets: &Path,
-) -> [(&'static str, String); 5] {
+) -> [(&'static str, String); 6] {
     [
         ("ROSSBY_LOG__KAFKA_BROKERS", kafka.address.to_string()),
         ("ROSSBY_READ_MODELS__URL", postgres.url_of(DATABASE)),
         ("ROSSBY_SERVER__LISTEN", format!("127.0.0.1:{}", options.port)),
+        ("ROSSBY_SERVER__OPERATOR_LISTEN", format!("127.0.0.1:{}", options.operator_port)),
         ("ROSSBY_SERVER__DATA_DIR", folder.join("rossby").display().to_string()),
         ("ROSSBY_SECRETS__FILE", secrets.display().to_string()),
     ]

@@ -85,8 +85,6 @@ fn routes() -> (Router<Api>, utoipa::openapi::OpenApi) {
         .routes(routes!(blobs::download, blobs::delete_blob))
         .routes(routes!(commands::command_status))
         .routes(routes!(operator::healthz))
-        .routes(routes!(operator::readyz))
-        .routes(routes!(operator::metrics))
         .split_for_parts();
     examples::complete(&mut document);
     (router, document)

@@ -14,23 +14,39 @@ async fn get(site: &Site, path: &str) -> reqwest::Response {
 #[tokio::test(flavor = "multi_thread")]
 async fn readiness_says_what_is_not_ready() {
     let site = Site::new().await;
-    let ready: Value = read(get(&site, "/readyz").await, 200).await;
+    let ready: Value = read(site.operators("/readyz").await, 200).await;
     assert_eq!(ready, json!({ "ready": true, "not_ready": [] }));
     let part = NotReady { part: "log".to_owned(), reason: "can't be reached".to_owned() };
     site.set_state(State::NotReady(vec![part]));
-    let ready: Value = read(get(&site, "/readyz").await, 503).await;
+    let ready: Value = read(site.operators("/readyz").await, 503).await;
     assert_eq!(ready, json!({ "ready": false, "not_ready": [{ "part": "log", "reason": "can't be reached" }] }));
     assert_eq!(get(&site, "/healthz").await.status(), 200, "it is alive all the same");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn strangers_learn_no_more_than_that_it_is_alive() {
+    let site = Site::new().await;
+    for path in ["/readyz", "/metrics"] {
+        problem(get(&site, path).await, ProblemType::NoSuchResource).await;
+        assert_eq!(site.operators(path).await.status(), 200);
+    }
+    for response in [get(&site, "/healthz").await, site.operators("/healthz").await] {
+        assert_eq!((response.status().as_u16(), response.text().await.unwrap().as_str()), (200, "alive\n"));
+    }
+    // And operators are served nothing else.
+    for path in ["/v1/account", "/docs/", "/openapi.json"] {
+        problem(site.operators(path).await, ProblemType::NoSuchResource).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_defect_in_a_handler_is_a_problem_document_and_ends_that_request_only() {
     let site = Site::new().await;
     site.set_state(State::Panics);
-    let document = problem(get(&site, "/readyz").await, ProblemType::Internal).await;
+    let document = problem(site.operators("/readyz").await, ProblemType::Internal).await;
     assert_eq!((document.detail, document.errors.len()), (None, 0));
     site.set_state(State::Ready);
-    assert_eq!(get(&site, "/readyz").await.status(), 200);
+    assert_eq!(site.operators("/readyz").await.status(), 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -43,7 +59,7 @@ async fn the_figures_have_few_labels_whatever_is_asked() {
         let response = site.client.request(method, site.url(&format!("/strange/{number}"))).send().await.unwrap();
         problem(response, ProblemType::NoSuchResource).await;
     }
-    let figures = get(&site, "/metrics").await;
+    let figures = site.operators("/metrics").await;
     assert_eq!(figures.headers()["content-type"], "text/plain; version=0.0.4");
     let figures = figures.text().await.unwrap();
     for label in ["path=\"/v1/account\"", "path=\"none\"", "method=\"other\"", "rossby_http_request_seconds"] {

@@ -64,6 +64,8 @@ pub(crate) struct Site {
     pub(crate) world: World,
     pub(crate) live: Live,
     pub(crate) port: u16,
+    /// Where operators ask.
+    operator_port: u16,
     pub(crate) client: reqwest::Client,
     pub(crate) stop: CancellationToken,
     pub(crate) served: JoinHandle<bool>,
@@ -161,6 +163,8 @@ impl Site {
             shutdown_timeout: Duration::from_secs(20),
         };
         let idle = config.header_timeout / 2;
+        let operators = Server::bind("127.0.0.1:0", config.clone()).await.unwrap();
+        let operator_port = operators.address().unwrap().port();
         let server = Server::bind("127.0.0.1:0", config).await.unwrap();
         let port = server.address().unwrap().port();
         let live = Live::start(world.service.clone(), live).await.unwrap();
@@ -170,6 +174,7 @@ impl Site {
         let stop = CancellationToken::new();
         let service = (world.service.clone(), live.clone());
         let api = Api::new(service, urls, (limits, streams), clock, parts.clone(), metrics(), stop.clone());
+        tokio::spawn(operators.run(rossby_api::operator_router(api.clone()), stop.clone()));
         let (router, until) = (wrap(rossby_api::router(api.clone())), stop.clone());
         let served = tokio::spawn(async move {
             let all_ended = server.run(router, until).await;
@@ -179,7 +184,7 @@ impl Site {
         // No connection is used that the server may be closing.
         let client = reqwest::Client::builder().timeout(Duration::from_secs(60)).pool_idle_timeout(idle);
         let client = client.build().unwrap();
-        Self { world, live, port, client, stop, served, parts }
+        Self { world, live, port, operator_port, client, stop, served, parts }
     }
 
     pub(crate) fn set_state(&self, state: State) {
@@ -188,6 +193,11 @@ impl Site {
 
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://127.0.0.1:{}{path}", self.port)
+    }
+
+    /// What operators are told.
+    pub(crate) async fn operators(&self, path: &str) -> Response {
+        self.client.get(format!("http://127.0.0.1:{}{path}", self.operator_port)).send().await.unwrap()
     }
 
     /// A person who has joined over HTTP, with the device's token.

@@ -31,6 +31,8 @@ pub(crate) struct Settings {
 pub(crate) struct ServerSettings {
     /// Where to listen.
     pub(crate) listen: String,
+    /// Where operators ask whether it is ready, and for its figures. Empty: nowhere.
+    pub(crate) operator_listen: String,
     /// The URLs under which clients reach the server; Hawk signs host and port, and others are refused. Empty: those of
     /// `listen`.
     pub(crate) public_urls: Vec<String>,
@@ -46,6 +48,7 @@ impl Default for ServerSettings {
     fn default() -> Self {
         Self {
             listen: "127.0.0.1:7700".into(),
+            operator_listen: "127.0.0.1:7701".into(),
             public_urls: Vec::new(),
             trusted_proxies: Vec::new(),
             data_dir: default_data_dir(),

@@ -97,6 +97,7 @@ async fn tell(folder: &Path) -> anyhow::Result<()> {
     let story = Story::new();
     let mut settings = Settings::default();
     settings.server.listen = "127.0.0.1:0".to_owned();
+    settings.server.operator_listen = String::new();
     settings.server.data_dir = folder.join("server");
     let (sender, mut mailbox) = mailbox::new();
     let stop = CancellationToken::new();

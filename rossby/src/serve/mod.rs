@@ -31,6 +31,9 @@ use self::storage::OpenLog;
 use crate::config::Settings;
 use crate::logging;
 
+/// How many connections operators have open at once.
+const OPERATOR_CONNECTIONS: usize = 100;
+
 /// Runs the server until a signal stops it.
 pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
     logging::start(&settings)?;
@@ -38,7 +41,7 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let sender = Arc::new(notifiers::from_settings(&settings, &clock)?);
     let running = Running::start(&settings, metrics()?, sender, stop.clone()).await?;
-    print_banner(&banner::text(&settings, &running.url, &banner::program()));
+    print_banner(&banner::text(&settings, &running.url, running.operators, &banner::program()));
     tracing::info!(url = running.url, region = settings.region.number, "serving");
     running.until_stopped(stop).await
 }
@@ -65,6 +68,8 @@ fn print_banner(text: &str) {
 /// A server at work.
 pub(crate) struct Running {
     url: String,
+    /// Where operators ask, if they can.
+    operators: Option<SocketAddr>,
     log: OpenLog,
     models: ReadModels,
     service: Service,
@@ -73,6 +78,7 @@ pub(crate) struct Running {
     projector: JoinHandle<Result<(), ProjectorError>>,
     stop_projector: CancellationToken,
     server: JoinHandle<bool>,
+    operator_server: Option<JoinHandle<bool>>,
     api: Api,
 }
 
@@ -92,6 +98,8 @@ impl Running {
         // First, so that one that can't listen leaves no data folder.
         let server = bind(settings).await?;
         let address = server.address()?;
+        let operator_server = bind_for_operators(settings).await?;
+        let operators = operator_server.as_ref().map(Server::address).transpose()?;
         let log = storage::open_log(settings, Arc::clone(&clock)).await?;
         storage::ensure_topics(&log, settings).await?;
         let models = storage::open_read_models(settings).await?;
@@ -127,9 +135,24 @@ impl Running {
         let urls = public_urls(settings, address)?;
         let (delivery, limits) = ((service.clone(), live.clone()), (api_limits(settings), stream_limits(settings)));
         let api = Api::new(delivery, urls, limits, clock, Arc::new(parts), metrics, stop.clone());
+        let operator_router = rossby_api::operator_router(api.clone());
+        let operator_server = operator_server.map(|server| tokio::spawn(server.run(operator_router, stop.clone())));
         let server = tokio::spawn(server.run(rossby_api::router(api.clone()), stop));
         let url = shown_url(settings, address);
-        Ok(Self { url, log, models, service, live, background, projector, stop_projector, server, api })
+        Ok(Self {
+            url,
+            operators,
+            log,
+            models,
+            service,
+            live,
+            background,
+            projector,
+            stop_projector,
+            server,
+            operator_server,
+            api,
+        })
     }
 
     /// The URL under which clients reach it.
@@ -153,6 +176,9 @@ impl Running {
         if !self.server.await.unwrap_or(false) {
             tracing::warn!("some requests had not ended in time");
         }
+        if let Some(server) = self.operator_server {
+            let _ = server.await;
+        }
         self.api.finish().await;
         self.live.stop().await;
         self.service.finish().await;
@@ -169,8 +195,8 @@ impl Running {
     }
 }
 
-async fn bind(settings: &Settings) -> anyhow::Result<Server> {
-    let config = ServerConfig {
+fn server_config(settings: &Settings) -> anyhow::Result<ServerConfig> {
+    Ok(ServerConfig {
         connections: settings.limits.connections,
         address_connections: settings.limits.address_connections,
         trusted_proxies: trusted_proxies(settings)?,
@@ -178,11 +204,30 @@ async fn bind(settings: &Settings) -> anyhow::Result<Server> {
         // No sooner than a live stream gives its client up.
         write_timeout: Duration::from_secs(settings.limits.request_seconds.max(settings.stream.silence_seconds)),
         shutdown_timeout: Duration::from_secs(settings.server.shutdown_seconds),
-    };
+    })
+}
+
+async fn bind(settings: &Settings) -> anyhow::Result<Server> {
     let listen = &settings.server.listen;
-    Server::bind(listen, config).await.with_context(|| {
+    Server::bind(listen, server_config(settings)?).await.with_context(|| {
         format!("{listen} can't be listened at; is another server there? `--listen` takes another address")
     })
+}
+
+/// Where operators ask, if they can.
+async fn bind_for_operators(settings: &Settings) -> anyhow::Result<Option<Server>> {
+    let listen = &settings.server.operator_listen;
+    if listen.is_empty() {
+        return Ok(None);
+    }
+    let config = ServerConfig { connections: OPERATOR_CONNECTIONS, ..server_config(settings)? };
+    let server = Server::bind(listen, config).await.with_context(|| {
+        format!(
+            "{listen} can't be listened at for operators; is another server there? The setting server.operator_listen takes \
+             another address, or none"
+        )
+    })?;
+    Ok(Some(server))
 }
 
 fn trusted_proxies(settings: &Settings) -> anyhow::Result<Vec<Network>> {

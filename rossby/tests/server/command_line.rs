@@ -5,7 +5,8 @@ use std::process::{Command, Output};
 use crate::process::Server;
 
 fn rossby(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_rossby")).args(arguments).output().unwrap()
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rossby"));
+    command.args(arguments).env("ROSSBY_SERVER__OPERATOR_LISTEN", "127.0.0.1:0").output().unwrap()
 }
 
 fn text(octets: &[u8]) -> String {
@@ -19,14 +20,15 @@ async fn a_server_says_where_it_is_and_whether_it_is_ready_and_stops_when_it_is_
     let server = Server::start(&[], &folder.path().join("data"), 0);
     let deadline = std::time::Instant::now() + crate::process::PATIENCE;
     let ready = loop {
-        let ready = reqwest::get(format!("{}/readyz", server.url)).await.unwrap();
+        let ready = reqwest::get(format!("{}/readyz", server.operators())).await.unwrap();
         if ready.status() == 200 || std::time::Instant::now() > deadline {
             break ready.text().await.unwrap();
         }
     };
     assert_eq!(ready, r#"{"ready":true,"not_ready":[]}"#);
-    let metrics = reqwest::get(format!("{}/metrics", server.url)).await.unwrap().text().await.unwrap();
+    let metrics = reqwest::get(format!("{}/metrics", server.operators())).await.unwrap().text().await.unwrap();
     assert!(metrics.contains("rossby_http_requests_total{"), "{metrics}");
+    assert_eq!(reqwest::get(format!("{}/metrics", server.url)).await.unwrap().status(), 404);
     let page = reqwest::get(format!("{}/docs/", server.url)).await.unwrap();
     assert!(page.text().await.unwrap().contains("swagger-ui"));
     // A second server on the same data is refused, and says why.
@@ -36,6 +38,13 @@ async fn a_server_says_where_it_is_and_whether_it_is_ready_and_stops_when_it_is_
     assert!(text(&second.stderr).contains("in use by another process"), "{}", text(&second.stderr));
     let taken = rossby(&["serve", "--listen", &server.url["http://".len()..], "--data-dir", &format!("{data}2")]);
     assert!(text(&taken.stderr).contains("can't be listened at"), "{}", text(&taken.stderr));
+    let operators = server.operators()["http://".len()..].to_owned();
+    let taken = Command::new(env!("CARGO_BIN_EXE_rossby"))
+        .args(["serve", "--listen", "127.0.0.1:0", "--data-dir", &format!("{data}3")])
+        .env("ROSSBY_SERVER__OPERATOR_LISTEN", operators)
+        .output()
+        .unwrap();
+    assert!(text(&taken.stderr).contains("server.operator_listen takes another"), "{}", text(&taken.stderr));
     server.stop();
 }
 

@@ -71,6 +71,7 @@ impl Server {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rossby"));
         command.args(["serve", "--listen", &format!("127.0.0.1:{port}"), "--data-dir"]).arg(data_dir);
         // All clients of a test come from one address.
+        command.env("ROSSBY_SERVER__OPERATOR_LISTEN", "127.0.0.1:0");
         command.env("ROSSBY_LIMITS__ADDRESS_PER_SECOND", "100000").env("ROSSBY_LIMITS__ADDRESS_BURST", "100000");
         command.envs(settings.iter().map(|(name, value)| (name, value)));
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -90,6 +91,12 @@ impl Server {
     /// The port that it listens on.
     pub(crate) fn port(&self) -> u16 {
         self.url.rsplit(':').next().unwrap().parse().unwrap()
+    }
+
+    /// Where it tells operators how it is.
+    pub(crate) fn operators(&self) -> String {
+        let line = |line: &str| line.strip_prefix("for operators    ").map(str::to_owned);
+        self.lines.wait_for(line).split("/readyz").next().unwrap().to_owned()
     }
 
     /// The code that it prints for an identifier.

@@ -54,9 +54,10 @@ pub(crate) fn large(set_up: &SetUp) {
 
 /// A figure of the server's.
 fn figure(server: &Server, name: &str) -> f64 {
-    let mut stream = std::net::TcpStream::connect(("127.0.0.1", server.port())).unwrap();
+    let operators = server.operators();
+    let mut stream = std::net::TcpStream::connect(operators.strip_prefix("http://").unwrap()).unwrap();
     use std::io::{Read as _, Write as _};
-    write!(stream, "GET /metrics HTTP/1.1\r\nhost: 127.0.0.1:{}\r\nconnection: close\r\n\r\n", server.port()).unwrap();
+    write!(stream, "GET /metrics HTTP/1.1\r\nhost: operators\r\nconnection: close\r\n\r\n").unwrap();
     let mut text = String::new();
     stream.read_to_string(&mut text).unwrap();
     let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ').map(str::to_owned));
