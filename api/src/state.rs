@@ -8,7 +8,7 @@ use rossby_commands::{Live, Service};
 use rossby_schemas::time::Clock;
 use tokio_util::sync::CancellationToken;
 
-use crate::body::LargeBodies;
+use crate::body::{HeldOctets, LargeBodies};
 use crate::hawk::{Hawk, PublicUrl};
 use crate::limits::{ApiLimits, Limiters};
 use crate::operator::Readiness;
@@ -22,6 +22,7 @@ pub struct Api {
     pub(crate) streams: Arc<Streams>,
     pub(crate) hawk: Arc<Hawk>,
     pub(crate) limiters: Arc<Limiters>,
+    pub(crate) held_octets: Arc<HeldOctets>,
     pub(crate) large_bodies: Arc<LargeBodies>,
     pub(crate) readiness: Arc<dyn Readiness>,
     pub(crate) metrics: PrometheusHandle,
@@ -50,6 +51,7 @@ impl Api {
             streams: Arc::new(Streams::new(streams)),
             hawk: Arc::new(Hawk::new(urls, clock)),
             limiters: Arc::new(Limiters::new(limits)),
+            held_octets: Arc::new(HeldOctets::new()),
             large_bodies: Arc::new(LargeBodies::new()),
             readiness,
             metrics,

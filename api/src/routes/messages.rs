@@ -35,10 +35,10 @@ use crate::state::Api;
 )]
 pub(crate) async fn send(
     State(api): State<Api>,
-    SignedMessages(caller, request, place): SignedMessages,
+    SignedMessages(caller, request, room): SignedMessages,
 ) -> Result<Json<SendResponse>, ApiError> {
     let sending = async move {
-        let _place = place;
+        let _room = room;
         api.service.send_message(caller, &request).await
     };
     to_its_end(sending).await.map(Json)

@@ -5,6 +5,7 @@ use axum::extract::State;
 use rossby_schemas::http::problem::Problem;
 use rossby_schemas::http::signals::{SignalRequest, SignalResponse};
 
+use crate::body::MAX_BODY;
 use crate::error::{ApiError, to_its_end};
 use crate::hawk::SignedJson;
 use crate::state::Api;
@@ -27,7 +28,7 @@ use crate::state::Api;
 )]
 pub(crate) async fn send_signals(
     State(api): State<Api>,
-    SignedJson(caller, request): SignedJson<SignalRequest>,
+    SignedJson(caller, request): SignedJson<SignalRequest, MAX_BODY>,
 ) -> Result<Json<SignalResponse>, ApiError> {
     api.limiters.check_signals(caller, request.signals.len())?;
     to_its_end(async move { api.service.send_signals(caller, &request).await }).await.map(Json)

@@ -165,7 +165,9 @@ async fn a_body_that_is_too_large_is_refused_before_it_is_read() {
     let site = Site::new().await;
     let (_, device) = site.person("ann@example.org").await;
     // A whole group's messages fit into one request, and other bodies are smaller.
-    for (path, octets) in [("/v1/messages", MAX_SEND_OCTETS), ("/v1/lookups", 2 * 1024 * 1024)] {
+    for (path, octets) in
+        [("/v1/messages", MAX_SEND_OCTETS), ("/v1/signals", 2 * 1024 * 1024), ("/v1/lookups", 256 * 1024)]
+    {
         let body = vec![b'a'; octets + 1];
         problem(site.signed(&device, Method::POST, path, &body).await, ProblemType::TooLarge).await;
     }

@@ -103,11 +103,15 @@ pub(crate) async fn put_chunk(
     State(api): State<Api>,
     Path((id, chunk)): Path<(String, String)>,
     Key(key): Key,
-    SignedOctets(octets): SignedOctets,
+    SignedOctets(octets, room): SignedOctets,
 ) -> Result<StatusCode, ApiError> {
     let id = blob_id(&id)?;
     let chunk = chunk.parse().map_err(|_| invalid("chunk", "is no number"))?;
-    to_its_end(async move { api.service.put_chunk(id, key, chunk, octets).await }).await?;
+    let storing = async move {
+        let _room = room;
+        api.service.put_chunk(id, key, chunk, octets).await
+    };
+    to_its_end(storing).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
