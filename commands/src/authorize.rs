@@ -172,6 +172,7 @@ mod tests {
         clock_skew: std::time::Duration::ZERO,
         profile_blob: 0,
         devices: 0,
+        links_per_day: 0,
         identifiers: 0,
         claim_wait: std::time::Duration::ZERO,
         recovery_objections: 0,

@@ -47,6 +47,9 @@ pub struct Limits {
     pub profile_blob: usize,
     /// Devices of one box.
     pub devices: usize,
+    /// Devices that are linked to one box within 24 hours, those that are removed again too. Each takes room in the key record
+    /// for ever, and a stolen device could use up all of it.
+    pub links_per_day: u64,
     /// How long the box that an identifier belongs to has to object to a claim of it; and how long after an objection nobody can
     /// claim it.
     pub claim_wait: Duration,
@@ -77,6 +80,7 @@ impl Default for Limits {
             clock_skew: Duration::from_secs(2 * 60),
             profile_blob: 64 * 1024,
             devices: 10,
+            links_per_day: 20,
             claim_wait: Duration::from_secs(7 * 24 * 3600),
             recovery_objections: 3,
             identifiers: 16,

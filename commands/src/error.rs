@@ -103,6 +103,11 @@ pub enum Refusal {
         /// How many it may have.
         limit: usize,
     },
+    /// As many devices were linked to the box as may be in a day.
+    TooManyLinks {
+        /// Seconds until the next can be.
+        retry_after: u64,
+    },
 }
 
 impl Refusal {
@@ -265,6 +270,11 @@ impl Refusal {
             Self::TooManyDevices { limit } => Problem {
                 detail: Some(format!("A box has at most {limit} devices: remove one first.")),
                 ..Problem::new(ProblemType::TooManyDevices)
+            },
+            Self::TooManyLinks { retry_after } => Problem {
+                detail: Some("As many devices were linked to the box as may be within 24 hours.".to_owned()),
+                retry_after: Some(*retry_after),
+                ..Problem::new(ProblemType::RateLimited)
             },
             // No detail at all: unknown, not complete, expired and deleted are one answer.
             Self::NoSuchBlob => Problem::new(ProblemType::NoSuchBlob),

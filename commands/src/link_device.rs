@@ -1,9 +1,11 @@
 //! Link device: the linking statement, signed by the device that asks and countersigned by the new one, with the new one's
 //! first sealing statement. Statements name their place, so they need no second signature.
 
+use std::time::Duration;
+
 use rossby_crypto::key_record::KeyRecord;
 use rossby_crypto::statements::MembershipStatement;
-use rossby_projections::StoredKeyRecord;
+use rossby_projections::{LinkedSince, StoredKeyRecord};
 use rossby_schemas::events::Event;
 use rossby_schemas::events::keys::DeviceLinkedV1;
 use rossby_schemas::http::account::{CommandResponse, LinkDeviceRequest};
@@ -20,9 +22,18 @@ use crate::token::Caller;
 const LINKING: &str = "/linking_statement";
 const SEALING: &str = "/sealing_statement";
 
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// What a linking is decided on.
+struct State {
+    stored: StoredKeyRecord,
+    /// The devices that were linked in the last 24 hours.
+    linked: LinkedSince,
+}
+
 /// What a linking statement comes to, on the record as it is.
 fn decide(
-    stored: &StoredKeyRecord,
+    State { stored, linked }: &State,
     request: &LinkDeviceRequest,
     caller: Caller,
     now: Timestamp,
@@ -31,6 +42,10 @@ fn decide(
     let mut record = KeyRecord::verify(&stored.statements).map_err(|_| Refusal::NotADevice)?;
     if record.members().count() >= limits.devices {
         return Err(Refusal::TooManyDevices { limit: limits.devices });
+    }
+    if linked.devices >= limits.links_per_day {
+        let free = linked.first.unwrap_or(now).plus(DAY);
+        return Err(Refusal::TooManyLinks { retry_after: free.since(now).as_secs().max(1) });
     }
     let appended = record.append(&request.linking_statement).map_err(|error| Refusal::statement(LINKING, error))?;
     let MembershipStatement::Linked(linked) = appended else {
@@ -58,7 +73,7 @@ impl Service {
     /// Links a new device to the caller's box.
     ///
     /// # Errors
-    /// [`Refusal::Statement`] says which rule a statement breaks; [`Refusal::TooManyDevices`].
+    /// [`Refusal::Statement`] says which rule a statement breaks; [`Refusal::TooManyDevices`], [`Refusal::TooManyLinks`].
     pub async fn link_device(
         &self,
         caller: Caller,
@@ -68,11 +83,12 @@ impl Service {
             [caller.device_id.as_bytes(), request.linking_statement.as_slice(), request.sealing_statement.as_slice()];
         let running = self.executor.begin(CommandIdentity::new(request.command_id, "link-device", &fields)).await?;
         let load = || async {
-            let state = self.own_record(caller.box_id).await?;
-            Ok(Loaded { version: state.version, state })
+            let stored = self.own_record(caller.box_id).await?;
+            let linked = self.models.linked_since(caller.box_id, self.now().minus(DAY)).await?;
+            Ok(Loaded { version: stored.version, state: State { stored, linked } })
         };
         let limits = &self.config.limits;
-        let decide = |state: &StoredKeyRecord| decide(state, request, caller, self.now(), limits);
+        let decide = |state: &State| decide(state, request, caller, self.now(), limits);
         let stream = Stream::keys(caller.box_id);
         // Another's sealing key may come between; another's link or removal makes the statement's place wrong.
         let done = self.executor.step(&running, &stream, 0, WhenSuperseded::DecideAgain, load, decide).await?;

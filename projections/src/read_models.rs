@@ -17,8 +17,8 @@ use tokio::time::Instant;
 use crate::projection::Projection;
 pub use crate::store::{
     AcceptedMessage, Arrival, ArrivalLimits, Arrivals, BoxIdentifier, Claim, ClaimState, DevicePointer, DeviceState,
-    IdentifierOwner, IdentifierState, IssuedCode, Profile, Purpose, Registration, RegistrationDay, Stretch, Waiting,
-    WaitingMessage, WatchedDevice, WatchedIdentifier,
+    IdentifierOwner, IdentifierState, IssuedCode, LinkedSince, Profile, Purpose, Registration, RegistrationDay,
+    Stretch, Waiting, WaitingMessage, WatchedDevice, WatchedIdentifier,
 };
 use crate::store::{CommandEvent, Permission, PositionRow, Snapshot, Store, StoreError, StoredKeyRecord, Swept, Taken};
 use crate::wake::{Applied, Wakes};
@@ -263,6 +263,8 @@ queries! {
     devices(box_id: BoxId) -> Vec<(DeviceId, DeviceState)>;
     /// One of a box's devices.
     device(box_id: BoxId, device_id: DeviceId) -> Option<DeviceState>;
+    /// How many devices were linked to a box since then, those that were removed meanwhile too.
+    linked_since(box_id: BoxId, since: Timestamp) -> LinkedSince;
     /// Boxes whose closing is not finished, with the command that closes them: they are not closed, or were closing since then and
     /// have an identifier still.
     half_closed_boxes(since: Timestamp, limit: u32) -> Vec<(BoxId, CommandId)>;

@@ -53,7 +53,7 @@ async fn confirm_all(world: &World, device: &Person) {
     world.service.confirm_messages(device.caller(), &ConfirmRequest { handles }).await.unwrap();
 }
 
-fn removal(signer: &Person, of: &Person, world: &World) -> StatementRequest {
+pub(crate) fn removal(signer: &Person, of: &Person, world: &World) -> StatementRequest {
     let signed_by = Remover::Device(signer.device_id);
     let (box_id, head) = (signer.box_id(), signer.record.head());
     let statement = remove(&signer.key, signed_by, box_id, head, of.device_id, world.now()).octets().clone();

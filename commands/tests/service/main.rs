@@ -8,6 +8,7 @@ mod closing;
 mod devices;
 mod identifiers;
 mod limits;
+mod linking;
 mod live;
 mod messages;
 mod outcomes;

@@ -14,6 +14,12 @@ pub enum KeyRecordError {
     /// There are more than [`MAX_MEMBERSHIP_STATEMENTS`](super::MAX_MEMBERSHIP_STATEMENTS).
     #[error("the key record is too long")]
     TooLong,
+    /// The statement links a device, and what room is left is kept for removals.
+    #[error("statement {version} links a device, and the key record has only room for removals")]
+    NoRoom {
+        /// The statement's place.
+        version: u32,
+    },
     /// The statement is not in the layout, or a key in it is no key.
     #[error("statement {version} is malformed: {source}")]
     Malformed {

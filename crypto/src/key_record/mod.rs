@@ -12,7 +12,8 @@ use crate::signing::VerificationKey;
 use crate::statements::{Founded, Linked, MembershipStatement, Place, Removed, Remover, Statement};
 
 /// How many membership statements a record has at most: a bound on what a stranger's record can cost, far above what a
-/// person does.
+/// person does. A linking is refused unless there is room behind it to remove every device that belongs to the box then, so
+/// that whoever fills the record can still be removed.
 pub const MAX_MEMBERSHIP_STATEMENTS: usize = 1024;
 
 /// A device as the record knows it.
@@ -171,6 +172,10 @@ impl KeyRecord {
     fn check_linked(&self, statement: &Statement<Linked>, version: u32) -> Result<Device, KeyRecordError> {
         let linked = statement.content();
         self.check_place(&linked.place, version)?;
+        let members = self.members().count() + 1;
+        if self.statements.len() + 1 + members > MAX_MEMBERSHIP_STATEMENTS {
+            return Err(KeyRecordError::NoRoom { version });
+        }
         let signer = self.member(linked.signer, version)?;
         statement.verify(&signer.signing_key).map_err(|_| KeyRecordError::BadSignature { version })?;
         linked.verify_countersignature().map_err(|_| KeyRecordError::BadCountersignature { version })?;

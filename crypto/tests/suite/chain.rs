@@ -215,27 +215,52 @@ fn records_merge_what_they_lack_and_show_forks() {
     assert_eq!(one.merge(foreign.statements()), Err(KeyRecordError::OtherBox { found: foreign.box_id() }));
 }
 
-#[test]
-fn a_record_has_a_greatest_length() {
-    let [a, b] = [1, 2].map(device);
-    let mut record = founded_by(&a);
-    for n in 1..MAX_MEMBERSHIP_STATEMENTS as u64 {
-        // Link a new device or remove the last one, by turns.
-        let last = record.members().last().unwrap().device_id;
-        let statement = if last == a.id {
-            let new = crate::world::Device {
-                id: rossby_schemas::ids::DeviceId::from_bytes(u128::from(n).to_be_bytes()),
-                key: SigningKey::from_seed(&[n.to_be_bytes(), [7; 8], [7; 8], [7; 8]].concat().try_into().unwrap()),
-                ..device(9)
-            };
-            linked(&record, &a, &new).octets().clone()
-        } else {
-            let by = Remover::Device(a.id);
-            remove(&a.key, by, record.box_id(), record.head(), last, time(n)).octets().clone()
-        };
-        record.append(&statement).unwrap();
+/// The device with this number, of which there may be many.
+fn numbered(n: u64) -> crate::world::Device {
+    crate::world::Device {
+        id: rossby_schemas::ids::DeviceId::from_bytes(u128::from(n).to_be_bytes()),
+        key: SigningKey::from_seed(&[n.to_be_bytes(), [7; 8], [7; 8], [7; 8]].concat().try_into().unwrap()),
+        ..device(9)
     }
-    assert_eq!(refused(&record, linked(&record, &a, &b).octets()), KeyRecordError::TooLong);
+}
+
+#[test]
+fn a_full_record_still_takes_the_removal_of_every_device() {
+    let [owner, thief] = [1, 2].map(device);
+    let mut record = with(&recoverable(&owner), &owner, &thief);
+    // The thief links devices and removes every other one, until the record takes no more.
+    let mut helpers = Vec::new();
+    let refusal = loop {
+        let new = numbered(1000 + record.statements().len() as u64);
+        if let Err(error) = record.append(linked(&record, &thief, &new).octets()) {
+            break error;
+        }
+        if record.statements().len().is_multiple_of(3) {
+            record = without(&record, &thief, &new);
+        } else {
+            helpers.push(new);
+        }
+    };
+    let version = record.head().version + 1;
+    assert_eq!(refusal, KeyRecordError::NoRoom { version });
+    let members = record.members().count();
+    assert_eq!(record.statements().len() + members, MAX_MEMBERSHIP_STATEMENTS);
+    // An older device removes the thief, the recovery key another one, and the rest go too.
+    record = without(&record, &owner, &thief);
+    let last = helpers.pop().unwrap();
+    let at = (record.box_id(), record.head());
+    record.append(remove(&recovery_key(), Remover::RecoveryKey, at.0, at.1, last.id, time(1)).octets()).unwrap();
+    for helper in &helpers {
+        record = without(&record, &owner, helper);
+        assert!(matches!(
+            record.append(linked(&record, &owner, &numbered(1)).octets()),
+            Err(KeyRecordError::NoRoom { .. })
+        ));
+    }
+    record = without(&record, &owner, &owner);
+    assert_eq!((record.members().count(), record.statements().len()), (0, MAX_MEMBERSHIP_STATEMENTS));
+    assert_eq!(KeyRecord::verify(record.statements()), Ok(record.clone()));
+    assert_eq!(refused(&record, linked(&record, &owner, &numbered(1)).octets()), KeyRecordError::TooLong);
     let too_long = [record.statements(), record.statements()].concat();
     assert_eq!(KeyRecord::verify(&too_long), Err(KeyRecordError::TooLong));
 }

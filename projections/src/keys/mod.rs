@@ -16,11 +16,11 @@ pub(crate) async fn apply(
         Event::BoxFoundedV1(e) => {
             tx.open_key_box(e.box_id).await?;
             tx.add_membership(e.box_id, &e.founding_statement).await?;
-            tx.add_device(e.box_id, e.device_id, &e.sealing_statement).await
+            tx.add_device(e.box_id, e.device_id, None, &e.sealing_statement).await
         }
         Event::DeviceLinkedV1(e) => {
             tx.add_membership(e.box_id, &e.linking_statement).await?;
-            tx.add_device(e.box_id, e.device_id, &e.sealing_statement).await
+            tx.add_device(e.box_id, e.device_id, Some(envelope.time), &e.sealing_statement).await
         }
         Event::SealingKeyStatedV1(e) => tx.set_sealing(e.box_id, e.device_id, e.counter, &e.sealing_statement).await,
         Event::DeviceRemovedV1(e) => {

@@ -33,6 +33,15 @@ pub struct DeviceState {
     pub removed: bool,
 }
 
+/// The devices that were linked to a box since some time, removed ones too.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LinkedSince {
+    /// How many.
+    pub devices: u64,
+    /// When the first of them was.
+    pub first: Option<Timestamp>,
+}
+
 /// A box's settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Profile {
@@ -169,6 +178,16 @@ impl Store {
         row.map(|row| Ok(DeviceState { epoch: row.small(0)?, removed: row.flag(1)? })).transpose()
     }
 
+    pub(crate) async fn linked_since(&self, box_id: BoxId, since: Timestamp) -> Result<LinkedSince, StoreError> {
+        let row = sqlx::query("select count(*), min(linked_at) from devices where box_id = $1 and linked_at > $2")
+            .bind(box_id.as_bytes().to_vec())
+            .bind(since.signed_millis())
+            .fetch_one(&self.pool)
+            .await?;
+        let first = row.maybe_number(1)?.map(|_| row.time(1)).transpose()?;
+        Ok(LinkedSince { devices: row.number(0)?, first })
+    }
+
     /// Boxes whose closing is not finished: they are not closed, or were closing since then and have an identifier still.
     pub(crate) async fn half_closed_boxes(
         &self,
@@ -245,15 +264,17 @@ impl Tx {
         &mut self,
         box_id: BoxId,
         device_id: DeviceId,
+        linked_at: Option<Timestamp>,
         sealing_statement: &Octets,
     ) -> Result<(), StoreError> {
         sqlx::query(
-            "insert into devices (box_id, device_id, epoch, is_removed, sealing_counter, sealing_statement) \
-             values ($1, $2, 1, 0, 0, $3) on conflict do nothing",
+            "insert into devices (box_id, device_id, epoch, is_removed, sealing_counter, sealing_statement, linked_at) \
+             values ($1, $2, 1, 0, 0, $3, $4) on conflict do nothing",
         )
         .bind(box_id.as_bytes().to_vec())
         .bind(device_id.as_bytes().to_vec())
         .bind(sealing_statement.as_slice().to_vec())
+        .bind(linked_at.map(Timestamp::signed_millis))
         .execute(&mut *self.inner)
         .await?;
         Ok(())

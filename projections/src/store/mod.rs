@@ -30,7 +30,7 @@ use sqlx::{AnyPool, Executor as _, Transaction};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 pub(crate) use self::account::{BoxState, Setting, TagList};
-pub use self::account::{DeviceState, Profile, StoredKeyRecord};
+pub use self::account::{DeviceState, LinkedSince, Profile, StoredKeyRecord};
 pub use self::arrivals::{Arrival, ArrivalLimits, Arrivals, Stretch, WatchedDevice, WatchedIdentifier};
 pub use self::claims::{Claim, ClaimState};
 pub use self::identifiers::{BoxIdentifier, IdentifierOwner, IdentifierState};
