@@ -1,11 +1,12 @@
 //! A device's own account.
 
+use std::collections::BTreeMap;
+
 use rossby_schemas::http::account::{AccountResponse, DeviceStatus, ProfileDocument};
 use rossby_schemas::http::identifiers::{ClaimOnIdentifier, OwnClaim, OwnIdentifier};
 
 use crate::claim;
-use crate::error::{CommandError, Refusal};
-use crate::request_key::document;
+use crate::error::CommandError;
 use crate::service::Service;
 use crate::token::Caller;
 
@@ -13,14 +14,15 @@ impl Service {
     /// The account as its own devices see it.
     ///
     /// # Errors
-    /// [`Refusal::NotADevice`] for a box that was closed meanwhile.
+    /// [`Refusal::NotADevice`](crate::Refusal::NotADevice) for a box that was closed meanwhile.
     pub async fn account(&self, caller: Caller) -> Result<AccountResponse, CommandError> {
         let record = self.own_record(caller.box_id).await?;
-        let key_record = document(&record).ok_or(Refusal::NotADevice)?;
-        let mut devices = Vec::new();
-        for (device_id, state) in self.models.devices(caller.box_id).await? {
-            let pointer = self.models.device_pointer(caller.box_id, device_id, self.now()).await?;
-            devices.push(DeviceStatus {
+        // Of removed devices, of which there may be many, nothing waits and nothing is counted.
+        let pointers: BTreeMap<_, _> =
+            self.models.device_pointers(caller.box_id, self.now()).await?.into_iter().collect();
+        let devices = self.models.devices(caller.box_id).await?.into_iter().map(|(device_id, state)| {
+            let pointer = pointers.get(&device_id).copied().unwrap_or_default();
+            DeviceStatus {
                 device_id,
                 epoch: state.epoch,
                 removed: state.removed,
@@ -28,8 +30,9 @@ impl Service {
                 confirmed: pointer.confirmed,
                 last_confirmed_at: pointer.last_confirmed_at,
                 lost: pointer.lost,
-            });
-        }
+            }
+        });
+        let devices = devices.collect();
         let identifiers = self.own_identifiers(caller).await?;
         let claims = self.models.claims_for(caller.box_id).await?.into_iter().map(|claim| OwnClaim {
             claim_id: claim.id,
@@ -41,7 +44,7 @@ impl Service {
         Ok(AccountResponse {
             box_id: caller.box_id,
             device_id: caller.device_id,
-            key_record,
+            key_record: record.document(),
             keys_version: record.version,
             devices,
             identifiers,

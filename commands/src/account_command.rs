@@ -2,7 +2,6 @@
 //! operator can make them up.
 
 use rossby_crypto::account::{AccountChange, AccountCommand};
-use rossby_crypto::key_record::KeyRecord;
 use rossby_crypto::signing::Signature;
 use rossby_projections::{BoxIdentifier, Profile};
 use rossby_schemas::encoding::Octets;
@@ -137,9 +136,8 @@ impl Service {
         octets: &Octets,
         signature: &Signature,
     ) -> Result<(AccountCommand, SignedCommand), CommandError> {
-        let record = self.own_record(caller.box_id).await?;
-        let record = KeyRecord::verify(&record.statements).map_err(|_| Refusal::NotADevice)?;
-        let command = AccountCommand::verify_by(&record, octets, signature)
+        let own = self.own_record(caller.box_id).await?;
+        let command = AccountCommand::verify_by(&own.record, octets, signature)
             .map_err(|error| Refusal::statement("/command", error))?;
         if command.device_id != caller.device_id {
             return Err(Refusal::statement("/command", "is signed by another device than the one that asks").into());

@@ -2,7 +2,6 @@
 //! has and somebody claims.
 
 use rossby_crypto::authorize::AuthorizeProof;
-use rossby_crypto::key_record::KeyRecord;
 use rossby_crypto::keyed_hash::Code;
 use rossby_projections::{Purpose, Registration};
 use rossby_schemas::events::Event;
@@ -122,9 +121,9 @@ impl Service {
         let code: Code = request.code.parse().map_err(|error| Refusal::invalid("/code", error))?;
         let registration = self.models.registration(id).await?.filter(|registration| is_of(registration, caller));
         let registration = registration.ok_or(Refusal::NoSuchRegistration)?;
-        let record = self.own_record(caller.box_id).await?;
-        let record = KeyRecord::verify(&record.statements).map_err(|_| Refusal::NotADevice)?;
-        let device = record.device(caller.device_id).filter(|device| device.is_member()).ok_or(Refusal::NotADevice)?;
+        let own = self.own_record(caller.box_id).await?;
+        let device = own.record.device(caller.device_id).filter(|device| device.is_member());
+        let device = device.ok_or(Refusal::NotADevice)?;
         let proof = AuthorizeProof { registration_id: id, device_id: caller.device_id, code: &code };
         proof
             .verify(&device.signing_key, &request.signature)

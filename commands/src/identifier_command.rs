@@ -1,7 +1,6 @@
 //! Commands that change which identifiers a box has, signed by the device over the identifier's stream.
 
 use rossby_crypto::account::{AccountChange, AccountCommand, Objection, RecoveryObjection};
-use rossby_crypto::key_record::KeyRecord;
 use rossby_crypto::signing::VerificationKey;
 use rossby_projections::{Claim, IdentifierState, Purpose, Registration};
 use rossby_schemas::events::identifiers::{
@@ -213,9 +212,8 @@ impl Service {
 
     /// The recovery key that a box was founded with, if it was with one.
     async fn recovery_key(&self, box_id: BoxId) -> Result<Option<VerificationKey>, CommandError> {
-        let record = self.own_record(box_id).await?;
-        let record = KeyRecord::verify(&record.statements).map_err(|_| Refusal::NotADevice)?;
-        Ok(record.founded().content().recovery_key)
+        let own = self.own_record(box_id).await?;
+        Ok(own.record.founded().content().recovery_key)
     }
 }
 

@@ -24,6 +24,7 @@ mod fetch_messages;
 mod found_box;
 mod identifier_command;
 mod identity;
+mod key_records;
 mod link_device;
 mod live;
 mod permission;

@@ -1,11 +1,11 @@
 //! Link device: the linking statement, signed by the device that asks and countersigned by the new one, with the new one's
 //! first sealing statement. Statements name their place, so they need no second signature.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use rossby_crypto::key_record::KeyRecord;
 use rossby_crypto::statements::MembershipStatement;
-use rossby_projections::{LinkedSince, StoredKeyRecord};
+use rossby_projections::LinkedSince;
 use rossby_schemas::events::Event;
 use rossby_schemas::events::keys::DeviceLinkedV1;
 use rossby_schemas::http::account::{CommandResponse, LinkDeviceRequest};
@@ -16,6 +16,7 @@ use crate::config::Limits;
 use crate::error::{CommandError, Refusal};
 use crate::executor::{Decision, Loaded, WhenSuperseded};
 use crate::identity::CommandIdentity;
+use crate::key_records::BoxRecord;
 use crate::service::Service;
 use crate::token::Caller;
 
@@ -26,20 +27,20 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// What a linking is decided on.
 struct State {
-    stored: StoredKeyRecord,
+    own: Arc<BoxRecord>,
     /// The devices that were linked in the last 24 hours.
     linked: LinkedSince,
 }
 
 /// What a linking statement comes to, on the record as it is.
 fn decide(
-    State { stored, linked }: &State,
+    State { own, linked }: &State,
     request: &LinkDeviceRequest,
     caller: Caller,
     now: Timestamp,
     limits: &Limits,
 ) -> Result<Decision, Refusal> {
-    let mut record = KeyRecord::verify(&stored.statements).map_err(|_| Refusal::NotADevice)?;
+    let mut record = own.record.clone();
     if record.members().count() >= limits.devices {
         return Err(Refusal::TooManyDevices { limit: limits.devices });
     }
@@ -83,9 +84,9 @@ impl Service {
             [caller.device_id.as_bytes(), request.linking_statement.as_slice(), request.sealing_statement.as_slice()];
         let running = self.executor.begin(CommandIdentity::new(request.command_id, "link-device", &fields)).await?;
         let load = || async {
-            let stored = self.own_record(caller.box_id).await?;
+            let own = self.own_record(caller.box_id).await?;
             let linked = self.models.linked_since(caller.box_id, self.now().minus(DAY)).await?;
-            Ok(Loaded { version: stored.version, state: State { stored, linked } })
+            Ok(Loaded { version: own.version, state: State { own, linked } })
         };
         let limits = &self.config.limits;
         let decide = |state: &State| decide(state, request, caller, self.now(), limits);

@@ -13,7 +13,7 @@ use crate::service::Service;
 use crate::token::Caller;
 
 /// The record as clients get it, who verify all of it. A closed box has none.
-pub(crate) fn document(record: &StoredKeyRecord) -> Option<KeyRecordDocument> {
+fn document(record: &StoredKeyRecord) -> Option<KeyRecordDocument> {
     let last = record.statements.last()?;
     let hash: [u8; 32] = Sha256::digest(last.as_slice()).into();
     let version = u32::try_from(record.statements.len()).ok()?;

@@ -211,14 +211,14 @@ impl Service {
     ) -> Result<Standing, CommandError> {
         let deadline = Instant::now() + self.config.timeouts.newer_head;
         loop {
-            let Some(stored) = self.models.key_record(box_id).await? else { return Ok(Standing::None) };
-            let standing = standing(value, &stored, caller, self.now());
+            let Some(known) = self.key_record(box_id).await? else { return Ok(Standing::None) };
+            let standing = standing(value, &known, caller, self.now());
             let left = deadline.saturating_duration_since(Instant::now());
             if !matches!(standing, Standing::Ahead) || left.is_zero() {
                 return Ok(standing);
             }
             let stream = box_id.to_string();
-            self.models.wait_past(Projection::Keys, Topic::Keys, &stream, stored.version, left).await?;
+            self.models.wait_past(Projection::Keys, Topic::Keys, &stream, known.version, left).await?;
         }
     }
 }

@@ -67,10 +67,10 @@ impl Service {
             return Ok(SignalOutcome::NoSuchRecipient);
         }
         // A record that is on its way is not waited for: the signal would be of no use by then.
-        let Some(stored) = self.models.key_record(signal.recipient).await? else {
+        let Some(known) = self.key_record(signal.recipient).await? else {
             return Ok(SignalOutcome::NoSuchRecipient);
         };
-        match standing(value, &stored, caller, self.now()) {
+        match standing(value, &known, caller, self.now()) {
             Standing::Current => {}
             Standing::Stale(Stale { head, statements, sealing_statements }) => {
                 return Ok(SignalOutcome::Stale { head, statements, sealing_statements });

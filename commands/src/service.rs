@@ -17,6 +17,7 @@ use crate::config::ServiceConfig;
 use crate::count::Count;
 use crate::error::CommandError;
 use crate::executor::Executor;
+use crate::key_records::KeyRecords;
 use crate::status_token::StatusTokens;
 
 /// The service behind the API: a method for each verb. Cheap to clone.
@@ -34,6 +35,7 @@ pub struct Service {
     pub(crate) tokens: Arc<StatusTokens>,
     /// Questions for what waits for a device, or at a rendezvous.
     pub(crate) looks: Arc<Count>,
+    pub(crate) key_records: KeyRecords,
     /// Codes on their way, which a stopping server lets arrive.
     pub(crate) sending: TaskTracker,
 }
@@ -66,6 +68,7 @@ impl Service {
             sender,
             tokens,
             looks: Arc::new(Count::new("rossby_fetch_looks_total")),
+            key_records: KeyRecords::new(),
             sending: TaskTracker::new(),
         }
     }

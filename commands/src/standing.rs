@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use rossby_crypto::key_record::{HeadRelation, KeyRecord, VerifiedSealingStatement};
+use rossby_crypto::key_record::HeadRelation;
 use rossby_crypto::message::MessageValue;
-use rossby_projections::StoredKeyRecord;
 use rossby_schemas::encoding::Octets;
 use rossby_schemas::ids::{DeviceId, Head};
 use rossby_schemas::time::Timestamp;
 
+use crate::key_records::BoxRecord;
 use crate::token::Caller;
 
 /// Whether a value may be sent to a box whose record is this.
@@ -20,7 +20,7 @@ pub(crate) enum Standing {
     Stale(Stale),
     /// The head, or a sealing key, is one that hasn't arrived here yet.
     Ahead,
-    /// The record can't be read: a defect, or a closed box.
+    /// There is no record that can be read: a box that is closed or unknown, or a defect.
     None,
 }
 
@@ -36,16 +36,14 @@ pub(crate) struct Stale {
 }
 
 /// Compares what a value says with the record.
-pub(crate) fn standing(value: &MessageValue, stored: &StoredKeyRecord, caller: Caller, now: Timestamp) -> Standing {
-    let Ok(record) = KeyRecord::verify(&stored.statements) else { return Standing::None };
-    let sealing: Vec<VerifiedSealingStatement> =
-        stored.sealing_statements.iter().filter_map(|octets| record.verify_sealing(octets, None).ok()).collect();
+pub(crate) fn standing(value: &MessageValue, known: &BoxRecord, caller: Caller, now: Timestamp) -> Standing {
+    let record = &known.record;
     let stale = || {
         let since = record.statements_since(value.recipient_head).unwrap_or_else(|| record.statements());
         Standing::Stale(Stale {
             head: record.head(),
             statements: since.to_vec(),
-            sealing_statements: stored.sealing_statements.clone(),
+            sealing_statements: known.sealing_statements(),
         })
     };
     match record.relation(value.recipient_head) {
@@ -55,7 +53,7 @@ pub(crate) fn standing(value: &MessageValue, stored: &StoredKeyRecord, caller: C
     }
     let except = (record.box_id() == caller.box_id).then_some(caller.device_id);
     let due: BTreeMap<DeviceId, u64> = record
-        .sealable(&sealing, except, now)
+        .sealable(&known.sealing, except, now)
         .devices
         .iter()
         .map(|statement| (statement.content().device_id, statement.content().counter))

@@ -1,9 +1,9 @@
 //! Statements for the box's own key record: removing a device, and stating a new sealing key. They are signed already and
 //! name their place, so they need no second signature.
 
-use rossby_crypto::key_record::{KeyRecord, VerifiedSealingStatement};
+use std::sync::Arc;
+
 use rossby_crypto::statements::{MembershipStatement, Statement as Signed};
-use rossby_projections::StoredKeyRecord;
 use rossby_schemas::encoding::Octets;
 use rossby_schemas::events::Event;
 use rossby_schemas::events::keys::{DeviceRemovedV1, SealingKeyStatedV1};
@@ -14,18 +14,19 @@ use crate::append::Stream;
 use crate::error::{CommandError, Refusal};
 use crate::executor::{Decision, Loaded, WhenSuperseded};
 use crate::identity::CommandIdentity;
+use crate::key_records::BoxRecord;
 use crate::service::Service;
 use crate::token::Caller;
 
 const FIELD: &str = "/statement";
 
 /// What a statement comes to, on the record as it is.
-fn decide(stored: &StoredKeyRecord, octets: &Octets, caller: Caller, now: Timestamp) -> Result<Decision, Refusal> {
-    let mut record = KeyRecord::verify(&stored.statements).map_err(|_| Refusal::NotADevice)?;
+fn decide(own: &BoxRecord, octets: &Octets, caller: Caller, now: Timestamp) -> Result<Decision, Refusal> {
     let refuse = |error: &dyn std::fmt::Display| Refusal::statement(FIELD, error);
     if Signed::<rossby_crypto::statements::SealingKeyStated>::try_from(octets).is_ok() {
-        return decide_sealing(&record, stored, octets, caller, now);
+        return decide_sealing(own, octets, caller, now);
     }
+    let mut record = own.record.clone();
     match record.append(octets).map_err(|error| refuse(&error))? {
         MembershipStatement::Removed(removed) => Ok(Decision::Append(Event::DeviceRemovedV1(DeviceRemovedV1 {
             box_id: record.box_id(),
@@ -38,18 +39,10 @@ fn decide(stored: &StoredKeyRecord, octets: &Octets, caller: Caller, now: Timest
     }
 }
 
-fn decide_sealing(
-    record: &KeyRecord,
-    stored: &StoredKeyRecord,
-    octets: &Octets,
-    caller: Caller,
-    now: Timestamp,
-) -> Result<Decision, Refusal> {
+fn decide_sealing(own: &BoxRecord, octets: &Octets, caller: Caller, now: Timestamp) -> Result<Decision, Refusal> {
     let refuse = |error: &dyn std::fmt::Display| Refusal::statement(FIELD, error);
-    let known: Vec<VerifiedSealingStatement> =
-        stored.sealing_statements.iter().filter_map(|known| record.verify_sealing(known, None).ok()).collect();
-    let known = known.iter().find(|known| known.content().device_id == caller.device_id);
-    let statement = record.verify_sealing(octets, known).map_err(|error| refuse(&error))?;
+    let known = own.sealing.iter().find(|known| known.content().device_id == caller.device_id);
+    let statement = own.record.verify_sealing(octets, known).map_err(|error| refuse(&error))?;
     let content = statement.content();
     if content.device_id != caller.device_id {
         return Err(refuse(&"is of another device than the one that asks"));
@@ -78,7 +71,7 @@ impl Service {
             let state = self.own_record(caller.box_id).await?;
             Ok(Loaded { version: state.version, state })
         };
-        let decide = |state: &StoredKeyRecord| decide(state, &request.statement, caller, self.now());
+        let decide = |state: &Arc<BoxRecord>| decide(state, &request.statement, caller, self.now());
         let stream = Stream::keys(caller.box_id);
         let done = self.executor.step(&running, &stream, 0, WhenSuperseded::DecideAgain, load, decide).await?;
         Ok(CommandResponse { command_id: request.command_id, version: done.version })

@@ -1,10 +1,10 @@
 //! Who asks: a device's token, how it gets one, and whether it is still good.
 
 use rossby_crypto::authorize::TokenProof;
-use rossby_crypto::key_record::{KeyRecord, VerifiedSealingStatement};
+use rossby_crypto::key_record::VerifiedSealingStatement;
 use rossby_crypto::keyed_hash::{HawkKey, TokenId};
 use rossby_crypto::token::DeviceToken;
-use rossby_projections::{DeviceState, StoredKeyRecord};
+use rossby_projections::DeviceState;
 use rossby_schemas::http::registration::AuthorizeResponse;
 use rossby_schemas::http::token::TokenRequest;
 use rossby_schemas::ids::{BoxId, DeviceId};
@@ -46,19 +46,12 @@ impl Service {
     /// [`Refusal::NotADevice`] for whoever is none, or hasn't signed: one answer for all.
     pub async fn issue_token(&self, request: &TokenRequest) -> Result<AuthorizeResponse, CommandError> {
         let (box_id, device_id) = (request.box_id, request.device_id);
-        let record = self.own_record(box_id).await?;
-        let record = KeyRecord::verify(&record.statements).map_err(|_| Refusal::NotADevice)?;
-        let device = record.device(device_id).filter(|device| device.is_member()).ok_or(Refusal::NotADevice)?;
+        let own = self.own_record(box_id).await?;
+        let device = own.record.device(device_id).filter(|device| device.is_member()).ok_or(Refusal::NotADevice)?;
         TokenProof { box_id, device_id }
             .verify(&device.signing_key, &request.signature)
             .map_err(|_| Refusal::NotADevice)?;
         self.current_token(box_id, device_id).await
-    }
-
-    /// The record of a box to its own devices; one that closes has none any more.
-    pub(crate) async fn own_record(&self, box_id: BoxId) -> Result<StoredKeyRecord, CommandError> {
-        let record = self.models.key_record(box_id).await?.filter(|record| !record.closing);
-        record.ok_or_else(|| Refusal::NotADevice.into())
     }
 
     /// The token of a device that belongs to a box, sealed to its present sealing key.
@@ -67,14 +60,9 @@ impl Service {
         box_id: BoxId,
         device_id: DeviceId,
     ) -> Result<AuthorizeResponse, CommandError> {
-        let stored = self.own_record(box_id).await?;
-        let record = KeyRecord::verify(&stored.statements).map_err(|_| Refusal::NotADevice)?;
-        let sealing = stored
-            .sealing_statements
-            .iter()
-            .filter_map(|statement| record.verify_sealing(statement, None).ok())
-            .find(|statement| statement.content().device_id == device_id);
-        self.sealed_token(&sealing.ok_or(Refusal::NotADevice)?).await
+        let own = self.own_record(box_id).await?;
+        let sealing = own.sealing.iter().find(|statement| statement.content().device_id == device_id);
+        self.sealed_token(sealing.ok_or(Refusal::NotADevice)?).await
     }
 
     /// A device's token, derived and sealed to the key that it stated.

@@ -253,6 +253,8 @@ queries! {
     accepted(box_id: BoxId, outer_id: OuterId) -> Vec<AcceptedMessage>;
     /// A device and its part of the queue at `now`.
     device_pointer(box_id: BoxId, device_id: DeviceId, now: Timestamp) -> DevicePointer;
+    /// The same of all devices of a box that were not removed: one query.
+    device_pointers(box_id: BoxId, now: Timestamp) -> Vec<(DeviceId, DevicePointer)>;
     /// The messages that were left at a rendezvous and live at `now`, `limit` at most.
     rendezvous(id: RendezvousId, now: Timestamp, limit: u32) -> Vec<Octets>;
     /// How many messages the queues of all boxes hold.

@@ -58,11 +58,11 @@ impl Service {
     ) -> Result<ClaimResponse, CommandError> {
         let claim = self.models.claim(id).await?.filter(|claim| claim.device_id == request.device_id);
         let claim = claim.ok_or(Refusal::NoSuchClaim)?;
-        let statements = match &claim.founding {
-            Some(founding) => vec![founding.founding_statement.clone()],
-            None => self.models.key_record(claim.box_id).await?.ok_or(Refusal::NoSuchClaim)?.statements,
+        let record = match &claim.founding {
+            Some(founding) => KeyRecord::verify(std::slice::from_ref(&founding.founding_statement)).ok(),
+            None => self.key_record(claim.box_id).await?.map(|known| known.record.clone()),
         };
-        let record = KeyRecord::verify(&statements).map_err(|_| Refusal::NoSuchClaim)?;
+        let record = record.ok_or(Refusal::NoSuchClaim)?;
         let device = record.device(claim.device_id).filter(|device| device.is_member()).ok_or(Refusal::NoSuchClaim)?;
         ClaimProof { claim_id: id, device_id: claim.device_id }
             .verify(&device.signing_key, &request.signature)

@@ -7,6 +7,9 @@ use rossby_crypto::signing::SigningKey;
 use rossby_crypto::statements::{Remover, SealingKeyStated, found, link, remove, request_link, state_sealing_key};
 use rossby_schemas::ids::{BoxId, DeviceId, RegionNumber};
 
+use rossby_crypto::key_record::KeyRecord;
+use rossby_projections::StoredKeyRecord;
+
 use super::*;
 
 const PHONE: DeviceId = DeviceId::from_bytes([1; 16]);
@@ -68,7 +71,8 @@ impl Ben {
     }
 
     fn judged(&self, statement: &Octets, device_id: DeviceId) -> Result<Decision, Refusal> {
-        decide(&self.stored, statement, Caller { box_id: self.record().box_id(), device_id }, now())
+        let own = BoxRecord::verify(&self.stored, None).unwrap();
+        decide(&own, statement, Caller { box_id: self.record().box_id(), device_id }, now())
     }
 }
 

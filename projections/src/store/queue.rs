@@ -10,6 +10,7 @@ use rossby_schemas::http::messages::Lost;
 use rossby_schemas::ids::{BoxId, DeviceId, OuterId, RegionNumber};
 use rossby_schemas::time::Timestamp;
 use sqlx::AssertSqlSafe;
+use sqlx::any::AnyRow;
 
 use super::listed::Listed;
 use super::row::{Columns as _, signed};
@@ -212,14 +213,29 @@ impl Store {
         .bind(now.signed_millis())
         .fetch_one(&self.pool)
         .await?;
-        let lost = match (row.maybe_number(3)?, row.maybe_number(4)?) {
-            (Some(messages), Some(_)) if messages > 0 => {
-                Some(Lost { messages, from: row.time(4)?, until: row.time(5)? })
-            }
-            _ => None,
-        };
-        let last_confirmed_at = row.maybe_number(2)?.map(|_| row.time(2)).transpose()?;
-        Ok(DevicePointer { waiting: row.number(0)?, confirmed: row.number(1)?, last_confirmed_at, lost })
+        pointer(&row)
+    }
+
+    /// The pointers of all devices of a box that were not removed.
+    pub(crate) async fn device_pointers(
+        &self,
+        box_id: BoxId,
+        now: Timestamp,
+    ) -> Result<Vec<(DeviceId, DevicePointer)>, StoreError> {
+        let rows = sqlx::query(concat!(
+            "select (select count(*) from owed o where o.box_id = d.box_id and o.device_id = d.device_id \
+             and o.expires_at > $2 and ",
+            still_waits!(),
+            "), (select count(*) from acknowledged a where a.box_id = d.box_id and a.device_id = d.device_id \
+             and a.expires_at > $2), f.last_confirmed_at, f.lost_messages, f.lost_from, f.lost_until, d.device_id \
+             from devices d left join device_figures f on f.box_id = d.box_id and f.device_id = d.device_id \
+             where d.box_id = $1 and d.is_removed = 0",
+        ))
+        .bind(box_id.as_bytes().to_vec())
+        .bind(now.signed_millis())
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(|row| Ok((DeviceId::from_bytes(row.id(6)?), pointer(row)?))).collect()
     }
 
     /// How many messages have a body still: what the queues of all boxes hold.
@@ -252,6 +268,16 @@ impl Store {
             contact: row.flag(4)?,
         })
     }
+}
+
+/// A device's part of the queue, in the first columns of a row.
+fn pointer(row: &AnyRow) -> Result<DevicePointer, StoreError> {
+    let lost = match (row.maybe_number(3)?, row.maybe_number(4)?) {
+        (Some(messages), Some(_)) if messages > 0 => Some(Lost { messages, from: row.time(4)?, until: row.time(5)? }),
+        _ => None,
+    };
+    let last_confirmed_at = row.maybe_number(2)?.map(|_| row.time(2)).transpose()?;
+    Ok(DevicePointer { waiting: row.number(0)?, confirmed: row.number(1)?, last_confirmed_at, lost })
 }
 
 impl Tx {
