@@ -51,10 +51,20 @@ fn decide_guess(
     Ok(Decision::Append(Event::CodeGuessedV1(CodeGuessedV1 { registration_id: registration.id, number, right })))
 }
 
-fn decide_verified(state: &IdentifierState, verified: &IdentifierVerifiedV2) -> Result<Decision, Refusal> {
-    match &state.owner {
+/// What the identifier of a box to be founded is decided on.
+struct State {
+    identifier: IdentifierState,
+    /// Whether the box was founded already.
+    founded: bool,
+}
+
+/// A box is founded with one identifier. Whoever founded it has no part in its later ones by that alone: the device may have been
+/// removed, and the box closed.
+fn decide_verified(state: &State, verified: &IdentifierVerifiedV2) -> Result<Decision, Refusal> {
+    match &state.identifier.owner {
         Some(owner) if owner.box_id == verified.box_id => Ok(Decision::Nothing),
         Some(owner) if !owner.closing => Err(Refusal::IdentifierTaken),
+        _ if state.founded => Err(founded_before()),
         _ => Ok(Decision::Append(Event::IdentifierVerifiedV2(verified.clone()))),
     }
 }
@@ -64,7 +74,8 @@ impl Service {
     /// gives the same token.
     ///
     /// # Errors
-    /// [`Refusal`] for a proof that does not verify, a wrong or spent code, an identifier that belongs to another box.
+    /// [`Refusal`] for a proof that does not verify, a wrong or spent code, an identifier that belongs to another box, and a box
+    /// that was founded with another identifier.
     pub async fn authorize(
         &self,
         id: RegistrationId,
@@ -138,11 +149,21 @@ impl Service {
             founding: Some(founding.clone()),
             signed: None,
         };
-        let load = || self.identifier_state(registration.identifier_hash);
-        let decide = |state: &IdentifierState| decide_verified(state, &verified);
+        let load = || async {
+            let loaded = self.identifier_state(registration.identifier_hash).await?;
+            let founded = self.is_founded(registration.box_id).await?;
+            Ok(Loaded { version: loaded.version, state: State { identifier: loaded.state, founded } })
+        };
+        let decide = |state: &State| decide_verified(state, &verified);
         let stream = Stream::identifier(registration.identifier_hash);
         self.executor.step(running, &stream, 1, WhenSuperseded::DecideAgain, load, decide).await.map(|_| ())
     }
+}
+
+/// The answer to who wants to found a box again.
+pub(crate) fn founded_before() -> Refusal {
+    let reason = "has founded its box before: a device of the box adds identifiers by a signed command";
+    Refusal::statement("/device_id", reason)
 }
 
 /// What founds the box of a registration that is for that.
@@ -252,13 +273,19 @@ mod tests {
                 objected_at: None,
                 recovery_objections: 0,
             };
-            decide_verified(&IdentifierState { version: 1, owner: Some(owner) }, &verified)
+            let identifier = IdentifierState { version: 1, owner: Some(owner) };
+            [false, true].map(|founded| decide_verified(&State { identifier: identifier.clone(), founded }, &verified))
         };
         let append = Ok(Decision::Append(Event::IdentifierVerifiedV2(verified.clone())));
-        assert_eq!(decide_verified(&IdentifierState { version: 0, owner: None }, &verified), append);
+        let free = |founded| {
+            decide_verified(&State { identifier: IdentifierState { version: 0, owner: None }, founded }, &verified)
+        };
+        // A box that is there gets no more identifiers by what founded it.
+        let again = Err(founded_before());
+        assert_eq!([free(false), free(true)], [append.clone(), again.clone()]);
         let other = BoxId::from_bytes([8; 16]);
-        assert_eq!(owned(other, false), Err(Refusal::IdentifierTaken));
-        assert_eq!(owned(other, true), append);
-        assert_eq!(owned(registration.box_id, false), Ok(Decision::Nothing));
+        assert_eq!(owned(other, false), [Err(Refusal::IdentifierTaken), Err(Refusal::IdentifierTaken)]);
+        assert_eq!(owned(other, true), [append, again]);
+        assert_eq!(owned(registration.box_id, false), [Ok(Decision::Nothing), Ok(Decision::Nothing)]);
     }
 }

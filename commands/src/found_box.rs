@@ -1,5 +1,6 @@
 //! Founding a box: the last step of authorize, which whoever meets it half-done can finish, and finishing twice is harmless.
 
+use rossby_projections::Projection;
 use rossby_schemas::events::Event;
 use rossby_schemas::events::identifiers::Founding;
 use rossby_schemas::events::keys::BoxFoundedV1;
@@ -15,6 +16,15 @@ use crate::service::Service;
 const STEP: u32 = 2;
 
 impl Service {
+    /// Whether a box was founded; one that was closed since, was.
+    pub(crate) async fn is_founded(&self, box_id: BoxId) -> Result<bool, CommandError> {
+        Ok(self.keys_version(box_id).await? > 0)
+    }
+
+    async fn keys_version(&self, box_id: BoxId) -> Result<u64, CommandError> {
+        Ok(self.models.stream_version(Projection::Keys, Topic::Keys, &box_id.to_string()).await?)
+    }
+
     pub(crate) async fn found_box(
         &self,
         running: &Running,
@@ -23,8 +33,7 @@ impl Service {
     ) -> Result<(), CommandError> {
         let stream = Stream::keys(box_id);
         let load = || async {
-            let version =
-                self.models.stream_version(rossby_projections::Projection::Keys, Topic::Keys, &stream.name).await?;
+            let version = self.keys_version(box_id).await?;
             Ok(Loaded { version, state: version })
         };
         let decide = |version: &u64| {

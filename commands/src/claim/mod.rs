@@ -21,7 +21,7 @@ use rossby_schemas::ids::RegistrationId;
 use rossby_schemas::time::Timestamp;
 
 use crate::append::Stream;
-use crate::authorize::founding;
+use crate::authorize::{founded_before, founding};
 use crate::config::Limits;
 use crate::error::{CommandError, Refusal};
 use crate::executor::{Decision, Loaded, Running, WhenSuperseded};
@@ -35,6 +35,8 @@ struct State {
     identifier: IdentifierState,
     /// This very claim, if it was made before: a code claims once.
     claim: Option<Claim>,
+    /// Whether the box that it is for was founded already.
+    founded: bool,
 }
 
 /// What a claim comes to, for one who has shown the code. A claim that waits gives way to it: whoever showed the code last
@@ -51,6 +53,9 @@ fn decide(
     }
     let owner = state.identifier.owner.as_ref().filter(|owner| !owner.closing && owner.box_id != template.box_id);
     let owner = owner.ok_or(Refusal::IdentifierNotTaken)?;
+    if template.founding.is_some() && state.founded {
+        return Err(founded_before());
+    }
     let current = state.identifier.version;
     if signed_version.is_some_and(|signed| signed != current) {
         return Err(Refusal::VersionConflict { current });
@@ -103,7 +108,7 @@ impl Service {
     ///
     /// # Errors
     /// [`Refusal`] for a proof that does not verify, a wrong or spent code, an identifier that belongs to nobody, a claim too
-    /// soon after an objection.
+    /// soon after an objection, a box that was founded before.
     pub async fn claim_identifier(
         &self,
         id: RegistrationId,
@@ -184,7 +189,8 @@ impl Service {
         let load = || async {
             let loaded = self.identifier_state(hash).await?;
             let claim = self.models.claim(id).await?;
-            Ok(Loaded { version: loaded.version, state: State { identifier: loaded.state, claim } })
+            let founded = self.is_founded(template.box_id).await?;
+            Ok(Loaded { version: loaded.version, state: State { identifier: loaded.state, claim, founded } })
         };
         let version = signed.map(|command| command.expected_version);
         let decide = |state: &State| decide(state, template, version, self.now(), &self.config.limits);

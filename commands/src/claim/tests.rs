@@ -42,7 +42,7 @@ fn wanted() -> IdentifierClaimedV1 {
 }
 
 fn judged(identifier: IdentifierState, claim: Option<Claim>, signed: Option<u64>) -> Result<Decision, Refusal> {
-    decide(&State { identifier, claim }, &wanted(), signed, now(), &limits())
+    decide(&State { identifier, claim, founded: false }, &wanted(), signed, now(), &limits())
 }
 
 /// The claim as it stands in the tables.
@@ -83,6 +83,16 @@ fn what_belongs_to_another_can_be_claimed_once_for_each_code() {
     let late = judged(owned(OWNER, false, None), None, Some(6));
     assert_eq!(late, Err(Refusal::VersionConflict { current: 7 }));
     assert_eq!(judged(free(), None, Some(6)), Err(Refusal::IdentifierNotTaken));
+}
+
+#[test]
+fn what_founded_a_box_claims_nothing_more_for_it() {
+    let taken = |claim| State { identifier: owned(OWNER, false, None), claim, founded: true };
+    let founding = IdentifierClaimedV1 { founding: crate::authorize::founding(&registration(&[0])), ..wanted() };
+    let judged = |state: &State, template| decide(state, template, None, now(), &limits());
+    assert_eq!(judged(&taken(None), &founding), Err(founded_before()));
+    assert_eq!(judged(&taken(Some(claim(ClaimState::Effective))), &founding), Ok(Decision::Nothing), "its own claim");
+    assert!(judged(&taken(None), &wanted()).is_ok(), "a device of the box has signed");
 }
 
 #[test]

@@ -27,8 +27,8 @@ const SECOND: Duration = Duration::from_secs(1);
 /// A person who has asked for a code and has it.
 pub(crate) struct Claimant {
     pub(crate) person: Person,
-    registered: RegisterResponse,
-    code: String,
+    pub(crate) registered: RegisterResponse,
+    pub(crate) code: String,
 }
 
 impl Claimant {
@@ -56,7 +56,7 @@ impl Claimant {
         ClaimRequest { command_id: command(), device_id, code, identifier, signature }
     }
 
-    async fn claim(&self, service: &Service, identifier: &str) -> Result<ClaimResponse, CommandError> {
+    pub(crate) async fn claim(&self, service: &Service, identifier: &str) -> Result<ClaimResponse, CommandError> {
         service.claim_identifier(self.registered.registration_id, &self.request(identifier)).await
     }
 
