@@ -20,17 +20,22 @@ use crate::service::Service;
 /// The step of a claim's command by which it takes effect.
 const STEP: u32 = 3;
 
+/// What a claim's taking effect is decided on.
+pub(super) struct Effect {
+    pub(super) identifier: IdentifierState,
+    /// The claim of the identifier that waits.
+    pub(super) open: Option<Claim>,
+    /// Whether the box that it is for still takes it.
+    pub(super) is_wanted: bool,
+}
+
 /// Whether a claim takes effect now, on the identifier as it is.
-pub(super) fn decide_effect(
-    identifier: &IdentifierState,
-    open: Option<&Claim>,
-    claim: &Claim,
-    now: Timestamp,
-) -> Decision {
+pub(super) fn decide_effect(state: &Effect, claim: &Claim, now: Timestamp) -> Decision {
+    let Effect { identifier, open, is_wanted } = state;
     let is_free = identifier.owner.as_ref().is_none_or(|owner| owner.closing);
     let is_due = is_free || now >= claim.effective_at;
     // Nobody is left for whom it was claimed; or another claim, or an objection, has ended it.
-    if claim.closing || open.is_none_or(|open| open.id != claim.id) || !is_due {
+    if claim.closing || open.as_ref().is_none_or(|open| open.id != claim.id) || !is_due || !is_wanted {
         return Decision::Nothing;
     }
     Decision::Append(Event::IdentifierVerifiedV2(IdentifierVerifiedV2 {
@@ -88,26 +93,40 @@ impl Service {
         Ok(self.executor.resume(CommandIdentity { id: claim.claimed_by, hash: event.command_hash }))
     }
 
-    /// Lets a claim take effect if its time has come, and founds its box.
-    async fn settle_claim(&self, running: &Running, claim: &Claim) -> Result<(), CommandError> {
+    /// Whether the box that a claim is for takes it still: it is to be founded by it, or has the device that claimed, and room.
+    async fn is_wanted(&self, claim: &Claim) -> Result<bool, CommandError> {
+        let Some(known) = self.key_record(claim.box_id).await? else {
+            return Ok(claim.founding.is_some() && !self.is_founded(claim.box_id).await?);
+        };
+        let is_member = known.record.device(claim.device_id).is_some_and(|device| device.is_member());
+        if known.closing || !is_member {
+            return Ok(false);
+        }
+        let own = self.models.identifiers_of(claim.box_id).await?;
+        let is_own = own.iter().any(|own| own.hash == claim.identifier_hash);
+        Ok(is_own || own.len() < self.config.limits.identifiers)
+    }
+
+    /// Lets a claim take effect if its time has come, and founds its box. Gives whether it has taken effect.
+    async fn settle_claim(&self, running: &Running, claim: &Claim) -> Result<bool, CommandError> {
         if claim.state == ClaimState::Open {
             let hash = claim.identifier_hash;
             let load = || async {
                 let loaded = self.identifier_state(hash).await?;
                 let open = self.models.open_claim(hash).await?;
-                Ok(Loaded { version: loaded.version, state: (loaded.state, open) })
+                let is_wanted = self.is_wanted(claim).await?;
+                Ok(Loaded { version: loaded.version, state: Effect { identifier: loaded.state, open, is_wanted } })
             };
-            let decide = |(identifier, open): &(IdentifierState, Option<Claim>)| {
-                Ok(decide_effect(identifier, open.as_ref(), claim, self.now()))
-            };
+            let decide = |state: &Effect| Ok(decide_effect(state, claim, self.now()));
             let stream = Stream::identifier(hash);
             self.executor.step(running, &stream, STEP, WhenSuperseded::DecideAgain, load, decide).await?;
         }
         let now = self.models.claim(claim.id).await.map_err(|error| running.half_done(error.into()))?;
-        match (now.map(|now| now.state), &claim.founding) {
-            (Some(ClaimState::Effective), Some(founding)) => self.found_box(running, claim.box_id, founding).await,
-            _ => Ok(()),
+        let is_effective = now.is_some_and(|now| now.state == ClaimState::Effective);
+        if let (true, Some(founding)) = (is_effective, &claim.founding) {
+            self.found_box(running, claim.box_id, founding).await?;
         }
+        Ok(is_effective)
     }
 
     /// Lets claims take effect whose time has come. Gives how many. For a loop in the background.
@@ -123,7 +142,8 @@ impl Service {
                 Err(error) => Err(error),
             };
             match done {
-                Ok(()) => {}
+                Ok(true) => {}
+                Ok(false) => continue,
                 Err(error @ (CommandError::Unavailable(_) | CommandError::OutcomeUnknown { .. })) => return Err(error),
                 Err(error) => {
                     tracing::error!(claim.id = %claim.id, %error, "a claim can't take effect");

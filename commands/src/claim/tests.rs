@@ -6,7 +6,7 @@ use rossby_projections::{ClaimState, IdentifierOwner};
 use rossby_schemas::events::identifiers::IdentifierVerifiedV2;
 use rossby_schemas::ids::{BoxId, CommandId};
 
-use super::follow::decide_effect;
+use super::follow::{Effect, decide_effect};
 use super::*;
 use crate::codes::tests::{now, registration};
 
@@ -107,12 +107,16 @@ fn after_an_objection_nobody_claims_for_a_while() {
 #[test]
 fn a_claim_takes_effect_when_its_time_has_come_and_nobody_objected() {
     let open = claim(ClaimState::Open);
-    let effect = |identifier: &IdentifierState, open: Option<&Claim>, claim: &Claim, now| match decide_effect(
-        identifier, open, claim, now,
-    ) {
-        Decision::Append(Event::IdentifierVerifiedV2(event)) => Some(event),
-        Decision::Nothing => None,
-        other => panic!("{other:?}"),
+    let decided = |identifier: &IdentifierState, open: Option<&Claim>, claim: &Claim, is_wanted, now| {
+        let state = Effect { identifier: identifier.clone(), open: open.cloned(), is_wanted };
+        match decide_effect(&state, claim, now) {
+            Decision::Append(Event::IdentifierVerifiedV2(event)) => Some(event),
+            Decision::Nothing => None,
+            other => panic!("{other:?}"),
+        }
+    };
+    let effect = |identifier: &IdentifierState, open: Option<&Claim>, claim: &Claim, now| {
+        decided(identifier, open, claim, true, now)
     };
     let taken = owned(OWNER, false, None);
     let (early, due) = (open.effective_at.minus(Duration::from_millis(1)), open.effective_at);
@@ -127,6 +131,7 @@ fn a_claim_takes_effect_when_its_time_has_come_and_nobody_objected() {
         signed: None,
     };
     assert_eq!(effect(&taken, Some(&open), &open, due), Some(expected.clone()));
+    assert_eq!(decided(&taken, Some(&open), &open, false, due), None, "the box takes it no more");
     // What is free meanwhile has nobody who could object.
     for identifier in [free(), owned(OWNER, true, None)] {
         assert_eq!(effect(&identifier, Some(&open), &open, early), Some(expected.clone()));

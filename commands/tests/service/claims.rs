@@ -73,7 +73,7 @@ impl Claimant {
     }
 }
 
-fn follow_request(person: &Person, claim_id: RegistrationId) -> FollowClaimRequest {
+pub(crate) fn follow_request(person: &Person, claim_id: RegistrationId) -> FollowClaimRequest {
     let device_id = person.device_id;
     FollowClaimRequest { device_id, signature: ClaimProof { claim_id, device_id }.sign(&person.key) }
 }

@@ -6,6 +6,7 @@ mod blobs;
 mod claims;
 mod closing;
 mod devices;
+mod effects;
 mod founders;
 mod identifiers;
 mod limits;
