@@ -60,14 +60,9 @@ impl Service {
                 _ => break waiting,
             }
         };
-        let pointer = self.models.device_pointer(caller.box_id, caller.device_id, self.now()).await?;
+        let lost = self.models.lost(caller.box_id, caller.device_id).await?;
         let messages = waiting.messages.into_iter().map(|message| self.fetched(caller, message));
-        Ok(FetchResponse {
-            messages: messages.collect::<Result<_, _>>()?,
-            more: waiting.more,
-            position_seen,
-            lost: pointer.lost,
-        })
+        Ok(FetchResponse { messages: messages.collect::<Result<_, _>>()?, more: waiting.more, position_seen, lost })
     }
 
     /// One device's part of a message, with the handle that confirms it.

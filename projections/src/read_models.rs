@@ -6,6 +6,7 @@ use std::time::Duration;
 use rossby_log::Offset;
 use rossby_schemas::encoding::{Octets, Sha256Digest};
 use rossby_schemas::events::profiles::AclTag;
+use rossby_schemas::http::messages::Lost;
 use rossby_schemas::ids::{
     BoxId, CommandId, DeviceId, IdentifierHash, OuterId, RegionNumber, RegistrationId, RendezvousId,
 };
@@ -253,7 +254,9 @@ queries! {
     accepted(box_id: BoxId, outer_id: OuterId) -> Vec<AcceptedMessage>;
     /// A device and its part of the queue at `now`.
     device_pointer(box_id: BoxId, device_id: DeviceId, now: Timestamp) -> DevicePointer;
-    /// The same of all devices of a box that were not removed: one query.
+    /// What expired before a device fetched it.
+    lost(box_id: BoxId, device_id: DeviceId) -> Option<Lost>;
+    /// The pointers of all devices of a box that were not removed: one query.
     device_pointers(box_id: BoxId, now: Timestamp) -> Vec<(DeviceId, DevicePointer)>;
     /// The messages that were left at a rendezvous and live at `now`, `limit` at most.
     rendezvous(id: RendezvousId, now: Timestamp, limit: u32) -> Vec<Octets>;

@@ -202,8 +202,8 @@ impl Pump {
             self.give(message).await?;
         }
         if !waiting.more && self.line.gate().catch_up() && self.is_to_tell {
-            let ask = || models.device_pointer(caller.box_id, caller.device_id, service.now());
-            let lost = self.ask(ask).await?.lost;
+            let ask = || models.lost(caller.box_id, caller.device_id);
+            let lost = self.ask(ask).await?;
             self.is_to_tell = false;
             self.send(Delivery::CaughtUp { lost }).await?;
         }

@@ -131,18 +131,19 @@ impl Store {
         max_octets: usize,
     ) -> Result<Waiting, StoreError> {
         let besides = Listed::of(besides, 6);
-        // Bodies are read only for as many messages as are given.
+        // The index gives the device's part in its order, so that no more is read than is asked for, and what was confirmed since
+        // the last sweep. Bodies are read only for as many messages as are given.
         let query = [
             "select w.outer_id, w.content_hash, w.accepted_at, w.expires_at, v.value \
              from (select q.*, sum(q.size) over (order by q.accepted_at, q.outer_id, q.content_hash) as total \
-             from (select e.box_id, e.outer_id, e.content_hash, e.accepted_at, e.expires_at, length(e.value) as size \
+             from (select o.box_id, o.outer_id, o.content_hash, o.accepted_at, e.expires_at, length(e.value) as size \
              from owed o join enqueued e \
              on e.box_id = o.box_id and e.outer_id = o.outer_id and e.content_hash = o.content_hash \
              where o.box_id = $1 and o.device_id = $2 and e.expires_at > $3 and e.value is not null",
             &besides.none_of("o.outer_id"),
             " and ",
             still_waits!(),
-            " order by e.accepted_at, e.outer_id, e.content_hash limit $4) q) w left join enqueued v \
+            " order by o.accepted_at, o.outer_id, o.content_hash limit $4) q) w left join enqueued v \
              on v.box_id = w.box_id and v.outer_id = w.outer_id and v.content_hash = w.content_hash \
              and (w.total <= $5 or w.total = w.size) \
              order by w.accepted_at, w.outer_id, w.content_hash",
@@ -216,6 +217,17 @@ impl Store {
         pointer(&row)
     }
 
+    pub(crate) async fn lost(&self, box_id: BoxId, device_id: DeviceId) -> Result<Option<Lost>, StoreError> {
+        let row = sqlx::query(
+            "select lost_messages, lost_from, lost_until from device_figures where box_id = $1 and device_id = $2",
+        )
+        .bind(box_id.as_bytes().to_vec())
+        .bind(device_id.as_bytes().to_vec())
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(row.as_ref().map(|row| lost_in(row, 0)).transpose()?.flatten())
+    }
+
     /// The pointers of all devices of a box that were not removed.
     pub(crate) async fn device_pointers(
         &self,
@@ -270,12 +282,19 @@ impl Store {
     }
 }
 
+/// What a device has lost, in three columns, the first of which is this.
+fn lost_in(row: &AnyRow, index: usize) -> Result<Option<Lost>, StoreError> {
+    Ok(match (row.maybe_number(index)?, row.maybe_number(index + 1)?) {
+        (Some(messages), Some(_)) if messages > 0 => {
+            Some(Lost { messages, from: row.time(index + 1)?, until: row.time(index + 2)? })
+        }
+        _ => None,
+    })
+}
+
 /// A device's part of the queue, in the first columns of a row.
 fn pointer(row: &AnyRow) -> Result<DevicePointer, StoreError> {
-    let lost = match (row.maybe_number(3)?, row.maybe_number(4)?) {
-        (Some(messages), Some(_)) if messages > 0 => Some(Lost { messages, from: row.time(4)?, until: row.time(5)? }),
-        _ => None,
-    };
+    let lost = lost_in(row, 3)?;
     let last_confirmed_at = row.maybe_number(2)?.map(|_| row.time(2)).transpose()?;
     Ok(DevicePointer { waiting: row.number(0)?, confirmed: row.number(1)?, last_confirmed_at, lost })
 }
@@ -307,14 +326,16 @@ impl Tx {
         self.hint_message(event.box_id, event.outer_id.as_bytes(), &hash).await?;
         for device_id in value.devices() {
             sqlx::query(
-                "insert into owed (box_id, device_id, outer_id, content_hash, expires_at) \
-                 values ($1, $2, $3, $4, $5) on conflict do nothing",
+                "insert into owed (box_id, device_id, outer_id, content_hash, expires_at, accepted_at) \
+                 values ($1, $2, $3, $4, $5, $6) on conflict (box_id, device_id, outer_id, content_hash) \
+                 do update set accepted_at = excluded.accepted_at where excluded.accepted_at < owed.accepted_at",
             )
             .bind(event.box_id.as_bytes().to_vec())
             .bind(device_id.as_bytes().to_vec())
             .bind(event.outer_id.as_bytes().to_vec())
             .bind(hash.clone())
             .bind(value.expires_at.signed_millis())
+            .bind(message.accepted_at.signed_millis())
             .execute(&mut *self.inner)
             .await?;
         }

@@ -60,7 +60,9 @@ fn query(table: &str, at: Timestamp) -> (String, Bound) {
             ),
             Bound::Time(at),
         ),
-        "owed" | "acknowledged" => {
+        // What was confirmed may have been deleted or not.
+        "owed" => (format!("{all} o where o.expires_at > $1 and {}", still_waits!()), Bound::Time(at)),
+        "acknowledged" => {
             (format!("{all} where expires_at > $1 and box_id not in (select box_id from closed)"), Bound::Time(at))
         }
         "rendezvous" => (format!("{all} where expires_at > $1"), Bound::Time(at)),

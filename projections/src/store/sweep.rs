@@ -1,5 +1,5 @@
-//! The sweeper: blanks bodies that nobody waits for, and deletes what has expired. Never needed for a right answer, since
-//! queries leave out what has expired; it keeps the tables small.
+//! The sweeper: blanks bodies that nobody waits for, and deletes what was confirmed and what has expired. Never needed for a right
+//! answer, since queries leave that out; it keeps the tables small.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -20,6 +20,8 @@ const AGAIN: Duration = Duration::from_millis(100);
 pub struct Swept {
     /// Bodies that nobody waited for.
     pub bodies: u64,
+    /// Devices' parts of messages that they had confirmed, or had been removed before.
+    pub settled: u64,
     /// Messages that had expired.
     pub messages: u64,
     /// Acknowledgements whose messages had expired.
@@ -64,7 +66,7 @@ where
 
 impl Store {
     pub(crate) async fn sweep(&self, now: Timestamp) -> Result<Swept, StoreError> {
-        let bodies = self.blank_bodies().await?;
+        let (bodies, settled) = self.blank_bodies().await?;
         // What devices lose is counted while the messages are still there.
         in_batches(|| self.delete_owed(now)).await?;
         let mut deleted = [0; EXPIRING.len()];
@@ -75,23 +77,26 @@ impl Store {
         let registrations = in_batches(|| self.delete_days(now)).await?;
         in_batches(|| self.delete_closed()).await?;
         let quarantined = in_batches(|| self.delete_quarantined(now)).await?;
-        Ok(Swept { bodies, messages, acknowledgements, registrations, quarantined })
+        Ok(Swept { bodies, settled, messages, acknowledgements, registrations, quarantined })
     }
 
-    /// Blanks the bodies that nobody waits for, of those messages that the hints name.
-    async fn blank_bodies(&self) -> Result<u64, StoreError> {
-        let blanked = AtomicU64::new(0);
+    /// Blanks the bodies that nobody waits for, and deletes what was confirmed, of those messages that the hints name. Gives how
+    /// many of both.
+    async fn blank_bodies(&self) -> Result<(u64, u64), StoreError> {
+        let (blanked, settled) = (AtomicU64::new(0), AtomicU64::new(0));
         in_batches(|| async {
             let mut tx = self.begin().await?;
             let hints = tx.take_sweep_hints(BATCH).await?;
             let bodies = tx.blank(&hints).await?;
+            let rows = tx.settle_owed(&hints).await?;
             tx.delete_closed(&hints).await?;
             tx.commit().await?;
             blanked.fetch_add(bodies, Ordering::Relaxed);
+            settled.fetch_add(rows, Ordering::Relaxed);
             Ok(hints.count)
         })
         .await?;
-        Ok(blanked.into_inner())
+        Ok((blanked.into_inner(), settled.into_inner()))
     }
 
     /// Deletes a batch of what was owed and has expired, and counts what devices lose by it, in one transaction.

@@ -104,6 +104,33 @@ impl Tx {
         Ok(blanked)
     }
 
+    /// Deletes what hints speak of that nobody waits for any more, so that no fetch passes over it: what was confirmed, and the
+    /// share of removed devices. Gives how many rows.
+    pub(super) async fn settle_owed(&mut self, hints: &SweepHints) -> Result<u64, StoreError> {
+        const REMOVED: &str =
+            "exists (select 1 from removed r where r.box_id = owed.box_id and r.device_id = owed.device_id)";
+        let mut settled = 0;
+        for box_id in &hints.boxes {
+            let delete = format!("delete from owed where box_id = $1 and {REMOVED}");
+            let query = sqlx::query(AssertSqlSafe(delete)).bind(box_id.clone());
+            settled += query.execute(&mut *self.inner).await?.rows_affected();
+        }
+        if hints.messages.is_empty() {
+            return Ok(settled);
+        }
+        let rows = value_rows(hints.messages.len(), 3);
+        let delete = format!(
+            "delete from owed where (box_id, outer_id, content_hash) in ({rows}) and ({REMOVED} \
+             or exists (select 1 from acknowledged a where a.box_id = owed.box_id and a.device_id = owed.device_id \
+             and a.outer_id = owed.outer_id and a.content_hash = owed.content_hash))"
+        );
+        let mut query = sqlx::query(AssertSqlSafe(delete));
+        for octets in hints.messages.iter().flatten() {
+            query = query.bind(octets.clone());
+        }
+        Ok(settled + query.execute(&mut *self.inner).await?.rows_affected())
+    }
+
     /// Deletes what the queue has of boxes that are closed, of those that hints speak of: what comes later leaves a hint too.
     pub(super) async fn delete_closed(&mut self, hints: &SweepHints) -> Result<(), StoreError> {
         let boxes: BTreeSet<&Vec<u8>> =

@@ -212,6 +212,7 @@ macro_rules! contract {
             queue::what_expires_is_left_out_counted_and_swept,
             queue::a_repeated_record_brings_nothing_back,
             queue::a_fetch_gives_no_more_than_asked,
+            queue::what_was_confirmed_is_swept_and_leaves_the_rest_in_order,
             arrivals::a_stretch_gives_what_it_brought_to_these_boxes,
             arrivals::what_waits_is_told_without_what_is_known,
             arrivals::what_changed_of_boxes_is_told_in_one_query_each,

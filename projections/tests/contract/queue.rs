@@ -265,3 +265,43 @@ pub(crate) async fn a_fetch_gives_no_more_than_asked(world: World) {
         assert!(waiting.messages.iter().all(|message| message.value.len() == size));
     }
 }
+
+pub(crate) async fn what_was_confirmed_is_swept_and_leaves_the_rest_in_order(world: World) {
+    let now = world.now();
+    let (box_id, expires_at) = (box_number(1), now.plus(DAY));
+    let both = [device(1), device(2)];
+    let message = value(1, &both, expires_at);
+    let at = |seconds: u8| now.plus(Duration::from_secs(seconds.into()));
+    for outer in 1..=9 {
+        // The later the number, the earlier it was accepted; the fifth in another region, and there before all others.
+        world.append(Topic::Inbox, &enqueued(box_id, outer, &message, at(20 - outer))).await;
+    }
+    world.append(Topic::Inbox, &enqueued(box_id, 5, &message, now)).await;
+    for outer in [2, 4, 6, 8] {
+        world.append(Topic::Inbox, &acknowledged(box_id, device(1), outer, &message, expires_at, now)).await;
+    }
+    world.project().await;
+    let waits = async |number| {
+        let waiting = world.models.waiting(box_id, device(number), now, 100, usize::MAX).await.unwrap();
+        waiting.messages.iter().map(|message| message.outer_id.as_bytes()[0]).collect::<Vec<_>>()
+    };
+    let (first, second) = (vec![5, 9, 7, 3, 1], vec![5, 9, 8, 7, 6, 4, 3, 2, 1]);
+    let before = world.models.snapshot(now).await.unwrap();
+    assert_eq!((waits(1).await, waits(2).await), (first.clone(), second.clone()));
+    for settled in [4, 1] {
+        assert_eq!(world.models.sweep(now).await.unwrap().settled, settled);
+        assert_eq!((waits(1).await, waits(2).await), (first.clone(), second.clone()));
+        assert_eq!(world.models.snapshot(now).await.unwrap(), before, "swept or not");
+        // Accepted once more, later, it is not owed again to who has confirmed it.
+        world.append(Topic::Inbox, &enqueued(box_id, 2, &message, at(60))).await;
+        world.project().await;
+        assert_eq!(waits(1).await, first);
+    }
+    // A removed device's share goes too.
+    world.append(Topic::Keys, &key_event(box_id, 1, 0, now, &founded(box_id, device(1)))).await;
+    world.append(Topic::Keys, &key_event(box_id, 2, 1, now, &removed(box_id, device(2)))).await;
+    world.project().await;
+    // Beside it once more what was accepted last.
+    assert_eq!(world.models.sweep(now).await.unwrap().settled, 9 + 1);
+    assert_eq!((waits(1).await, waits(2).await), (first, vec![]));
+}
