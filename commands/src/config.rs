@@ -21,6 +21,13 @@ impl IdentifierSlots {
         (homes.len() == usize::from(IDENTIFIER_SLOTS)).then_some(Self(homes))
     }
 
+    /// The slots that are at home in a region, unless all are.
+    pub(crate) fn home_slots(&self, region: RegionNumber) -> Option<Vec<u16>> {
+        let is_home = |slot: &u16| self.home(*slot) == Some(region);
+        let home: Vec<u16> = (0..IDENTIFIER_SLOTS).filter(is_home).collect();
+        (home.len() < self.0.len()).then_some(home)
+    }
+
     /// The home region of a slot; none for a slot that does not exist.
     #[must_use]
     pub fn home(&self, slot: u16) -> Option<RegionNumber> {

@@ -224,8 +224,9 @@ queries! {
     claims_on(box_id: BoxId) -> Vec<Claim>;
     /// What was claimed for a box not long ago, in the order in which it was.
     claims_for(box_id: BoxId) -> Vec<Claim>;
-    /// Open claims that may take effect at `now`: their time has come, or the identifier is free.
-    due_claims(now: Timestamp, limit: u32) -> Vec<Claim>;
+    /// Open claims that may take effect at `now`: their time has come, or the identifier is free; and their box was not founded
+    /// yet, or has the device that claimed and fewer than so many identifiers. Of these slots, or of all if none are given.
+    due_claims(now: Timestamp, limit: u32, identifiers: u64, slots: Option<&[u16]>) -> Vec<Claim>;
     /// Verified identifiers whose box nobody has founded yet: half-done commands.
     unfounded_identifiers(limit: u32) -> Vec<(IdentifierHash, IdentifierState)>;
     /// What waits for a device at `now`: `limit` messages and about `max_octets` at most, but always one.

@@ -132,11 +132,10 @@ impl Service {
     /// Lets claims take effect whose time has come. Gives how many. For a loop in the background.
     pub(crate) async fn settle_claims(&self, limit: u32) -> Result<u64, CommandError> {
         let mut settled = 0;
-        for claim in self.models.due_claims(self.now(), limit).await? {
-            // Another region's identifiers are its own affair.
-            if self.check_home(claim.identifier_hash).is_err() {
-                continue;
-            }
+        let room = u64::try_from(self.config.limits.identifiers).unwrap_or(u64::MAX);
+        // Another region's identifiers are its own affair.
+        let slots = self.config.slots.home_slots(self.config.region);
+        for claim in self.models.due_claims(self.now(), limit, room, slots.as_deref()).await? {
             let done = match self.claims_command(&claim).await {
                 Ok(running) => self.settle_claim(&running, &claim).await,
                 Err(error) => Err(error),

@@ -120,6 +120,14 @@ pub(super) fn audience(row: &AnyRow, index: usize) -> Result<Audience, StoreErro
     })
 }
 
+/// Boxes whose closing is not finished. Two questions, each of which an index answers.
+pub(super) const HALF_CLOSED: &str = "select q.box_id, q.closing_command from (\
+     select b.box_id, b.closing_command, b.closing_at from key_boxes b \
+     where b.is_closing = 1 and b.is_closed = 0 and b.closing_command is not null \
+     union all select b.box_id, b.closing_command, b.closing_at from key_boxes b \
+     where b.is_closing = 1 and b.is_closed = 1 and b.closing_command is not null and b.closing_at > $1 \
+     and exists (select 1 from identifiers i where i.box_id = b.box_id)) q order by q.closing_at limit $2";
+
 impl Store {
     pub(crate) async fn key_record(&self, box_id: BoxId) -> Result<Option<StoredKeyRecord>, StoreError> {
         let id = box_id.as_bytes().to_vec();
@@ -194,16 +202,8 @@ impl Store {
         since: Timestamp,
         limit: u32,
     ) -> Result<Vec<(BoxId, CommandId)>, StoreError> {
-        let rows = sqlx::query(
-            "select b.box_id, b.closing_command from key_boxes b \
-             where b.is_closing = 1 and b.closing_command is not null and (b.is_closed = 0 \
-             or (b.closing_at > $1 and exists (select 1 from identifiers i where i.box_id = b.box_id))) \
-             order by b.closing_at limit $2",
-        )
-        .bind(since.signed_millis())
-        .bind(i64::from(limit))
-        .fetch_all(&self.pool)
-        .await?;
+        let rows =
+            sqlx::query(HALF_CLOSED).bind(since.signed_millis()).bind(i64::from(limit)).fetch_all(&self.pool).await?;
         rows.iter().map(|row| Ok((BoxId::from_bytes(row.id(0)?), CommandId::from_bytes(row.id(1)?)))).collect()
     }
 

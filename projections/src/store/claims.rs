@@ -8,9 +8,10 @@ use rossby_schemas::events::identifiers::{
 };
 use rossby_schemas::ids::{BoxId, CommandId, DeviceId, IdentifierHash, RegistrationId};
 use rossby_schemas::time::Timestamp;
+use sqlx::AssertSqlSafe;
 use sqlx::any::AnyRow;
 
-use super::row::{Columns as _, unreadable};
+use super::row::{Columns as _, signed, unreadable};
 use super::{Store, StoreError, Tx};
 
 /// How long claims that have ended are remembered, for those who made them. Longer than a registration lives, so that its
@@ -92,6 +93,36 @@ macro_rules! is_open {
     };
 }
 
+/// The query for open claims that may take effect. What can't, such as the claim of a device that was removed, takes nobody's
+/// place. Only open claims are looked at, of which there are few.
+pub(super) fn due(slots: Option<&[u16]>) -> String {
+    let of_slots = slots.map_or_else(String::new, |slots| {
+        if slots.is_empty() {
+            return " and 1 = 0".to_owned();
+        }
+        let slots: Vec<String> = slots.iter().map(u16::to_string).collect();
+        format!(" and c.slot in ({})", slots.join(", "))
+    });
+    [
+        concat!(
+            "select ",
+            columns!(),
+            " from claims c left join identifiers i on i.identifier_hash = c.identifier_hash \
+             where (c.effective_at <= $1 or i.box_id is null \
+             or exists (select 1 from closing g where g.box_id = i.box_id) \
+             or exists (select 1 from closed d where d.box_id = i.box_id)) and ",
+            is_open!(),
+            " and case when exists (select 1 from key_boxes k where k.box_id = c.box_id) \
+             then exists (select 1 from devices v where v.box_id = c.box_id and v.device_id = c.device_id \
+             and v.is_removed = 0) and (select count(*) from identifiers o where o.box_id = c.box_id) < $3 \
+             else c.founding_statement is not null end",
+        ),
+        &of_slots,
+        " order by c.effective_at, c.claim_id limit $2",
+    ]
+    .concat()
+}
+
 impl Store {
     pub(crate) async fn claim(&self, id: RegistrationId) -> Result<Option<Claim>, StoreError> {
         let row = sqlx::query(concat!("select ", columns!(), " from claims c where c.claim_id = $1"))
@@ -130,19 +161,21 @@ impl Store {
         rows.iter().map(read).collect()
     }
 
-    /// Open claims that may take effect at `now`: their time has come, or the identifier is free.
-    pub(crate) async fn due_claims(&self, now: Timestamp, limit: u32) -> Result<Vec<Claim>, StoreError> {
-        let query = concat!(
-            "select ",
-            columns!(),
-            " from claims c left join identifiers i on i.identifier_hash = c.identifier_hash \
-             where (c.effective_at <= $1 or i.box_id is null \
-             or exists (select 1 from closing g where g.box_id = i.box_id) \
-             or exists (select 1 from closed d where d.box_id = i.box_id)) and ",
-            is_open!(),
-            " order by c.effective_at, c.claim_id limit $2",
-        );
-        let rows = sqlx::query(query).bind(now.signed_millis()).bind(i64::from(limit)).fetch_all(&self.pool).await?;
+    /// Open claims that may take effect at `now`: their time has come, or the identifier is free; and the box that they are for
+    /// takes them. Of these slots, or of all if none are given.
+    pub(crate) async fn due_claims(
+        &self,
+        now: Timestamp,
+        limit: u32,
+        identifiers: u64,
+        slots: Option<&[u16]>,
+    ) -> Result<Vec<Claim>, StoreError> {
+        let rows = sqlx::query(AssertSqlSafe(due(slots)))
+            .bind(now.signed_millis())
+            .bind(i64::from(limit))
+            .bind(signed(identifiers))
+            .fetch_all(&self.pool)
+            .await?;
         rows.iter().map(read).collect()
     }
 }

@@ -58,6 +58,17 @@ pub struct BoxIdentifier {
     pub recovery_objections: u32,
 }
 
+/// Verified identifiers whose box nobody has founded yet, of those that the hints name.
+pub(super) const UNFOUNDED: &str = "select (select version from heads h where h.projection = 'inbox' \
+     and h.topic = 'rossby.identifiers' and h.stream = i.identifier_hash), i.box_id, i.registration_id, i.secret_number, \
+     i.slot, i.verified_by, i.founding_device, i.founding_statement, i.founding_sealing, cast(0 as bigint), \
+     cast(0 as bigint), i.identifier_hash, i.objected_at, i.recovery_objections \
+     from founding_hints h join identifiers i on i.identifier_hash = h.identifier_hash \
+     where i.founding_device is not null \
+     and not exists (select 1 from founded f where f.box_id = i.box_id) \
+     and not exists (select 1 from closed d where d.box_id = i.box_id) \
+     order by i.identifier_hash limit $1";
+
 impl Store {
     pub(crate) async fn identifier(&self, hash: IdentifierHash) -> Result<IdentifierState, StoreError> {
         let row = sqlx::query(
@@ -103,19 +114,7 @@ impl Store {
         &self,
         limit: u32,
     ) -> Result<Vec<(IdentifierHash, IdentifierState)>, StoreError> {
-        let rows = sqlx::query(
-            "select (select version from heads h where h.projection = 'inbox' and h.topic = 'rossby.identifiers' \
-             and h.stream = i.identifier_hash), i.box_id, i.registration_id, i.secret_number, i.slot, i.verified_by, \
-             i.founding_device, i.founding_statement, i.founding_sealing, cast(0 as bigint), cast(0 as bigint), \
-             i.identifier_hash, i.objected_at, i.recovery_objections from identifiers i \
-             where i.founding_device is not null \
-             and not exists (select 1 from founded f where f.box_id = i.box_id) \
-             and not exists (select 1 from closed d where d.box_id = i.box_id) \
-             order by i.identifier_hash limit $1",
-        )
-        .bind(i64::from(limit))
-        .fetch_all(&self.pool)
-        .await?;
+        let rows = sqlx::query(UNFOUNDED).bind(i64::from(limit)).fetch_all(&self.pool).await?;
         rows.iter()
             .map(|row| Ok((row.text(11)?.parse().map_err(|error| unreadable(11, error))?, state(row)?)))
             .collect()
@@ -197,7 +196,26 @@ impl Tx {
         .bind(signed.map(|signed| signed.signature.as_slice().to_vec()))
         .execute(&mut *self.inner)
         .await?;
+        if event.founding.is_some() {
+            sqlx::query("insert into founding_hints (identifier_hash) values ($1) on conflict do nothing")
+                .bind(event.identifier_hash.to_string())
+                .execute(&mut *self.inner)
+                .await?;
+        }
         self.settle_claims(at, event).await
+    }
+
+    /// Deletes the hints whose identifier has a box that was founded, or belongs to nobody, or to a box that it doesn't found.
+    pub(super) async fn delete_founding_hints(&mut self) -> Result<(), StoreError> {
+        sqlx::query(
+            "delete from founding_hints where not exists (select 1 from identifiers i \
+             where i.identifier_hash = founding_hints.identifier_hash and i.founding_device is not null \
+             and not exists (select 1 from founded f where f.box_id = i.box_id) \
+             and not exists (select 1 from closed d where d.box_id = i.box_id))",
+        )
+        .execute(&mut *self.inner)
+        .await?;
+        Ok(())
     }
 
     pub(crate) async fn release_identifier(&mut self, event: &IdentifierReleasedV2) -> Result<(), StoreError> {

@@ -141,6 +141,7 @@ impl Store {
         }
         sqlx::query("delete from uploaded where day < $1").bind(now.utc_day()).execute(&mut *tx.inner).await?;
         tx.delete_claims(now).await?;
+        tx.delete_founding_hints().await?;
         tx.commit().await?;
         Ok(deleted)
     }

@@ -103,7 +103,8 @@ pub(crate) async fn one_claim_waits_and_the_others_have_ended(world: World) {
     let models = &world.models;
     let id = |number| RegistrationId::from_bytes([number; 16]);
     let state = async |number| models.claim(id(number)).await.unwrap().map(|claim| claim.state);
-    let due = async |at| models.due_claims(at, 10).await.unwrap().iter().map(|claim| claim.id).collect::<Vec<_>>();
+    let due =
+        async |at| models.due_claims(at, 10, 16, None).await.unwrap().iter().map(|claim| claim.id).collect::<Vec<_>>();
     let effective_at = world.now().plus(7 * DAY);
     event(hash, 0, verified(hash, old, 1)).await;
     event(other, 0, added(other, old, 1)).await;
@@ -166,4 +167,86 @@ pub(crate) async fn one_claim_waits_and_the_others_have_ended(world: World) {
     world.clock.advance(31 * DAY);
     models.sweep(world.now()).await.unwrap();
     assert_eq!((state(2).await, state(5).await, state(8).await), (None, None, Some(ClaimState::Open)));
+}
+
+pub(crate) async fn claims_that_can_take_no_effect_take_no_place(world: World) {
+    let (old, new) = (box_number(1), box_number(2));
+    let now = world.now();
+    let mut number = 0;
+    let mut event = async |hash, expected, event| {
+        number += 1;
+        let envelope = control(Topic::Identifiers, &format!("{hash}"), command(number), expected, now, &event);
+        world.append(Topic::Identifiers, &envelope).await;
+    };
+    // A hundred claims for a box that is there, by devices that don't belong to it; and behind them one by its device.
+    let (first, last) = (10, 110);
+    for claim in first..=last {
+        event(identifier(claim), 0, verified(identifier(claim), old, 1)).await;
+        event(identifier(claim), 1, claimed(identifier(claim), claim, old, new, now.plus(DAY))).await;
+    }
+    world.append(Topic::Keys, &key_event(new, 900, 0, now, &founded(new, device(last)))).await;
+    // One for a box that is to be founded by it, which is due last of all.
+    event(identifier(200), 0, verified(identifier(200), old, 1)).await;
+    event(identifier(200), 1, claimed(identifier(200), 200, old, box_number(3), now.plus(2 * DAY))).await;
+    assert_eq!(super::stops(&world.project().await), Vec::<String>::new());
+    let due = async |limit, identifiers, slots: Option<&[u16]>| {
+        let due = world.models.due_claims(now.plus(3 * DAY), limit, identifiers, slots).await.unwrap();
+        due.iter().map(|claim| claim.device_id).collect::<Vec<_>>()
+    };
+    assert_eq!(due(1, 1, None).await, [device(last)]);
+    assert_eq!(due(9, 1, None).await, [device(last), device(200)]);
+    assert_eq!(due(9, 0, None).await, [device(200)], "the other box is full");
+    let slot = identifier(200).slot();
+    assert_eq!(due(9, 1, Some(&[slot])).await, [device(200)]);
+    assert_eq!(due(9, 1, Some(&[])).await, []);
+    // A device that was removed has claimed nothing either.
+    world.append(Topic::Keys, &key_event(new, 901, 1, now, &removed(new, device(last)))).await;
+    world.project().await;
+    assert_eq!(due(9, 1, None).await, [device(200)]);
+}
+
+pub(crate) async fn what_is_half_done_is_found_until_it_is_done(world: World) {
+    let (ann, ben) = (box_number(1), box_number(2));
+    let now = world.now();
+    let event = async |number, hash, expected, event| {
+        let envelope = control(Topic::Identifiers, &format!("{hash}"), command(number), expected, now, &event);
+        world.append(Topic::Identifiers, &envelope).await;
+    };
+    let unfounded = async || {
+        let found = world.models.unfounded_identifiers(9).await.unwrap();
+        found.iter().map(|(hash, _)| *hash).collect::<Vec<_>>()
+    };
+    let [one, two] = [1, 2].map(identifier);
+    event(1, one, 0, verified(one, ann, 1)).await;
+    event(2, two, 0, verified(two, ben, 2)).await;
+    world.project().await;
+    assert_eq!(unfounded().await, [one, two]);
+    world.models.sweep(now).await.unwrap();
+    assert_eq!(unfounded().await, [one, two], "a sweep forgets nothing that is to be done");
+    world.append(Topic::Keys, &key_event(ann, 3, 0, now, &founded(ann, device(1)))).await;
+    event(4, two, 1, released(two, ben)).await;
+    world.project().await;
+    for _ in 0..2 {
+        assert_eq!(unfounded().await, []);
+        world.models.sweep(now).await.unwrap();
+    }
+    // Verified again, for another box, it is to be found again.
+    event(5, two, 2, verified(two, box_number(3), 3)).await;
+    world.project().await;
+    assert_eq!(unfounded().await, [two]);
+
+    // A closing is found until it is closed; afterwards for as long as it is looked after, if an identifier is left.
+    let closings = async |since| {
+        let found = world.models.half_closed_boxes(since, 9).await.unwrap();
+        found.iter().map(|(box_id, _)| *box_id).collect::<Vec<_>>()
+    };
+    world.append(Topic::Keys, &key_event(ann, 6, 1, now, &closing(ann))).await;
+    world.project().await;
+    assert_eq!(closings(now).await, [ann]);
+    world.append(Topic::Keys, &key_event(ann, 7, 2, now, &closed(ann))).await;
+    world.project().await;
+    assert_eq!((closings(now.minus(DAY)).await, closings(now).await), (vec![ann], vec![]));
+    event(8, one, 1, released(one, ann)).await;
+    world.project().await;
+    assert_eq!(closings(now.minus(DAY)).await, []);
 }

@@ -228,6 +228,8 @@ macro_rules! contract {
             identifiers::a_box_has_the_identifiers_that_were_verified_for_it,
             identifiers::codes_for_objections_are_counted_apart,
             identifiers::one_claim_waits_and_the_others_have_ended,
+            identifiers::claims_that_can_take_no_effect_take_no_place,
+            identifiers::what_is_half_done_is_found_until_it_is_done,
             positions::a_restart_goes_on_where_it_stood,
             positions::a_projector_that_wakes_late_does_nothing,
             positions::a_topic_made_anew_is_recognised,
