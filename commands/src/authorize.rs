@@ -202,6 +202,9 @@ mod tests {
         uploaded_per_day: 0,
         upload_lifetime: std::time::Duration::ZERO,
         list_entries: 0,
+        messages_per_minute: 0,
+        messages_to_one_per_day: 0,
+        queued_messages: 0,
     };
 
     fn secret() -> MasterSecret {

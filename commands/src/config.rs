@@ -74,6 +74,12 @@ pub struct Limits {
     pub upload_lifetime: Duration,
     /// Boxes that one box may block, and contacts that it may have.
     pub list_entries: usize,
+    /// Messages that one box sends in a minute, to whomever: more than a request may have.
+    pub messages_per_minute: u64,
+    /// Messages that one box sends to one other in 24 hours.
+    pub messages_to_one_per_day: u64,
+    /// Messages that wait in one box, for whichever of its devices.
+    pub queued_messages: u64,
 }
 
 impl Default for Limits {
@@ -96,6 +102,9 @@ impl Default for Limits {
             uploaded_per_day: 2 * 1024 * 1024 * 1024,
             upload_lifetime: Duration::from_secs(24 * 3600),
             list_entries: 5000,
+            messages_per_minute: 6000,
+            messages_to_one_per_day: 10_000,
+            queued_messages: 50_000,
         }
     }
 }

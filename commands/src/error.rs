@@ -103,6 +103,11 @@ pub enum Refusal {
         /// How many it may have.
         limit: usize,
     },
+    /// The box has sent as many messages as it may in a minute.
+    TooManyMessages {
+        /// Seconds until the next can be.
+        retry_after: u64,
+    },
     /// As many devices were linked to the box as may be in a day.
     TooManyLinks {
         /// Seconds until the next can be.
@@ -270,6 +275,11 @@ impl Refusal {
             Self::TooManyDevices { limit } => Problem {
                 detail: Some(format!("A box has at most {limit} devices: remove one first.")),
                 ..Problem::new(ProblemType::TooManyDevices)
+            },
+            Self::TooManyMessages { retry_after } => Problem {
+                detail: Some("The account has sent as many messages as it may in a minute; none of these was sent.".to_owned()),
+                retry_after: Some(*retry_after),
+                ..Problem::new(ProblemType::RateLimited)
             },
             Self::TooManyLinks { retry_after } => Problem {
                 detail: Some("As many devices were linked to the box as may be within 24 hours.".to_owned()),

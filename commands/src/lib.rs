@@ -11,6 +11,7 @@ mod arrivals;
 mod ask_code;
 mod authorize;
 mod blobs;
+mod budgets;
 mod claim;
 mod close_box;
 mod codes;

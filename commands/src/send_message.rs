@@ -1,5 +1,5 @@
 //! Send message: to one or many boxes, each standing by itself. Checked in this order: permission, an id that was accepted
-//! already, the head and the devices.
+//! already, the head and the devices, and before all of it how much the sender sends.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -107,11 +107,12 @@ impl Service {
     ///
     /// # Errors
     /// [`Refusal::Invalid`] for a request that is malformed; [`Refusal::IdReused`] when an id was accepted with another
-    /// value. Nothing was sent then.
+    /// value; [`Refusal::TooManyMessages`]. Nothing was sent then.
     pub async fn send_message(&self, caller: Caller, request: &SendRequest) -> Result<SendResponse, CommandError> {
         let begun = Instant::now();
         let skew = self.config.limits.clock_skew;
         let values = check_messages("messages", &request.messages, MAX_SENT, self.now(), skew)?;
+        self.take_messages(caller, request.messages.len())?;
         // All are looked at before any is sent: an id that was used otherwise refuses the whole.
         let looking = request.messages.iter().cloned().map(|message| {
             let service = self.clone();
@@ -159,6 +160,10 @@ impl Service {
         caller: Caller,
         message: &OutgoingMessage,
     ) -> Result<Option<SendOutcome>, CommandError> {
+        // The same for a recipient who lets nobody in, and for one who isn't there.
+        if !self.take_message_to(caller, message.recipient) {
+            return Ok(Some(SendOutcome::Unavailable));
+        }
         // First, and for all the same: who is not let in learns nothing more.
         if !self.relation(caller, message.recipient).await?.may_write() {
             return Ok(Some(SendOutcome::NoSuchRecipient));
@@ -186,6 +191,9 @@ impl Service {
             }
             Standing::Ahead => return Ok(SendOutcome::Unavailable),
             Standing::None => return Ok(SendOutcome::NoSuchRecipient),
+        }
+        if self.is_full(message.recipient).await? {
+            return Ok(SendOutcome::Unavailable);
         }
         let id = event_id(Topic::Inbox, message);
         let accepted_at = self.now();

@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 use zeroize::Zeroizing;
 
 use crate::append::Appender;
+use crate::budgets::Budgets;
 use crate::codes::{CodeSender, SentCodes};
 use crate::config::ServiceConfig;
 use crate::count::Count;
@@ -36,6 +37,7 @@ pub struct Service {
     /// Questions for what waits for a device, or at a rendezvous.
     pub(crate) looks: Arc<Count>,
     pub(crate) key_records: KeyRecords,
+    pub(crate) budgets: Budgets,
     /// Codes on their way, which a stopping server lets arrive.
     pub(crate) sending: TaskTracker,
 }
@@ -69,6 +71,7 @@ impl Service {
             tokens,
             looks: Arc::new(Count::new("rossby_fetch_looks_total")),
             key_records: KeyRecords::new(),
+            budgets: Budgets::new(),
             sending: TaskTracker::new(),
         }
     }

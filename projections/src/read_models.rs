@@ -261,6 +261,8 @@ queries! {
     device_pointers(box_id: BoxId, now: Timestamp) -> Vec<(DeviceId, DevicePointer)>;
     /// The messages that were left at a rendezvous and live at `now`, `limit` at most.
     rendezvous(id: RendezvousId, now: Timestamp, limit: u32) -> Vec<Octets>;
+    /// How many messages wait in a box at `now`, `limit` at most.
+    queued(box_id: BoxId, now: Timestamp, limit: u64) -> u64;
     /// How many messages the queues of all boxes hold.
     queue_depth(now: Timestamp) -> u64;
     /// A box's key record, if it was ever founded.

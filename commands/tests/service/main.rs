@@ -3,6 +3,7 @@
 
 mod account;
 mod blobs;
+mod budgets;
 mod claims;
 mod closing;
 mod devices;

@@ -250,6 +250,20 @@ impl Store {
         rows.iter().map(|row| Ok((DeviceId::from_bytes(row.id(6)?), pointer(row)?))).collect()
     }
 
+    /// How many messages of a box have a body still, counted to a limit.
+    pub(crate) async fn queued(&self, box_id: BoxId, now: Timestamp, limit: u64) -> Result<u64, StoreError> {
+        sqlx::query(
+            "select count(*) from (select 1 as one from enqueued where box_id = $1 and value is not null \
+             and expires_at > $2 limit $3) q",
+        )
+        .bind(box_id.as_bytes().to_vec())
+        .bind(now.signed_millis())
+        .bind(signed(limit))
+        .fetch_one(&self.pool)
+        .await?
+        .number(0)
+    }
+
     /// How many messages have a body still: what the queues of all boxes hold.
     pub(crate) async fn queue_depth(&self, now: Timestamp) -> Result<u64, StoreError> {
         sqlx::query("select count(*) from enqueued where value is not null and expires_at > $1")
