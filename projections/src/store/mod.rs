@@ -9,6 +9,8 @@ mod claims;
 mod identifiers;
 mod listed;
 mod lost;
+#[cfg(test)]
+mod plans;
 mod positions;
 mod queue;
 mod registrations;

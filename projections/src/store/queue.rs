@@ -107,6 +107,28 @@ pub struct Permission {
     pub contact: bool,
 }
 
+/// The query for what waits for a device, with a condition of its own.
+pub(super) fn waiting(besides: &str) -> String {
+    // The index gives the device's part in its order, so that no more is read than is asked for, and what was confirmed since
+    // the last sweep. Bodies are read only for as many messages as are given.
+    [
+        "select w.outer_id, w.content_hash, w.accepted_at, w.expires_at, v.value \
+             from (select q.*, sum(q.size) over (order by q.accepted_at, q.outer_id, q.content_hash) as total \
+             from (select o.box_id, o.outer_id, o.content_hash, o.accepted_at, e.expires_at, length(e.value) as size \
+             from owed o join enqueued e \
+             on e.box_id = o.box_id and e.outer_id = o.outer_id and e.content_hash = o.content_hash \
+             where o.box_id = $1 and o.device_id = $2 and e.expires_at > $3 and e.value is not null",
+        besides,
+        " and ",
+        still_waits!(),
+        " order by o.accepted_at, o.outer_id, o.content_hash limit $4) q) w left join enqueued v \
+             on v.box_id = w.box_id and v.outer_id = w.outer_id and v.content_hash = w.content_hash \
+             and (w.total <= $5 or w.total = w.size) \
+             order by w.accepted_at, w.outer_id, w.content_hash",
+    ]
+    .concat()
+}
+
 impl Store {
     /// What waits for a device at `now`, `limit` messages and about `max_octets` at most, but always one.
     pub(crate) async fn waiting(
@@ -131,24 +153,7 @@ impl Store {
         max_octets: usize,
     ) -> Result<Waiting, StoreError> {
         let besides = Listed::of(besides, 6);
-        // The index gives the device's part in its order, so that no more is read than is asked for, and what was confirmed since
-        // the last sweep. Bodies are read only for as many messages as are given.
-        let query = [
-            "select w.outer_id, w.content_hash, w.accepted_at, w.expires_at, v.value \
-             from (select q.*, sum(q.size) over (order by q.accepted_at, q.outer_id, q.content_hash) as total \
-             from (select o.box_id, o.outer_id, o.content_hash, o.accepted_at, e.expires_at, length(e.value) as size \
-             from owed o join enqueued e \
-             on e.box_id = o.box_id and e.outer_id = o.outer_id and e.content_hash = o.content_hash \
-             where o.box_id = $1 and o.device_id = $2 and e.expires_at > $3 and e.value is not null",
-            &besides.none_of("o.outer_id"),
-            " and ",
-            still_waits!(),
-            " order by o.accepted_at, o.outer_id, o.content_hash limit $4) q) w left join enqueued v \
-             on v.box_id = w.box_id and v.outer_id = w.outer_id and v.content_hash = w.content_hash \
-             and (w.total <= $5 or w.total = w.size) \
-             order by w.accepted_at, w.outer_id, w.content_hash",
-        ];
-        let query = sqlx::query(AssertSqlSafe(query.concat()))
+        let query = sqlx::query(AssertSqlSafe(waiting(&besides.none_of("o.outer_id"))))
             .bind(box_id.as_bytes().to_vec())
             .bind(device_id.as_bytes().to_vec())
             .bind(now.signed_millis())
