@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use rossby_crypto::group::{GroupId, SignedChange};
 use rossby_crypto::message::MessageContent;
+use rossby_schemas::encoding::Sha256Digest;
 use rossby_schemas::ids::BoxId;
 use rossby_schemas::time::Timestamp;
 use sqlx::SqliteConnection;
@@ -112,7 +113,7 @@ impl Client {
         let (mut follows, mut authors) = (HashSet::new(), Vec::new());
         for signed in changes.into_iter().chain(waiting) {
             let (hash, change) = (signed.hash(), signed.change());
-            let is_known = |hash| known.as_ref().is_some_and(|known| known.graph.contains(hash));
+            let is_known = |hash: &Sha256Digest| known.as_ref().is_some_and(|known| known.graph.contains(hash));
             let is_founding = change.group.is_none() && known.is_none();
             let is_next = change.parents.iter().all(|parent| is_known(parent) || follows.contains(parent));
             if is_known(&hash) || !(is_founding || (change.group.is_some() && is_next)) {

@@ -107,7 +107,7 @@ async fn what_a_removed_device_changes_before_all_groups_know_is_told() {
     // From then on it is void.
     crowd.affirms(1).await;
     crowd.deliver_all().await;
-    let change = crowd.steals(&thief, 1, 2, id, 3).await;
+    let change = crowd.steals(&thief, 1, 0, id, 3).await;
     let told = crowd.brings(2, 0, id, vec![change]).await;
     assert!(matches!(&told[..], [Warning::RefusedGroupChange { .. }]), "{told:?}");
     // Who is added now gets the graph from before, and is told nothing.

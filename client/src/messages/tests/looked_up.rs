@@ -17,7 +17,8 @@ use crate::messages::receive::Lookups;
 
 /// A message that brings nothing of its sender's record.
 fn silent(sender: &Sender, to: &Receiver, sequence: u64, head: Head) -> SignedContent {
-    let mut content = sender.signed(to, sequence, None, "hello").content().clone();
+    let previous = (sequence > 1).then(|| [7; 32].into());
+    let mut content = sender.signed(to, sequence, previous, "hello").content().clone();
     (content.sender_head, content.statements) = (head, Vec::new());
     content.sign(&sender.key).unwrap()
 }
