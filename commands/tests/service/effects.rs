@@ -31,8 +31,10 @@ async fn hashes(world: &World, person: &Person) -> Vec<IdentifierHash> {
 
 /// What whoever claimed is told.
 async fn followed(world: &World, person: &Person, id: RegistrationId) -> Result<ClaimState, Refusal> {
-    let followed = world.service.follow_claim(id, &follow_request(person, id)).await;
-    if followed.is_err() { Err(refusal(followed)) } else { Ok(followed.unwrap().state) }
+    match world.service.follow_claim(id, &follow_request(person, id)).await {
+        Ok(followed) => Ok(followed.state),
+        failed => Err(refusal(failed)),
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

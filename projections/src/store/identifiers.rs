@@ -58,16 +58,17 @@ pub struct BoxIdentifier {
     pub recovery_objections: u32,
 }
 
-/// Verified identifiers whose box nobody has founded yet, of those that the hints name.
+/// Verified identifiers whose box nobody has founded yet, of those that the hints name. SQLite begins a cross join with its first
+/// table.
 pub(super) const UNFOUNDED: &str = "select (select version from heads h where h.projection = 'inbox' \
      and h.topic = 'rossby.identifiers' and h.stream = i.identifier_hash), i.box_id, i.registration_id, i.secret_number, \
      i.slot, i.verified_by, i.founding_device, i.founding_statement, i.founding_sealing, cast(0 as bigint), \
      cast(0 as bigint), i.identifier_hash, i.objected_at, i.recovery_objections \
-     from founding_hints h join identifiers i on i.identifier_hash = h.identifier_hash \
-     where i.founding_device is not null \
+     from founding_hints h cross join identifiers i \
+     where i.identifier_hash = h.identifier_hash and i.founding_device is not null \
      and not exists (select 1 from founded f where f.box_id = i.box_id) \
      and not exists (select 1 from closed d where d.box_id = i.box_id) \
-     order by i.identifier_hash limit $1";
+     order by h.identifier_hash limit $1";
 
 impl Store {
     pub(crate) async fn identifier(&self, hash: IdentifierHash) -> Result<IdentifierState, StoreError> {
