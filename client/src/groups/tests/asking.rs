@@ -1,12 +1,13 @@
 //! Whom a client asks, and whom it answers unasked: nobody who may not know that something came.
 
-use rossby_crypto::group::{Action, GroupContent, GroupId};
+use rossby_crypto::group::{Action, GroupContent, GroupId, SeenMessage};
 use rossby_schemas::encoding::Octets;
 use uuid::Uuid;
 
 use super::super::body::{GROUP_REQUEST, GroupRequest};
 use super::hostile::rename;
 use super::{Crowd, framed};
+use crate::Warning;
 use crate::content::Standing;
 use crate::messages::tests::refused_with;
 use crate::messages::{Conversation, Taken, Written};
@@ -182,4 +183,22 @@ async fn who_is_blocked_hears_nothing_of_what_is_missing_or_known_here() {
     assert_eq!(crowd.asked(2).await, [0; 0]);
     let mut connection = crowd.people[2].client.store.read().await.unwrap();
     assert_eq!(rows::waiting_for_changes(&mut connection).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn nobody_is_asked_what_they_have_seen_in_a_group_that_the_person_has_not_answered_yet() {
+    let mut crowd = Crowd::strangers(3).await;
+    let id = crowd.founded(0, &[], &[1, 2]).await;
+    crowd.says(0, id, "the truth").await.unwrap();
+    crowd.deliver_all().await;
+    let chain = crowd.chain(0, id);
+    let seen = SeenMessage { sender: chain.sender, device: chain.device, sequence: 2, hash: [9; 32].into() };
+    let heads = crowd.heads(1, id).await;
+    let frame = GroupContent { heads, seen: vec![seen], kind: 1, body: Octets::default() };
+    crowd.writes(1, &[2], framed(id, frame, "0 lies")).await;
+    let mail = crowd.mail();
+    assert_eq!(crowd.deliver(&mail[0]).await, Taken::New);
+    let (group, author, by) = (id.0, crowd.id(0), crowd.id(1));
+    assert_eq!(crowd.warned(2).await, [Warning::GroupDiffers { group, author, by }]);
+    assert_eq!(crowd.mail.len(), 0);
 }

@@ -1,5 +1,7 @@
 //! Whom a client looks up because of changes that came: few, and nobody twice.
 
+use std::slice::from_ref;
+
 use axum::Router;
 use rossby_crypto::group::{Action, GroupChange, GroupId, SignedChange};
 use rossby_crypto::signing::SigningKey;
@@ -47,7 +49,7 @@ async fn authors_who_are_made_up_are_hardly_looked_up() {
     // What follows on the group's founding: some for each message, and so many in an hour.
     let founding = crowd.would_found(0, &[1]).await;
     let id = founding.group_id();
-    crowd.pours(0, 1, id, &[founding.clone()]).await;
+    crowd.pours(0, 1, id, from_ref(&founding)).await;
     let mut asked = Vec::new();
     for expected in [16, 16, 16, 16, 0] {
         crowd.pours(0, 1, id, &made_up(id, founding.hash(), 20)).await;
@@ -63,7 +65,7 @@ async fn authors_who_are_made_up_are_hardly_looked_up() {
     // In one that was declined nobody is.
     crowd.pass(3601);
     crowd.people[1].client.decline_group(&id.into()).await.unwrap();
-    crowd.pours(0, 1, id, &[founding.clone()]).await;
+    crowd.pours(0, 1, id, from_ref(&founding)).await;
     crowd.pours(0, 1, id, &made_up(id, founding.hash(), 20)).await;
     assert_eq!(server.asked().len(), 0);
 }
@@ -94,7 +96,7 @@ async fn what_a_server_doesn_t_say_now_is_asked_again_and_the_change_waits() {
     let eve = Sender::new();
     let founding = crowd.would_found_of(0, &[crowd.id(1), eve.record.box_id()]).await;
     let id = founding.group_id();
-    crowd.pours(0, 1, id, &[founding.clone()]).await;
+    crowd.pours(0, 1, id, from_ref(&founding)).await;
     let change = GroupChange {
         author: eve.record.box_id(),
         device: eve.device_id,

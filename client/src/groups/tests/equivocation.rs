@@ -31,7 +31,7 @@ impl Crowd {
         crate::store::groups::evidence_count(&mut connection).await.unwrap()
     }
 
-    fn chain(&self, person: usize, id: GroupId) -> Chain {
+    pub(super) fn chain(&self, person: usize, id: GroupId) -> Chain {
         let device = &self.people[person].session.own.device;
         Chain { sender: device.box_id, device: device.device_id, conversation: id.0 }
     }

@@ -1,5 +1,6 @@
 //! Changes in masses: what they cost, and that an old group has as many all the same.
 
+use std::slice::from_ref;
 use std::time::{Duration, Instant};
 
 use rossby_crypto::group::{Action, GroupChange, GroupId, NewMember, Role, SignedChange};
@@ -150,11 +151,11 @@ async fn strangers_groups_have_so_much_room_together_and_acquaintances_as_much_a
     .unwrap();
     transaction.commit().await.unwrap();
     let founding = crowd.would_found(0, &[1]).await;
-    let taken = crowd.pours(0, 1, founding.group_id(), &[founding.clone()]).await;
+    let taken = crowd.pours(0, 1, founding.group_id(), from_ref(&founding)).await;
     assert!(refused_with(&taken).contains("all the room"));
     assert_eq!(crowd.graph_of(1, founding.group_id()).await, None);
     // The same change, brought by somebody whom the person has accepted.
-    assert_eq!(crowd.pours(2, 1, founding.group_id(), &[founding.clone()]).await, Taken::New);
+    assert_eq!(crowd.pours(2, 1, founding.group_id(), from_ref(&founding)).await, Taken::New);
     assert_eq!(crowd.group(1, founding.group_id()).await.membership, Membership::Requested);
     // In a group that the person takes part in strangers are members as others.
     crowd.people[1].client.accept_group(&founding.group_id().into()).await.unwrap();
@@ -168,7 +169,7 @@ async fn a_group_that_is_declined_takes_no_room() {
     let mut crowd = Crowd::strangers(2).await;
     let founding = crowd.would_found(0, &[1]).await;
     let id = founding.group_id();
-    crowd.pours(0, 1, id, &[founding.clone()]).await;
+    crowd.pours(0, 1, id, from_ref(&founding)).await;
     crowd.people[1].client.decline_group(&id.into()).await.unwrap();
     let octets = async |crowd: &Crowd| {
         let mut connection = crowd.people[1].client.store.read().await.unwrap();

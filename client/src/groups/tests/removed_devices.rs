@@ -101,7 +101,7 @@ async fn what_a_removed_device_changes_before_all_groups_know_is_told() {
     let change = crowd.steals(&thief, 1, 2, id, 3).await;
     let by_removed = Warning::GroupChangedByRemovedDevice { group: id.0, author: crowd.id(1) };
     for to in [0, 1] {
-        assert_eq!(crowd.brings(2, to, id, vec![change.clone()]).await, [by_removed.clone()]);
+        assert_eq!(crowd.brings(2, to, id, vec![change.clone()]).await, std::slice::from_ref(&by_removed));
         assert_eq!(crowd.members(to, id).await.0.len(), 4);
     }
     // From then on it is void.
