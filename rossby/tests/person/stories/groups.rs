@@ -204,9 +204,9 @@ pub(crate) fn devices(set_up: &SetUp) {
     for human in [&phone, &ben] {
         human.join(&server);
     }
-    phone.done(&["group", "create", "garden", BEN]);
+    let made = phone.done(&["group", "create", "garden", BEN]);
     until(&ben, "garden", |group| group["membership"] == "requested");
-    ben.done(&["send", "garden", "before the tablet"]);
+    ben.done(&["send", made["group"].as_str().unwrap(), "before the tablet"]);
     reads(&phone, "garden", "before the tablet");
 
     tablet.link(&phone, "Ann's tablet");

@@ -35,7 +35,7 @@ pub(crate) async fn show_nowhere(set_up: &SetUp) {
         let made = ann.done(&["group", "create", NAME, PEOPLE[1], PEOPLE[2]]);
         let id = made["group"].as_str().unwrap().to_owned();
         ben.until(&["group", "list"], |document| document["groups"] != serde_json::json!([]));
-        ben.done(&["send", NAME, TEXT]);
+        ben.done(&["send", &id, TEXT]);
         ann.done(&["group", "add", NAME, PEOPLE[3]]);
         joe.until(&["group", "list"], |document| document["groups"] != serde_json::json!([]));
         ann.done(&["group", "rename", NAME, SECOND_NAME]);
