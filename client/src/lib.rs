@@ -35,7 +35,7 @@ pub use content::{
 pub use error::ClientError;
 pub use groups::{Addressee, Group, GroupEvent, GroupMember, GroupRef, Membership};
 pub use messages::{
-    Conversation, ConversationOverview, Emoji, Message, MessageName, MessageState, ReceiptSettings, Received,
+    Conversation, ConversationOverview, Draft, Emoji, Message, MessageName, MessageState, ReceiptSettings, Received,
     Recipient, Referred, Sent,
 };
 pub use profile::{MAX_PICTURE_OCTETS, MAX_PROFILE_NAME, Picture, Profile, ProfileChange, ProfileChanged};

@@ -15,7 +15,7 @@ use crate::content::Kind;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notice {
     /// Its number in the store.
-    pub(crate) id: i64,
+    pub id: i64,
     /// What it says.
     pub warning: Warning,
     /// When it came first.

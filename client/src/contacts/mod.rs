@@ -161,6 +161,22 @@ impl Client {
         })
     }
 
+    /// The identifiers under which this device found a box, wherever they lead now.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn pinned_to(&self, box_id: BoxId) -> Result<Vec<String>, ClientError> {
+        contacts::pinned_to(&mut *self.store.read().await?, box_id).await
+    }
+
+    /// The identifiers that lead to a box by this device's own look-ups.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn identifiers_of(&self, box_id: BoxId) -> Result<Vec<String>, ClientError> {
+        contacts::identifiers_of(&mut *self.store.read().await?, box_id).await
+    }
+
     /// The box that an identifier was seen to lead to, if that is another than the pinned one.
     async fn changed_to(&self, peer: &Peer) -> Result<Option<BoxId>, ClientError> {
         let Peer::Identifier(identifier) = peer else { return Ok(None) };

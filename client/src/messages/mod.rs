@@ -2,6 +2,7 @@
 
 mod change;
 mod conversation;
+mod drafts;
 mod file;
 mod keep;
 mod outbox;
@@ -15,6 +16,7 @@ mod verify;
 
 pub use change::MessageName;
 pub use conversation::Conversation;
+pub use drafts::Draft;
 pub(crate) use own_devices::OwnMessage;
 pub use receipts::ReceiptSettings;
 pub use receive::Received;

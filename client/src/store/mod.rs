@@ -4,6 +4,7 @@ pub(crate) mod about;
 pub(crate) mod contacts;
 pub(crate) mod conversations;
 pub(crate) mod device;
+pub(crate) mod drafts;
 mod erase;
 pub(crate) mod groups;
 pub(crate) mod identifiers;
@@ -41,7 +42,7 @@ use crate::vault::{Costs, Lock, LockedBy};
 const FILE: &str = "rossby.sqlite";
 /// The schema, step by step; `pragma user_version` counts the steps that a store has taken. A step that was released never
 /// changes.
-const SCHEMA: [&str; 13] = [
+const SCHEMA: [&str; 14] = [
     include_str!("schema/1_first.sql"),
     include_str!("schema/2_devices.sql"),
     include_str!("schema/3_conversations.sql"),
@@ -55,6 +56,7 @@ const SCHEMA: [&str; 13] = [
     include_str!("schema/11_waiting.sql"),
     include_str!("schema/12_typing.sql"),
     include_str!("schema/13_group_versions.sql"),
+    include_str!("schema/14_drafts.sql"),
 ];
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
