@@ -68,7 +68,7 @@ fn picture(text: &str) -> String {
     qr_code(Zeroizing::new(format!("{SCHEME}{}", text.replace('-', ""))).as_bytes())
 }
 
-fn link_secret(text: &str) -> Result<LinkSecret, ClientError> {
+pub(super) fn link_secret(text: &str) -> Result<LinkSecret, ClientError> {
     let text = text.trim();
     let is_scheme = text.get(..SCHEME.len()).is_some_and(|start| start.eq_ignore_ascii_case(SCHEME));
     Ok(if is_scheme { &text[SCHEME.len()..] } else { text }.parse()?)

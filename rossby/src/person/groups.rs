@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use rossby_client::{Client, Group, GroupAction, GroupEvent, GroupId, GroupRef, GroupRole, Membership, Peer, Sent};
+use rossby_schemas::ids::BoxId;
 use serde_json::{Value, json};
 
 use super::conversation::peer;
@@ -270,19 +271,27 @@ async fn list(client: &Client, screen: &Screen) -> anyhow::Result<()> {
 /// A group in a list.
 fn line(group: &Group) -> String {
     let id: String = group.id.to_string().chars().take(ID_CHARS).collect();
-    let what = match group.membership {
+    format!("{} {} {}, {}\n", faint(&id), bold(&printable(&group.name)), count(group), standing(group))
+}
+
+/// How the person stands to a group, in words.
+pub(super) fn standing(group: &Group) -> String {
+    match group.membership {
         Membership::Requested => format!("{} asks you in", adder(group)),
         Membership::Member => "you are a member".to_owned(),
         Membership::Admin => "you are an admin".to_owned(),
         Membership::Declined => "you have declined".to_owned(),
         Membership::Left => "you have left".to_owned(),
         Membership::Removed => "you were removed".to_owned(),
-    };
-    let count = match group.members.len() {
+    }
+}
+
+/// How many members a group has, in words.
+pub(super) fn count(group: &Group) -> String {
+    match group.members.len() {
         1 => "1 member".to_owned(),
         count => format!("{count} members"),
-    };
-    format!("{} {} {count}, {what}\n", faint(&id), bold(&printable(&group.name)))
+    }
 }
 
 /// Who added this account.
@@ -322,12 +331,17 @@ pub(super) fn events(events: &[GroupEvent]) -> String {
 }
 
 fn done(event: &GroupEvent) -> String {
+    format!(" [{}]", deed(event, lines::person))
+}
+
+/// What was done, with people called as the one function does it.
+pub(super) fn deed(event: &GroupEvent, person: impl Fn(BoxId, Option<&str>) -> String) -> String {
     let subjects: Vec<String> = event
         .subjects
         .iter()
         .map(|member| match member.is_you {
             true => "you".to_owned(),
-            false => lines::person(member.box_id, member.identifier.as_deref()),
+            false => person(member.box_id, member.identifier.as_deref()),
         })
         .collect();
     let whom = subjects.join(", ");
@@ -342,5 +356,5 @@ fn done(event: &GroupEvent) -> String {
         GroupAction::Affirm => "has other devices now".to_owned(),
     };
     let void = if event.counts { "" } else { "; it has no effect: its author was removed at the same time" };
-    format!(" [{what}{void}]")
+    format!("{what}{void}")
 }

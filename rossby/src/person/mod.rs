@@ -3,6 +3,7 @@
 mod account;
 mod attachments;
 mod changes;
+mod chat;
 mod conversation;
 mod delete_account;
 mod devices;
@@ -52,6 +53,8 @@ pub(crate) enum PersonCommand {
     Download(attachments::Download),
     /// List files that are not on the server yet; go on with them, or give one up
     Uploads(attachments::Uploads),
+    /// Talk on the whole screen: conversations, messages as they come, with the keyboard alone
+    Chat(chat::Chat),
     /// Fetch and show messages
     Inbox(conversation::Inbox),
     /// Tell someone that you write to them just now, once
@@ -104,6 +107,7 @@ impl PersonCommand {
             Self::Send(send) => send.run(screen).await,
             Self::Download(download) => download.run(screen).await,
             Self::Uploads(uploads) => uploads.run(screen).await,
+            Self::Chat(chat) => chat.run().await,
             Self::Inbox(inbox) => inbox.run(screen).await,
             Self::Typing(typing) => typing.run(screen).await,
             Self::Conversations(conversations) => conversations.run(screen).await,
@@ -130,7 +134,7 @@ impl PersonCommand {
     const fn waits(&self) -> bool {
         match self {
             Self::Inbox(inbox) => inbox.follow,
-            Self::Link(_) | Self::Passphrase(_) | Self::Download(_) | Self::Uploads(_) => true,
+            Self::Chat(_) | Self::Link(_) | Self::Passphrase(_) | Self::Download(_) | Self::Uploads(_) => true,
             Self::Send(send) => send.is_file(),
             Self::Devices(devices) => devices.waits(),
             _ => false,
@@ -148,6 +152,7 @@ impl PersonCommand {
             Self::Send(command) => &command.options,
             Self::Download(command) => &command.options,
             Self::Uploads(command) => &command.options,
+            Self::Chat(command) => &command.options,
             Self::Inbox(command) => &command.options,
             Self::Typing(command) => &command.options,
             Self::Conversations(command) => &command.options,

@@ -205,7 +205,7 @@ fn escaped(json: &str) -> String {
 }
 
 /// Whether a terminal may do something else with it than show it. The characters of direction are those of Unicode's UAX #9.
-fn is_command(c: char) -> bool {
+pub(super) fn is_command(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

@@ -2,6 +2,7 @@
 //! stories on Kafka and PostgreSQL.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod chat;
 mod demo;
 mod following;
 mod hostile;

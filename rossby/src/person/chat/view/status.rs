@@ -1,0 +1,86 @@
+//! The lines at the edges: warnings above; what was just said, the connection and the most needed keys below.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use rossby_client::{Step, Way};
+
+use super::View;
+use crate::person::chat::state::event::Connection;
+use crate::person::chat::state::{Focus, State};
+use crate::person::chat::text::{cut, one_line, width};
+
+impl View {
+    pub(super) fn warnings(self, frame: &mut Frame<'_>, area: Rect, state: &State) {
+        let Some(first) = state.warnings.first().filter(|_| area.height > 0) else { return };
+        let more = match state.warnings.len() {
+            1 => String::new(),
+            count => format!(" ({} more)", count - 1),
+        };
+        let keys = format!("{more} [F2] ");
+        let room = usize::from(area.width).saturating_sub(width(&keys));
+        let text = cut(&format!(" warning: {}", one_line(&first.to_string())), room);
+        let line = self.sides((text, Style::new()), (keys, Style::new()), usize::from(area.width));
+        let line = line.style(self.theme.alert().patch(self.theme.chosen()));
+        frame.buffer_mut().set_line(area.x, area.y, &line, area.width);
+    }
+
+    /// How far files are: the first, and how many there are besides.
+    pub(super) fn transfers(self, frame: &mut Frame<'_>, area: Rect, state: &State) {
+        let Some(first) = state.transfers.first().filter(|_| area.height > 0) else { return };
+        let step = match first.step {
+            Step::Encrypting => "encrypting",
+            Step::Uploading => "uploading",
+            Step::Downloading => "downloading",
+            Step::Decrypting => "decrypting",
+        };
+        let more = match state.transfers.len() {
+            1 => String::new(),
+            count => format!(" ({} more) ", count - 1),
+        };
+        let text = format!(" {step} {}% of {}", first.percent, one_line(&first.name));
+        let style = self.theme.faint();
+        let line = self.sides((text, style), (more, style), usize::from(area.width));
+        frame.buffer_mut().set_line(area.x, area.y, &line, area.width);
+    }
+
+    pub(super) fn said(self, frame: &mut Frame<'_>, area: Rect, state: &State) {
+        let Some(said) = state.said.as_ref().filter(|_| area.height > 0) else { return };
+        let style = if said.is_error { self.theme.failed() } else { self.theme.good() };
+        let text = cut(&format!(" {}", one_line(&said.text)), usize::from(area.width));
+        frame.buffer_mut().set_string(area.x, area.y, text, style);
+    }
+
+    pub(super) fn status(self, frame: &mut Frame<'_>, area: Rect, state: &State) {
+        let (text, style) = match &state.connection {
+            Connection::Connecting => ("connecting ...".to_owned(), self.theme.alert()),
+            Connection::Connected(Way::Stream) => ("connected".to_owned(), self.theme.good()),
+            Connection::Connected(Way::Asking) => ("connected, without a live stream".to_owned(), self.theme.good()),
+            Connection::Lost { reason, since } => {
+                let lost = match state.now.since(*since).as_secs() {
+                    seconds @ ..120 => format!("{seconds} s ago"),
+                    seconds => format!("{} min ago", seconds / 60),
+                };
+                (format!("connection lost {lost}, trying again: {}", one_line(reason)), self.theme.failed())
+            }
+            Connection::Ended(reason) => (format!("offline: {}", one_line(reason)), self.theme.failed()),
+        };
+        let keys = match state.focus {
+            _ if !state.overlays.is_empty() => "Esc leaves",
+            Focus::List => "Enter opens  n new  / search  F1 keys  q quit",
+            Focus::Transcript => "r reply  e edit  x delete  + emoji  F1 keys",
+            Focus::Composer => "Enter sends  Alt-Enter new line  F1 keys",
+        };
+        let cells = usize::from(area.width);
+        // Why there is no connection matters more than keys.
+        let keys = match &state.connection {
+            Connection::Connected(_) | Connection::Connecting if width(&text) + width(keys) + 4 <= cells => {
+                format!("{keys} ")
+            }
+            _ if cells > 2 * width("F1 keys ") => "F1 keys ".to_owned(),
+            _ => String::new(),
+        };
+        let line = self.sides((format!(" {text}"), style), (keys, self.theme.faint()), cells);
+        frame.buffer_mut().set_line(area.x, area.y, &line, area.width);
+    }
+}

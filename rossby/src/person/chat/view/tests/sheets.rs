@@ -1,0 +1,154 @@
+//! Questions and sheets.
+
+use rossby_client::{Group, Membership, OwnDevice, ReceiptSettings, Settings, Step, Verified};
+use rossby_schemas::events::profiles::Audience;
+use rossby_schemas::ids::DeviceId;
+
+use super::*;
+use crate::person::chat::state::action::{Action, Found, Known, Person};
+use crate::person::chat::state::event::Transfer;
+use crate::person::chat::state::tests::world;
+use crate::person::screen::qr_code;
+
+const SIZE: (u16, u16) = (80, 24);
+
+#[test]
+fn all_keys_are_shown() {
+    let mut state = everything();
+    state.press(&["f1"]);
+    insta::assert_snapshot!("help", screen(&mut state, SIZE));
+    // Every key can be reached by scrolling, and not more.
+    state.press(&["end"]);
+    let end = screen(&mut state, SIZE);
+    assert!(end.contains("leave an edit or a reply"), "{end}");
+    state.press(&["down"]);
+    assert_eq!(screen(&mut state, SIZE), end);
+    insta::assert_snapshot!("help_narrow", screen(&mut state, NARROW));
+}
+
+#[test]
+fn questions() {
+    let mut state = everything();
+    state.press(&["esc", "n"]);
+    state.types("nobody");
+    state.press(&["enter"]);
+    insta::assert_snapshot!("question", screen(&mut state, SIZE));
+    state.press(&["esc", "b"]);
+    insta::assert_snapshot!("sure", screen(&mut state, SIZE));
+}
+
+#[test]
+fn all_about_a_message() {
+    let mut state = everything();
+    state.press(&["esc", "tab", "home", "down", "enter"]);
+    insta::assert_snapshot!("message", screen(&mut state, SIZE));
+}
+
+#[test]
+fn warnings() {
+    let mut state = everything();
+    state.update(Event::Warnings(vec![warning(2), warning(3)]));
+    state.press(&["f2", "down"]);
+    insta::assert_snapshot!("warnings", screen(&mut state, SIZE));
+}
+
+#[test]
+fn devices() {
+    let device = |number: u128, removed_at| OwnDevice {
+        device_id: DeviceId(uuid::Uuid::from_u128(number)),
+        name: (number < 3).then(|| format!("device {number}")),
+        is_this: number == 1,
+        linked_at: at(0),
+        linked_by: None,
+        removed_at,
+        sealing_expires: None,
+        waiting: 4,
+        last_confirmed_at: None,
+        lost: None,
+    };
+    let mut state = everything();
+    state.press(&["esc", "v"]);
+    let found = Found::Devices(vec![device(1, None), device(2, None), device(3, Some(at(60)))]);
+    state.update(Event::Done { action: Action::ListDevices, result: Ok(found.into()) });
+    state.press(&["down"]);
+    insta::assert_snapshot!("devices", screen(&mut state, SIZE));
+}
+
+#[test]
+fn settings() {
+    let settings = Settings {
+        discoverable: Audience::Everyone,
+        accept_from: Audience::Contacts,
+        blocks: 1,
+        contacts: 2,
+        waiting: 0,
+    };
+    let mut state = everything();
+    state.press(&["esc", "s"]);
+    let found = Found::Settings(settings, ReceiptSettings { delivery: true, read: false, typing: true });
+    state.update(Event::Done { action: Action::ReadSettings, result: Ok(found.into()) });
+    state.press(&["down"]);
+    insta::assert_snapshot!("settings", screen(&mut state, SIZE));
+}
+
+#[test]
+fn somebody() {
+    let mut state = everything();
+    state.press(&["esc", "i"]);
+    let known = Known {
+        claimed_name: Some("Ben\u{202e}\n".to_owned()),
+        verified: Some(Verified { at: at(0), new_devices: 2 }),
+        devices: vec!["00000000-0000-0000-0000-000000000001, sealing key until 2026-12-24 09:30Z".to_owned()],
+        ..world::known()
+    };
+    let person = Person {
+        identifiers: vec!["mailto:p2@example.org".to_owned()],
+        changed: vec!["p2@example.org".to_owned()],
+        known: Some(known),
+        ..world::somebody(2)
+    };
+    let result = Ok(Found::Person(Box::new(person)).into());
+    state.update(Event::Done { action: Action::LookUp(box_id(2)), result });
+    insta::assert_snapshot!("somebody", screen(&mut state, SIZE));
+
+    // A code for a camera is shown whole, or not at all.
+    state.press(&["p"]);
+    let small = screen(&mut state, SIZE);
+    assert!(small.contains("needs a window of") && !small.contains('█'), "{small}");
+    let large = screen(&mut state, (100, 60));
+    let picture = qr_code(world::known().code.as_bytes());
+    assert!(picture.lines().all(|row| large.contains(row.trim_end())), "{large}");
+}
+
+#[test]
+fn groups_and_who_is_in_one() {
+    let mut state = everything();
+    state.press(&["esc", "g"]);
+    let groups = vec![
+        world::group(1, 3),
+        Group { membership: Membership::Requested, name: "Buy\u{1b}[31m this".to_owned(), ..world::group(2, 1) },
+    ];
+    state.update(Event::Done { action: Action::ListGroups, result: Ok(Found::Groups(groups.clone()).into()) });
+    insta::assert_snapshot!("groups", screen(&mut state, SIZE));
+    state.press(&["i"]);
+    let result = Ok(Found::Group(Box::new(groups[0].clone())).into());
+    state.update(Event::Done { action: Action::ReadGroup(groups[0].id), result });
+    state.press(&["down"]);
+    insta::assert_snapshot!("group", screen(&mut state, SIZE));
+}
+
+#[test]
+fn files_are_asked_for_and_how_far_they_are_is_shown() {
+    let mut state = everything();
+    state.press(&["ctrl-f"]);
+    state.types("/tmp/report.pdf");
+    state.press(&["enter"]);
+    insta::assert_snapshot!("caption", screen(&mut state, SIZE));
+    state.press(&["esc"]);
+    for (number, percent) in [(1, 45), (2, 0)] {
+        let name = "report\u{202e}.pdf".to_owned();
+        state.update(Event::Transfer(Transfer { number, name, step: Step::Uploading, percent }));
+    }
+    let shown = screen(&mut state, SIZE);
+    assert!(shown.contains("uploading 45% of report\u{fffd}.pdf") && shown.contains("(1 more)"), "{shown}");
+}
