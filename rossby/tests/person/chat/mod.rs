@@ -2,6 +2,7 @@
 
 mod ends;
 mod files;
+mod groups;
 mod looks;
 mod people;
 mod talk;

@@ -51,6 +51,7 @@ pub(crate) const ESC: &str = "\u{1b}";
 pub(crate) const TAB: &str = "\t";
 pub(crate) const UP: &str = "\u{1b}[A";
 pub(crate) const F1: &str = "\u{1b}OP";
+pub(crate) const DOWN: &str = "\u{1b}[B";
 pub(crate) const CTRL_C: &str = "\u{3}";
 pub(crate) const CTRL_F: &str = "\u{6}";
 pub(crate) const CTRL_U: &str = "\u{15}";
