@@ -17,6 +17,7 @@ use rossby_schemas::ids::{BoxId, DeviceId, MessageId};
 use uuid::Uuid;
 
 use crate::account::IdentifierError;
+use crate::archive::ArchiveError;
 use crate::attachments::PictureError;
 use crate::content::ContentError;
 use crate::profile::MAX_PROFILE_NAME;
@@ -254,6 +255,9 @@ pub enum ClientError {
     /// A message's attachment has no preview.
     #[error("the attachment of message {0} has no preview")]
     NoPreview(MessageId),
+    /// An archive is refused.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
     /// A file stands where one is to be written.
     #[error("{0} is there already; name another file, or say that it is to be overwritten")]
     TargetExists(PathBuf),
@@ -412,6 +416,7 @@ impl ClientError {
             Self::Picture(_) => "bad-picture",
             Self::NoAttachment(_) => "no-attachment",
             Self::NoPreview(_) => "no-preview",
+            Self::Archive(error) => error.name(),
             Self::TargetExists(_) => "target-exists",
             Self::BlobGone => "attachment-gone",
             Self::BlobTampered(_) => "attachment-tampered",

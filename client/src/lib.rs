@@ -5,6 +5,7 @@
 //! a device that dies anywhere goes on where it was.
 
 mod account;
+mod archive;
 mod attachments;
 mod contacts;
 mod content;
@@ -26,6 +27,12 @@ pub use account::{
     Account, AccountIdentifier, CodeAsked, Confirmed, DeviceRef, IdentifierError, IdentifierRef, LinkCode, LinkOffer,
     Objected, OwnDevice, Recovery, RegisterOptions, Registration, SealingSchedule, Setting, Settings,
 };
+pub use archive::{
+    Archive, ArchiveEnd, ArchiveError, ArchiveRecord, ArchiveSummary, ArchivedAccount, ArchivedAction, ArchivedAnswer,
+    ArchivedAttachment, ArchivedChange, ArchivedContact, ArchivedDevice, ArchivedGroup, ArchivedMark, ArchivedMember,
+    ArchivedMessage, ArchivedReaction, ArchivedRecipient, ArchivedReference, ArchivedSettings, ArchivedState,
+    AttachmentPart, ExportOptions, Exported, Imported,
+};
 pub use attachments::{FileSent, FileToSend, PendingUpload, PictureError, Progress, Step, Target, Tell, safe_name};
 pub use contacts::{Contact, ContactDevice, Peer, Shown, Verification, Verified};
 pub use content::{
@@ -35,8 +42,8 @@ pub use content::{
 pub use error::ClientError;
 pub use groups::{Addressee, Group, GroupEvent, GroupMember, GroupRef, Membership};
 pub use messages::{
-    Conversation, ConversationOverview, Draft, Emoji, Message, MessageName, MessageState, ReceiptSettings, Received,
-    Recipient, Referred, Sent,
+    Archived, Conversation, ConversationOverview, Draft, Emoji, Message, MessageName, MessageState, ReceiptSettings,
+    Received, Recipient, Referred, Sent,
 };
 pub use profile::{MAX_PICTURE_OCTETS, MAX_PROFILE_NAME, Picture, Profile, ProfileChange, ProfileChanged};
 pub use rossby_crypto::group::{Action as GroupAction, GroupId, MAX_MEMBERS as MAX_GROUP_MEMBERS, Role as GroupRole};

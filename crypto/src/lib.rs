@@ -1,6 +1,7 @@
 //! What client and server compute alike.
 
 pub mod account;
+pub mod archive;
 pub mod attachment;
 pub mod authorize;
 pub mod box_id;

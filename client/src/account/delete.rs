@@ -72,6 +72,7 @@ impl Client {
     pub async fn erase(self) -> Result<(), ClientError> {
         let lock = self.store.home().await?.lock;
         self.spool().remove_all()?;
+        self.remove_export_folder()?;
         let Self { home, store, vault, clock, .. } = self;
         store.erase(&home, &vault, clock.now()).await?;
         vault.forget(&lock).await;

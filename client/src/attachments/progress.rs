@@ -13,6 +13,12 @@ pub enum Step {
     Downloading,
     /// It is decrypted, its digest being the right one.
     Decrypting,
+    /// Messages go into an archive: counted in messages.
+    Exporting,
+    /// An archive is read, to check it.
+    Checking,
+    /// What an archive has is kept.
+    Importing,
 }
 
 /// How far it is.
@@ -20,7 +26,7 @@ pub enum Step {
 pub struct Progress {
     /// What is being done.
     pub step: Step,
-    /// How many octets are done.
+    /// How many octets are done, or messages.
     pub done: u64,
     /// How many there are.
     pub total: u64,

@@ -161,6 +161,7 @@ fn message(attachment: &Attachment) -> Message {
         reactions: Vec::new(),
         state: MessageState::New,
         recipients: Vec::new(),
+        archived: None,
     }
 }
 

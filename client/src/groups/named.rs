@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::Client;
 use crate::error::ClientError;
 use crate::store::groups::{self as rows, GroupStanding};
+use crate::store::history;
 
 /// A group as a person names it: by its id, by the beginning of that, or by its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,7 +66,8 @@ impl Client {
         let mut connection = self.store.read().await?;
         let rows = rows::all(&mut connection).await?;
         if let Ok(id) = text.parse::<Uuid>()
-            && rows.iter().any(|row| row.id.0 == id)
+            // One that only an archive knows can be read.
+            && (rows.iter().any(|row| row.id.0 == id) || history::knows_group(&mut connection, id).await?)
         {
             return Ok(GroupId(id));
         }

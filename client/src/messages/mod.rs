@@ -29,6 +29,7 @@ pub(crate) use verify::{Refusal, is_final};
 
 pub use transcript::ConversationOverview;
 
+use crate::archive::ArchivedAttachment;
 use crate::content::{Content, Kind, MessageRef};
 use crate::groups::GroupEvent;
 use crate::store::messages::State;
@@ -110,6 +111,15 @@ pub struct Message {
     pub state: MessageState,
     /// To whom it was sent, and what became of it for each; none for one that came.
     pub recipients: Vec<Recipient>,
+    /// What else is known of one that an archive has brought: it can be read, and nothing said of it.
+    pub archived: Option<Archived>,
+}
+
+/// What is known of a message by an archive alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Archived {
+    /// The attachment that it was sent with, which can't be fetched any more by it.
+    pub attachment: Option<ArchivedAttachment>,
 }
 
 /// A message that another one is about.

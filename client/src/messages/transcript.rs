@@ -6,13 +6,15 @@ use rossby_schemas::ids::BoxId;
 use rossby_schemas::time::Timestamp;
 use sqlx::SqliteConnection;
 
-use super::{Conversation, Emoji, Message, Recipient, Referred};
+use super::{Archived, Conversation, Emoji, Message, Recipient, Referred};
 use crate::Client;
 use crate::contacts::{Peer, Verified, shown_mark};
 use crate::content::{Content, Kind, MessageRef, Standing};
 use crate::error::ClientError;
+use crate::store::history::{self, Kept};
 use crate::store::messages::StoredMessage;
-use crate::store::{about, contacts, messages, outbox, peers, profiles, transcripts};
+use crate::store::transcripts::{self, Direction, Place};
+use crate::store::{about, contacts, messages, outbox, peers, profiles};
 
 /// How many emojis of one author are shown on a message: the latest ones.
 const MAX_EMOJIS_OF_AN_AUTHOR: usize = 10;
@@ -43,6 +45,28 @@ impl ConversationOverview {
     #[must_use]
     pub fn is_request(&self) -> bool {
         self.last.is_request
+    }
+
+    /// One of which only an archive knows messages.
+    const fn of_archive(conversation: Conversation, last: Message) -> Self {
+        Self {
+            conversation,
+            identifiers: Vec::new(),
+            claimed_name: None,
+            standing: None,
+            verified: None,
+            is_changed: false,
+            unread: 0,
+            last,
+        }
+    }
+}
+
+impl Message {
+    /// Its place in the order of its conversation.
+    pub(crate) fn place(&self) -> Place {
+        let written = history::written(self.time, self.accepted_at);
+        Place { written, message_id: self.message_id, id: self.id.max(0) }
     }
 }
 
@@ -95,6 +119,17 @@ impl Client {
                 last: self.show(&mut connection, own, last).await?,
             });
         }
+        for (conversation, kept) in history::conversations_alone(&mut connection, &self.vault).await? {
+            let Some(last) = self.show_archived(&mut connection, own, kept).await? else { continue };
+            let mut overview = ConversationOverview::of_archive(conversation, last);
+            if let Some(peer) = conversation.peer() {
+                overview.identifiers = contacts::identifiers_of(&mut connection, peer).await?;
+                overview.standing = Some(peers::state(&mut connection, peer).await?.standing);
+                overview.verified = shown_mark(&mut connection, peer).await?;
+                overview.is_changed = contacts::moved(&mut connection, peer).await?.is_some();
+            }
+            conversations.push(overview);
+        }
         Ok(conversations)
     }
 
@@ -124,11 +159,77 @@ impl Client {
         limit: u32,
         before: Option<&Message>,
     ) -> Result<Vec<Message>, ClientError> {
+        self.page_of(conversation, limit, Direction::Before, before.map(Message::place)).await
+    }
+
+    /// The `limit` messages of a conversation that are next to a place, those among them that an archive has brought.
+    pub(crate) async fn page_of(
+        &self,
+        conversation: Conversation,
+        limit: u32,
+        direction: Direction,
+        place: Option<Place>,
+    ) -> Result<Vec<Message>, ClientError> {
         let own = self.device().await?.box_id;
         let mut connection = self.store.read().await?;
-        let before = before.map(|message| message.id);
-        let page = transcripts::page(&mut connection, &self.vault, conversation, limit, before).await?;
-        self.show_all(&mut connection, own, page).await
+        let page = transcripts::page(&mut connection, &self.vault, conversation, limit, (direction, place)).await?;
+        let mut messages = self.show_all(&mut connection, own, page).await?;
+        let kept = history::page(&mut connection, &self.vault, conversation, limit, (direction, place)).await?;
+        if kept.is_empty() {
+            return Ok(messages);
+        }
+        for kept in kept {
+            messages.extend(self.show_archived(&mut connection, own, kept).await?);
+        }
+        messages.sort_by_key(Message::place);
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        match direction {
+            Direction::Before => drop(messages.drain(..messages.len().saturating_sub(limit))),
+            Direction::After => messages.truncate(limit),
+        }
+        Ok(messages)
+    }
+
+    /// A message that an archive has brought, as it is now: its author may have changed it or taken it back since.
+    async fn show_archived(
+        &self,
+        connection: &mut SqliteConnection,
+        own: BoxId,
+        kept: Kept,
+    ) -> Result<Option<Message>, ClientError> {
+        // Numbers of the store's own messages are positive.
+        let Some(mut message) = kept.record.message(-kept.id, own) else { return Ok(None) };
+        let identifier = contacts::identifiers_of(connection, message.author).await?.into_iter().next();
+        if identifier.is_some() {
+            message.author_identifier = identifier;
+            message.claimed_name = profiles::name(connection, &self.vault, message.author).await?;
+        }
+        if let Some(peer) = message.conversation.peer() {
+            message.peer_identifier = contacts::identifiers_of(connection, peer).await?.into_iter().next();
+        }
+        let said = self.said_of(connection, message.conversation, message.reference()).await?;
+        if said.is_deleted {
+            (message.content, message.text, message.is_deleted) = (None, None, true);
+            message.archived = Some(Archived { attachment: None });
+        } else if let Some((at, text)) = said.edited.filter(|_| message.kind.is_editable()) {
+            match &mut message.content {
+                Some(Content::Text(now)) => now.clone_from(&text),
+                Some(Content::Reply(reply)) => reply.text.clone_from(&text),
+                _ => {}
+            }
+            (message.text, message.edited_at) = (Some(text), Some(at));
+        }
+        for Emoji { emoji, authors } in said.emojis {
+            match message.reactions.iter_mut().find(|known| known.emoji == emoji) {
+                Some(known) => {
+                    known.authors.extend(authors);
+                    known.authors.sort_unstable();
+                    known.authors.dedup();
+                }
+                None => message.reactions.push(Emoji { emoji, authors }),
+            }
+        }
+        Ok(Some(message))
     }
 
     /// The first `limit` of the messages that weren't read yet, and of what was said of others.
@@ -181,7 +282,7 @@ impl Client {
         own: BoxId,
         stored: StoredMessage,
     ) -> Result<Message, ClientError> {
-        let said = self.said_of(connection, &stored).await?;
+        let said = self.said_of_stored(connection, &stored).await?;
         let (content, edited_at) = now(&stored, &said);
         let refers_to = match &content {
             Some(Content::Reply(reply)) => Some(reply.to),
@@ -232,6 +333,7 @@ impl Client {
             reactions: said.emojis,
             state: stored.state.into(),
             recipients: recipients.into_iter().filter(|row| row.box_id != own).map(Recipient::from).collect(),
+            archived: None,
         })
     }
 
@@ -248,7 +350,7 @@ impl Client {
         let Some(stored) = named.into_iter().next() else {
             return Ok(Referred { message, kind: None, text: None, is_deleted: false, is_outgoing });
         };
-        let said = self.said_of(connection, &stored).await?;
+        let said = self.said_of_stored(connection, &stored).await?;
         let (content, _) = now(&stored, &said);
         Ok(Referred {
             message,
@@ -259,16 +361,30 @@ impl Client {
         })
     }
 
-    /// What was said of a message. Of each author's edits and emojis the last counts, by time and message id, so that all devices
-    /// come to the same.
-    async fn said_of(&self, connection: &mut SqliteConnection, stored: &StoredMessage) -> Result<Said, ClientError> {
+    /// What was said of a message of the store's own.
+    async fn said_of_stored(
+        &self,
+        connection: &mut SqliteConnection,
+        stored: &StoredMessage,
+    ) -> Result<Said, ClientError> {
         if !stored.is_shown {
             return Ok(Said::default());
         }
         let itself = MessageRef { box_id: stored.sender, message_id: stored.message_id };
+        self.said_of(connection, stored.thread, itself).await
+    }
+
+    /// What was said of a message. Of each author's edits and emojis the last counts, by time and message id, so that all devices
+    /// come to the same.
+    async fn said_of(
+        &self,
+        connection: &mut SqliteConnection,
+        thread: Conversation,
+        itself: MessageRef,
+    ) -> Result<Said, ClientError> {
         let mut said = Said::default();
         let mut decided: BTreeMap<BoxId, BTreeMap<String, bool>> = BTreeMap::new();
-        for said_of_it in about::of(connection, &self.vault, stored.thread, itself).await? {
+        for said_of_it in about::of(connection, &self.vault, thread, itself).await? {
             match Content::decode(Kind::of(said_of_it.kind), &said_of_it.body) {
                 Ok(Some(Content::Deletion(_))) => return Ok(Said { is_deleted: true, ..Said::default() }),
                 Ok(Some(Content::Edit(edit))) if said.edited.is_none() => {

@@ -5,7 +5,7 @@ use rossby_schemas::ids::BoxId;
 use sqlx::{AssertSqlSafe, SqliteConnection};
 
 use super::messages::{self, ALL, Row, StoredMessage};
-use super::{conversations, fixed, number};
+use super::{conversations, fixed, history, number};
 use crate::content::{Kind, MessageRef};
 use crate::error::ClientError;
 use crate::messages::Conversation;
@@ -105,7 +105,7 @@ pub(crate) async fn erase_if_deleted(
     for id in ids {
         messages::erase(connection, vault, id).await?;
     }
-    Ok(())
+    history::erase(connection, thread, target).await
 }
 
 /// Whether a message with this id is known in a conversation, by its author and by others.

@@ -7,6 +7,7 @@ pub(crate) mod device;
 pub(crate) mod drafts;
 mod erase;
 pub(crate) mod groups;
+pub(crate) mod history;
 pub(crate) mod identifiers;
 pub(crate) mod linking;
 pub(crate) mod messages;
@@ -42,7 +43,7 @@ use crate::vault::{Costs, Lock, LockedBy};
 const FILE: &str = "rossby.sqlite";
 /// The schema, step by step; `pragma user_version` counts the steps that a store has taken. A step that was released never
 /// changes.
-const SCHEMA: [&str; 14] = [
+const SCHEMA: [&str; 15] = [
     include_str!("schema/1_first.sql"),
     include_str!("schema/2_devices.sql"),
     include_str!("schema/3_conversations.sql"),
@@ -57,6 +58,7 @@ const SCHEMA: [&str; 14] = [
     include_str!("schema/12_typing.sql"),
     include_str!("schema/13_group_versions.sql"),
     include_str!("schema/14_drafts.sql"),
+    include_str!("schema/15_history.sql"),
 ];
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 

@@ -1,6 +1,7 @@
 //! Messages as they are read: by conversation, by whether they were read, by id.
 
 use rossby_schemas::ids::{BoxId, MessageId};
+use rossby_schemas::time::Timestamp;
 use sqlx::{AssertSqlSafe, SqliteConnection};
 
 use super::messages::{self, ALL, Row, StoredMessage};
@@ -12,6 +13,33 @@ use crate::vault::Vault;
 
 /// When a message was written, by its sender, and no later than the server had it; the order of a conversation.
 const WRITTEN: &str = "min(time, coalesce(accepted_at, time))";
+
+/// A place in the order of a conversation: that of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Place {
+    /// When it was written, and no later than the server had it.
+    pub(crate) written: Timestamp,
+    pub(crate) message_id: MessageId,
+    /// Its number in the store; 0 for one that an archive has brought.
+    pub(crate) id: i64,
+}
+
+/// On which side of a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Direction {
+    Before,
+    After,
+}
+
+impl Direction {
+    /// The comparison with the place, and the order in which messages are next to it.
+    pub(super) const fn sql(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Before => ("<", "desc"),
+            Self::After => (">", "asc"),
+        }
+    }
+}
 
 /// A conversation, as a list of them shows it.
 #[derive(Debug)]
@@ -50,24 +78,31 @@ pub(crate) async fn latest(
     read_all(vault, sqlx::query_as(AssertSqlSafe(query)).bind(limit).fetch_all(connection).await?)
 }
 
-/// The last `limit` messages of a conversation, or those before one of them, in the order in which they were written.
+/// The `limit` messages of a conversation that are next to a place, or to its end or beginning, in the order in which they were
+/// written.
 pub(crate) async fn page(
     connection: &mut SqliteConnection,
     vault: &Vault,
     conversation: Conversation,
     limit: u32,
-    before: Option<i64>,
+    (direction, place): (Direction, Option<Place>),
 ) -> Result<Vec<StoredMessage>, ClientError> {
     let thread = conversations::key(connection, conversation).await?;
+    let (compared, order) = direction.sql();
     let query = format!(
         "select * from (
-             {ALL} where thread = ?1 and shown = 1 and (
-                 ?2 is null or ({WRITTEN}, message_id, id) < (select {WRITTEN}, message_id, id from messages where id = ?2)
-             )
-             order by {WRITTEN} desc, message_id desc, id desc limit ?3
+             {ALL} where thread = ?1 and shown = 1 and (?2 is null or ({WRITTEN}, message_id, id) {compared} (?2, ?3, ?4))
+             order by {WRITTEN} {order}, message_id {order}, id {order} limit ?5
          ) order by {WRITTEN}, message_id, id"
     );
-    let rows = sqlx::query_as(AssertSqlSafe(query)).bind(thread).bind(before).bind(limit).fetch_all(connection).await?;
+    let rows = sqlx::query_as(AssertSqlSafe(query))
+        .bind(thread)
+        .bind(place.map(|place| place.written.signed_millis()))
+        .bind(place.map(|place| place.message_id.as_bytes().to_vec()))
+        .bind(place.map(|place| place.id))
+        .bind(limit)
+        .fetch_all(connection)
+        .await?;
     read_all(vault, rows)
 }
 
@@ -90,6 +125,11 @@ pub(crate) async fn overviews(connection: &mut SqliteConnection) -> Result<Vec<O
         Ok(Overview { conversation: conversations::read(peer, group)?, unread: number(unread)?, last })
     };
     rows.into_iter().map(read).collect()
+}
+
+/// How many messages there are that people read.
+pub(crate) async fn count(connection: &mut SqliteConnection) -> Result<u64, ClientError> {
+    number(sqlx::query_scalar("select count(*) from messages where shown = 1").fetch_one(connection).await?)
 }
 
 /// The messages of a conversation with an author and an id, which an author may have given to several.

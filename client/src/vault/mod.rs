@@ -21,12 +21,11 @@ use std::path::PathBuf;
 pub(crate) use key::Key;
 pub use key_file::erase as erase_key_file;
 pub use keyring::Keyring;
-pub(crate) use passphrase::Costs;
+pub(crate) use passphrase::{Costs, stretch};
 use secrecy::SecretString;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use self::passphrase::stretch;
 use crate::error::ClientError;
 
 const STORE_KEY: &str = "store key";

@@ -28,13 +28,13 @@ pub(crate) struct Costs {
 
 impl Costs {
     /// A new salt, and what Argon2id costs today.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { salt: random::octets::<SALT_OCTETS>().to_vec(), memory_kib: MEMORY_KIB, passes: PASSES }
     }
 }
 
 /// Stretches a passphrase. It takes a while, on a thread of its own.
-pub(super) async fn stretch(passphrase: SecretString, costs: Costs) -> Result<Key, ClientError> {
+pub(crate) async fn stretch(passphrase: SecretString, costs: Costs) -> Result<Key, ClientError> {
     if passphrase.expose_secret().is_empty() {
         return Err(UnlockError::EmptyPassphrase.into());
     }

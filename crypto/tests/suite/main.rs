@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod account;
+mod archives;
 mod attachments;
 mod chain;
 mod chain_properties;

@@ -5,6 +5,7 @@
 //! that are n in every octet.
 
 mod account;
+mod archives;
 mod attachments;
 mod conversations;
 mod groups;

@@ -10,7 +10,8 @@ use anyhow::bail;
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use rossby_client::{
-    Addressee, Attachment, Client, FileSent, FileToSend, MessageName, PendingUpload, Progress, Role, Step, Target, Tell,
+    Addressee, ArchivedAttachment, Attachment, Client, FileSent, FileToSend, MessageName, PendingUpload, Progress,
+    Role, Step, Target, Tell,
 };
 use serde_json::json;
 
@@ -235,14 +236,20 @@ fn document(upload: &PendingUpload) -> serde_json::Value {
 
 /// An attachment as one line: what it is, its name, its size, its type.
 pub(super) fn summary(attachment: &Attachment) -> String {
-    let mut text = format!(
-        "[{}] {}, {}, {}",
-        attachment.role,
-        printable(&attachment.name).replace('\n', "\u{fffd}"),
-        size(attachment.size),
-        printable(&attachment.media_type)
-    );
-    if let Some(milliseconds) = attachment.duration_ms {
+    let Attachment { role, name, media_type, size, duration_ms, .. } = attachment;
+    summed_up(*role, name, *size, media_type, *duration_ms)
+}
+
+/// One of an archive's as one line.
+pub(super) fn archived_summary(attachment: &ArchivedAttachment) -> String {
+    let ArchivedAttachment { role, name, media_type, size, duration_ms, .. } = attachment;
+    summed_up(*role, name, *size, media_type, *duration_ms)
+}
+
+fn summed_up(role: Role, name: &str, octets: u64, media_type: &str, duration_ms: Option<u64>) -> String {
+    let (name, media_type) = (printable(name).replace('\n', "\u{fffd}"), printable(media_type));
+    let mut text = format!("[{role}] {name}, {}, {media_type}", size(octets));
+    if let Some(milliseconds) = duration_ms {
         let seconds = milliseconds.div_ceil(1000);
         text += &format!(", {}:{:02}", seconds / 60, seconds % 60);
     }
@@ -264,8 +271,18 @@ fn size(octets: u64) -> String {
     format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit])
 }
 
+/// How far a step is: counted in octets, or in messages.
+fn style(step: Step) -> ProgressStyle {
+    let template = match step {
+        Step::Exporting => "{msg:12} [{bar:30}] {pos}/{len} messages {eta}",
+        _ => "{msg:12} [{bar:30}] {decimal_bytes}/{decimal_total_bytes} {eta}",
+    };
+    ProgressStyle::with_template(template)
+        .map_or_else(|_| ProgressStyle::default_bar(), |style| style.progress_chars("=> "))
+}
+
 /// A bar that shows how far something is, where people look at a terminal.
-struct Bar(Option<Arc<Mutex<Shown>>>);
+pub(super) struct Bar(Option<Arc<Mutex<Shown>>>);
 
 struct Shown {
     bar: ProgressBar,
@@ -273,20 +290,15 @@ struct Shown {
 }
 
 impl Bar {
-    fn new(screen: &Screen) -> Self {
+    pub(super) fn new(screen: &Screen) -> Self {
         if screen.is_json() || !io::stderr().is_terminal() {
             return Self(None);
         }
         let bar = ProgressBar::no_length();
-        if let Ok(style) =
-            ProgressStyle::with_template("{msg:12} [{bar:30}] {decimal_bytes}/{decimal_total_bytes} {eta}")
-        {
-            bar.set_style(style.progress_chars("=> "));
-        }
         Self(Some(Arc::new(Mutex::new(Shown { bar, step: None }))))
     }
 
-    fn tell(&self) -> Option<Tell> {
+    pub(super) fn tell(&self) -> Option<Tell> {
         let shown = Arc::clone(self.0.as_ref()?);
         Some(Arc::new(move |progress: Progress| {
             let mut shown = shown.lock().unwrap_or_else(PoisonError::into_inner);
@@ -298,14 +310,18 @@ impl Bar {
                     Step::Uploading => "uploading",
                     Step::Downloading => "downloading",
                     Step::Decrypting => "decrypting",
+                    Step::Exporting => "exporting",
+                    Step::Checking => "checking",
+                    Step::Importing => "importing",
                 });
+                shown.bar.set_style(style(progress.step));
             }
             shown.bar.set_length(progress.total);
             shown.bar.set_position(progress.done);
         }))
     }
 
-    fn done(&self) {
+    pub(super) fn done(&self) {
         if let Some(shown) = &self.0 {
             shown.lock().unwrap_or_else(PoisonError::into_inner).bar.finish_and_clear();
         }

@@ -27,7 +27,8 @@ impl DeleteAccount {
         let account = client.account().await?;
         let question = format!(
             "Delete the account of {} for ever? All its devices stop, what waits for them is gone, and nobody finds it any more. \
-             This home is erased: keys, contacts, messages. What you sent to others stays with them. [y/N] ",
+             This home is erased: keys, contacts, messages. `rossby export` keeps them first. What you sent to others stays \
+             with them. [y/N] ",
             address(&account.identifier)
         );
         if !self.yes && !self.options.asked(|| confirmed(&question))? {

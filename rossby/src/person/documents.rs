@@ -119,6 +119,7 @@ pub(super) fn message(message: &Message) -> Value {
         "outgoing": message.is_outgoing,
         "request": message.is_request,
         "late": message.is_late,
+        "archived": message.archived.is_some(),
         "time": message.time,
         "accepted_at": message.accepted_at,
         "kind": kind(message.kind),
@@ -137,6 +138,7 @@ pub(super) fn message(message: &Message) -> Value {
     match &message.content {
         Some(Content::Location(location)) => document["location"] = json!(location),
         Some(Content::Attachment(attachment)) => document["attachment"] = self::attachment(attachment),
+        None if message.archived.is_some() => document["attachment"] = archived_attachment(message),
         Some(Content::Reaction(reaction)) => {
             document["emoji"] = json!(reaction.emoji);
             document["removed"] = json!(reaction.removed);
@@ -160,6 +162,21 @@ fn attachment(attachment: &Attachment) -> Value {
         "duration_ms": attachment.duration_ms,
         "expires_at": attachment.expires_at,
         "preview": attachment.preview.as_ref().map(|preview| json!({ "width": preview.width, "height": preview.height })),
+    })
+}
+
+/// What an archive says of an attachment, in the same form.
+fn archived_attachment(message: &Message) -> Value {
+    let attachment = message.archived.as_ref().and_then(|archived| archived.attachment.as_ref());
+    attachment.map_or(Value::Null, |attachment| {
+        json!({
+            "role": attachment.role,
+            "name": attachment.name,
+            "media_type": attachment.media_type,
+            "size": attachment.size,
+            "caption": message.text,
+            "duration_ms": attachment.duration_ms,
+        })
     })
 }
 

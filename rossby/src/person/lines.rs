@@ -70,6 +70,9 @@ fn transcript_line(message: &Message) -> String {
     for emoji in &message.reactions {
         text += &format!("  {} {}", printable(&emoji.emoji), emoji.authors.len());
     }
+    if message.archived.is_some() {
+        text += &format!("  {}", faint("(from an archive)"));
+    }
     if let Some(mark) = mark(message) {
         text += &format!("  {}", faint(&format!("({mark})")));
     }
@@ -118,11 +121,20 @@ fn said(message: &Message) -> String {
         }
         (Some(Content::Receipt(_)), _) => " [a receipt]".to_owned(),
         (Some(Content::ProfileKey(_)), _) => " [a key to a profile]".to_owned(),
+        (None, Kind::Attachment) => archived_attachment(message),
         (None, Kind::Unknown(number)) => format!(": [a message of kind {number}, which this version does not know]"),
         (None, _) => ": [a message that this version can't show]".to_owned(),
     };
     let late = if message.is_late { " (it was removed before this came, and may have written it after)" } else { "" };
     format!("{late}{said}").replace('\n', "\n    ")
+}
+
+/// An attachment of which an archive tells.
+fn archived_attachment(message: &Message) -> String {
+    let attachment = message.archived.as_ref().and_then(|archived| archived.attachment.as_ref());
+    let summary = attachment.map_or_else(|| "[an attachment]".to_owned(), attachments::archived_summary);
+    let caption = message.text.as_deref().map(|caption| format!("\n{}", printable(caption)));
+    format!(": {summary}{}", caption.unwrap_or_default())
 }
 
 /// The beginning of a message, in one line.

@@ -1,6 +1,7 @@
 //! The person's commands: what two people need to talk from their terminals.
 
 mod account;
+mod archive;
 mod attachments;
 mod changes;
 mod chat;
@@ -85,6 +86,12 @@ pub(crate) enum PersonCommand {
     Profile(profile::ProfileCommand),
     /// Show or change who may find you and write to you
     Settings(account::SettingsCommand),
+    /// Write what you have here into a file, encrypted: messages, contacts, groups, settings; no keys
+    Export(archive::Export),
+    /// Read such a file back, as history: nothing is sent, and what is here already stays as it is
+    Import(archive::Import),
+    /// Show what such a file has, without an account
+    ShowArchive(archive::ShowArchive),
     /// Delete your account for ever, and what this device holds of it
     DeleteAccount(delete_account::DeleteAccount),
     /// Make someone a contact: for settings that say `contacts`
@@ -123,6 +130,9 @@ impl PersonCommand {
             Self::Passphrase(passphrase) => passphrase.run(screen).await,
             Self::Profile(profile) => profile.run(screen).await,
             Self::Settings(settings) => settings.run(screen).await,
+            Self::Export(export) => export.run(screen).await,
+            Self::Import(import) => import.run(screen).await,
+            Self::ShowArchive(show) => show.run(screen).await,
             Self::DeleteAccount(delete) => delete.run(screen).await,
             Self::Contact(contact) => contact.run(screen).await,
             Self::Block(block) => block.run(screen, true).await,
@@ -168,6 +178,9 @@ impl PersonCommand {
             Self::Passphrase(command) => &command.options,
             Self::Profile(command) => command.options(),
             Self::Settings(command) => &command.options,
+            Self::Export(command) => &command.options,
+            Self::Import(command) => &command.options,
+            Self::ShowArchive(command) => &command.options,
             Self::DeleteAccount(command) => &command.options,
             Self::Contact(command) => &command.options,
             Self::Block(command) | Self::Unblock(command) => &command.options,

@@ -6,6 +6,7 @@ mod chat;
 mod demo;
 mod following;
 mod hostile;
+mod hostile_claims;
 mod hostile_profile;
 mod human;
 mod linking;
@@ -34,6 +35,11 @@ fn two_people_talk() {
 #[test]
 fn several_devices_are_one_person() {
     stories::devices::share(&SetUp::embedded());
+}
+
+#[test]
+fn an_archive_is_read_back() {
+    stories::archive::is_read_back(&SetUp::embedded());
 }
 
 #[test]

@@ -32,6 +32,12 @@ async fn several_devices_are_one_person() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_archive_is_read_back() {
+    let set_up = SetUp::on_servers().await;
+    tokio::task::spawn_blocking(move || stories::archive::is_read_back(&set_up)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_person_has_several_identifiers() {
     let set_up = SetUp::on_servers().await;
     tokio::task::spawn_blocking(move || stories::identifiers::share(&set_up)).await.unwrap();

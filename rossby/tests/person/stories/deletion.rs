@@ -2,18 +2,21 @@
 //! has the address later is another.
 
 use std::fs;
+use std::path::Path;
 
 use serde_json::{Value, json};
 
 use super::identifiers::{add, listed};
-use super::search::{kept, places, tables};
+use super::search::{Captured, kept, places, tables};
 use crate::human::Human;
+use crate::process::Server;
 use crate::relay::Relay;
 use crate::set_up::SetUp;
 
 const EMAIL: &str = "another-particular-name@example.org";
 const PHONE: &str = "+15550146021";
 const BEN: &str = "ben@example.org";
+const NAME: &str = "Annabella of the lighthouse";
 const TEXT: &str = "I shall leave on the evening ferry";
 
 /// What may still tell that there was a box of this id, so that nothing which is repeated brings it back.
@@ -29,16 +32,55 @@ struct Gone {
     hashes: Vec<String>,
 }
 
+/// Somebody with an account, and who knows her.
+struct There {
+    relay: Relay,
+    server: Server,
+    ann: Human,
+    tablet: Human,
+    ben: Human,
+    again: Human,
+    box_id: String,
+    devices: Vec<String>,
+    hashes: Vec<String>,
+}
+
 pub(crate) async fn leaves_nothing(set_up: &SetUp) {
     let relay = Relay::start().await;
     let folder = tempfile::tempdir().unwrap();
     let (data_dir, place, used) = (folder.path().join("data"), folder.path().to_owned(), set_up.clone());
-    let told = tokio::task::spawn_blocking(move || delete(&used, &relay, &place));
-    let gone = told.await.unwrap();
+    let there = tokio::task::spawn_blocking(move || live(&used, relay, &place)).await.unwrap();
+    // As long as she is there the tables tell of her, and the search finds it.
+    let before = tables(set_up, &data_dir).await;
+    let uuid = |text: &str| uuid::Uuid::parse_str(text).unwrap();
+    let telling_of = |captured: &Captured, id: &str| -> Vec<String> {
+        let found = [places(captured, id.as_bytes()), places(captured, uuid(id).as_bytes())].concat();
+        found.into_iter().map(|table| table.trim_start_matches("table ").to_owned()).collect()
+    };
+    let telling = telling_of(&before, &there.box_id);
+    for table in ["membership", "devices", "key_boxes", "profiles", "profile_boxes", "profile_tags", "enqueued", "owed"]
+    {
+        assert!(telling.iter().any(|name| name == table), "{table} does not tell of the box: {telling:?}");
+    }
+    for device in &there.devices {
+        assert!(telling_of(&before, device).iter().any(|name| name == "devices"), "the search finds no device");
+    }
+    for hash in &there.hashes {
+        let telling = places(&before, &hex::decode(hash).unwrap());
+        assert!(telling.contains(&"table identifiers"), "the search finds no identifier: {telling:?}");
+    }
+    let used = set_up.clone();
+    let gone = tokio::task::spawn_blocking({
+        let data_dir = data_dir.clone();
+        move || leave(&used, there, &data_dir)
+    });
+    let gone = gone.await.unwrap();
 
     let tables = tables(set_up, &data_dir).await;
     let all = kept(set_up, &data_dir).await;
-    for named in [EMAIL, PHONE, "another-particular-name", "5550146021", TEXT, "evening ferry", "Ann's"] {
+    for named in
+        [EMAIL, PHONE, "another-particular-name", "5550146021", TEXT, "evening ferry", "Ann's", NAME, "Annabella"]
+    {
         assert_eq!(places(&all, named.as_bytes()), [""; 0], "{named} is on the server");
     }
     // The box is known to have been there, and its devices and identifiers aren't known to have been its own.
@@ -63,9 +105,8 @@ pub(crate) async fn leaves_nothing(set_up: &SetUp) {
     }
 }
 
-fn delete(set_up: &SetUp, relay: &Relay, folder: &std::path::Path) -> Gone {
-    let data_dir = folder.join("data");
-    let server = set_up.start(&data_dir, 0);
+fn live(set_up: &SetUp, relay: Relay, folder: &Path) -> There {
+    let server = set_up.start(&folder.join("data"), 0);
     let [ann, tablet, ben, again] = [EMAIL, "tablet", BEN, "again"].map(|name| Human::new(folder, name, &server));
     let ann = relay.between(&ann);
     ann.join(&server);
@@ -74,6 +115,7 @@ fn delete(set_up: &SetUp, relay: &Relay, folder: &std::path::Path) -> Gone {
     tablet.link(&ann, "Ann's tablet");
     tablet.done(&["inbox"]);
     ann.done(&["contact", BEN]);
+    ann.done(&["profile", "set", "--name", NAME]);
     ben.done(&["lookup", EMAIL]);
     ben.done(&["send", PHONE, "are you there?"]);
     ann.reads(&["are you there?"]);
@@ -83,16 +125,18 @@ fn delete(set_up: &SetUp, relay: &Relay, folder: &std::path::Path) -> Gone {
     // It is still in the queue when she leaves.
     ben.done(&["send", EMAIL, "when do you come back?"]);
     ann.until(&["whoami"], |account| account["waiting"].as_u64() > Some(0));
-    let gone = Gone {
-        box_id: ann.done(&["whoami"])["box_id"].as_str().unwrap().to_owned(),
-        devices: [&ann, &tablet].map(|human| human.done(&["whoami"])["device_id"].as_str().unwrap().to_owned()).into(),
-        hashes: ann.done(&["identifiers"])["identifiers"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|listed| listed["hash"].as_str().unwrap().to_owned())
-            .collect(),
-    };
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let box_id = text(&ann.done(&["whoami"])["box_id"]);
+    let devices = [&ann, &tablet].map(|human| text(&human.done(&["whoami"])["device_id"])).into();
+    let listed = ann.done(&["identifiers"]);
+    let hashes = listed["identifiers"].as_array().unwrap().iter().map(|listed| text(&listed["hash"])).collect();
+    There { relay, server, ann, tablet, ben, again, box_id, devices, hashes }
+}
+
+/// She leaves. Gives what was hers.
+fn leave(set_up: &SetUp, there: There, data_dir: &Path) -> Gone {
+    let There { relay, server, ann, tablet, ben, again, box_id, devices, hashes } = there;
+    let gone = Gone { box_id, devices, hashes };
 
     // It must be meant; an answer that says nothing leaves the home as it is.
     assert_eq!(ann.refused(&["delete-account"]).0, "usage");
@@ -133,7 +177,7 @@ fn delete(set_up: &SetUp, relay: &Relay, folder: &std::path::Path) -> Gone {
     // What is swept is swept when a server starts.
     let port = server.port();
     server.stop();
-    let server = set_up.start(&data_dir, port);
+    let server = set_up.start(data_dir, port);
     assert_eq!(ben.refused(&["lookup", &gone.box_id]).0, "no-such-recipient");
     assert_eq!(ben.done(&["lookup", PHONE])["box_id"], done["box_id"]);
     server.stop();

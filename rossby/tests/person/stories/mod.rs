@@ -1,5 +1,6 @@
 //! What people do with the server, on any set-up.
 
+pub(crate) mod archive;
 pub(crate) mod attachments;
 pub(crate) mod capture;
 pub(crate) mod content;

@@ -33,6 +33,9 @@ impl View {
             Step::Uploading => "uploading",
             Step::Downloading => "downloading",
             Step::Decrypting => "decrypting",
+            Step::Exporting => "exporting",
+            Step::Checking => "checking",
+            Step::Importing => "importing",
         };
         let more = match state.transfers.len() {
             1 => String::new(),

@@ -64,6 +64,7 @@ pub(in crate::person::chat) fn text(number: i64, peer: u8, text: &str) -> Messag
         reactions: Vec::new(),
         state: MessageState::New,
         recipients: Vec::new(),
+        archived: None,
     }
 }
 
