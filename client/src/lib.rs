@@ -41,6 +41,7 @@ pub use content::{
 };
 pub use error::ClientError;
 pub use groups::{Addressee, Group, GroupEvent, GroupMember, GroupRef, Membership};
+pub use http::Retries;
 pub use messages::{
     Archived, Conversation, ConversationOverview, Draft, Emoji, Message, MessageName, MessageState, ReceiptSettings,
     Received, Recipient, Referred, Sent,
@@ -77,14 +78,17 @@ pub struct ClientConfig {
     pub keyring: Keyring,
     /// When sealing keys are made anew and erased.
     pub schedule: SealingSchedule,
+    /// How a server that can't be reached is asked again.
+    pub retries: Retries,
 }
 
 impl ClientConfig {
-    /// A configuration with the system's clock and keyring, the usual schedule, and the server that the home knows.
+    /// A configuration with the system's clock and keyring, the usual schedule and retries, and the server that the home knows.
     #[must_use]
     pub fn new(home: PathBuf, unlock: Unlock) -> Self {
         let (clock, keyring) = (Arc::new(SystemClock), Keyring::of_system());
-        Self { home, unlock, server: None, clock, keyring, schedule: SealingSchedule::default() }
+        let (schedule, retries) = (SealingSchedule::default(), Retries::default());
+        Self { home, unlock, server: None, clock, keyring, schedule, retries }
     }
 }
 
@@ -126,7 +130,7 @@ impl Client {
     /// [`ClientError::HomeExists`], [`ClientError::BadServer`], and what the file system says.
     pub async fn create(config: ClientConfig) -> Result<Self, ClientError> {
         let server = config.server.as_deref().ok_or_else(|| ClientError::BadServer(String::new()))?;
-        let http = Http::new(server, Arc::clone(&config.clock))?;
+        let http = Http::new(server, Arc::clone(&config.clock))?.asked_again(config.retries);
         if Store::exists(&config.home) {
             return Err(ClientError::HomeExists(config.home));
         }
@@ -152,7 +156,8 @@ impl Client {
     pub async fn open(config: ClientConfig) -> Result<Self, ClientError> {
         let store = Store::open(&config.home).await?;
         let home = store.home().await?;
-        let http = Http::new(config.server.as_deref().unwrap_or(&home.server), Arc::clone(&config.clock))?;
+        let server = config.server.as_deref().unwrap_or(&home.server);
+        let http = Http::new(server, Arc::clone(&config.clock))?.asked_again(config.retries);
         let vault = Vault::unlock(config.unlock, home.lock, config.keyring).await?;
         store.wrap_old_keys(&vault, config.clock.now()).await?;
         store.scrub().await?;

@@ -2,6 +2,7 @@
 //! know its outcome, is asked again a few times.
 
 mod hawk;
+mod retries;
 mod upgrade;
 
 use std::fmt;
@@ -9,12 +10,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use backon::{ExponentialBuilder, Retryable as _};
+use backon::Retryable as _;
 use bytes::Bytes;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, WWW_AUTHENTICATE};
 use reqwest::{Method, Response, StatusCode, Url, redirect};
+pub use retries::Retries;
+use retries::{NO_ANSWER, passes};
 use rossby_crypto::keyed_hash::{HawkKey, TokenId};
-use rossby_schemas::http::problem::{Problem, ProblemType};
+use rossby_schemas::http::problem::Problem;
 use rossby_schemas::time::{Clock, Timestamp};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -25,8 +28,6 @@ use crate::error::ClientError;
 
 /// No answer is longer: a fetch's bound, times the longest message, as base64url, with room.
 const MAX_ANSWER: usize = 64 * 1024 * 1024;
-/// A server that takes a request and is silent for so long is not asked again at once.
-const NO_ANSWER: &str = "it does not answer";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Less than the ten seconds after which a server closes a connection on which nothing is asked, so that no request meets its end.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -46,6 +47,7 @@ pub(crate) struct Http {
     clock: Arc<dyn Clock>,
     /// By how many seconds the server's clock is ahead of ours, as it said and signed.
     ahead: AtomicI64,
+    retries: Retries,
 }
 
 impl fmt::Debug for Http {
@@ -137,7 +139,12 @@ impl Http {
             .user_agent(concat!("rossby/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| ClientError::Unreachable { url: url.to_owned(), reason: reason(&error) })?;
-        Ok(Self { client, url: parsed, clock, ahead: AtomicI64::new(0) })
+        Ok(Self { client, url: parsed, clock, ahead: AtomicI64::new(0), retries: Retries::default() })
+    }
+
+    /// The same, asked again in this way.
+    pub(crate) fn asked_again(self, retries: Retries) -> Self {
+        Self { retries, ..self }
     }
 
     /// The server's URL, without a slash at the end.
@@ -172,7 +179,7 @@ impl Http {
             let response = self.ask(call, token, Some(call.timeout)).await?;
             read(response).await.map_err(|error| error.unwrap_or_else(|error| self.unreachable(&error)))
         };
-        let body = ask.retry(backoff()).when(passes).await?;
+        let body = ask.retry(self.retries.backoff()).when(passes).await?;
         // No answer at all is that it was done.
         let body = if body.is_empty() { b"null" } else { body.as_slice() };
         serde_json::from_slice(body).map_err(ClientError::bad_answer)
@@ -184,7 +191,7 @@ impl Http {
             let asked = tokio::time::timeout(call.timeout, self.ask(call, token, None)).await;
             asked.unwrap_or_else(|_| Err(self.unanswered()))
         };
-        let response = ask.retry(backoff()).when(passes).await?;
+        let response = ask.retry(self.retries.backoff()).when(passes).await?;
         Ok(Stream { response, url: self.url().to_owned() })
     }
 
@@ -271,26 +278,6 @@ enum Answer {
     Refused(Box<Problem>),
     /// The request's time was refused, and the server's is known now.
     ClockCorrected(Box<Problem>),
-}
-
-/// How often and how long apart a server is asked again.
-fn backoff() -> ExponentialBuilder {
-    ExponentialBuilder::default()
-        .with_jitter()
-        .with_min_delay(Duration::from_millis(200))
-        .with_max_delay(Duration::from_secs(2))
-        .with_max_times(4)
-}
-
-/// Whether asking again may help at once.
-fn passes(error: &ClientError) -> bool {
-    match error {
-        ClientError::Unreachable { reason, .. } => reason != NO_ANSWER,
-        ClientError::Refused(problem) => {
-            matches!(problem.problem_type(), Some(ProblemType::Unavailable | ProblemType::OutcomeUnknown))
-        }
-        _ => false,
-    }
 }
 
 /// A long answer.
