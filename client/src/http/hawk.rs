@@ -57,6 +57,15 @@ pub(super) fn server_time(challenge: &str, key: &HawkKey) -> Option<i64> {
     ts.parse().ok().filter(|ts| (0..=253_402_300_799).contains(ts))
 }
 
+/// A server's challenge, which tells its time.
+#[cfg(test)]
+pub(super) fn challenge(ts: &str, key: &HawkKey) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key.as_bytes()).unwrap();
+    mac.update(format!("hawk.1.ts\n{ts}\n").as_bytes());
+    let tsm = STANDARD.encode(mac.finalize().into_bytes());
+    format!("Hawk ts=\"{ts}\", tsm=\"{tsm}\", error=\"Stale timestamp\"")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -215,7 +215,9 @@ impl Http {
             Answer::Refused(problem) => Err(ClientError::Refused(problem)),
             Answer::ClockCorrected(problem) => match self.ask_once(call, token, timeout).await? {
                 Answer::Good(response) => Ok(response),
-                Answer::Refused(_) | Answer::ClockCorrected(_) => Err(ClientError::Refused(problem)),
+                // With the right time, it is refused for what it asks.
+                Answer::Refused(problem) => Err(ClientError::Refused(problem)),
+                Answer::ClockCorrected(_) => Err(ClientError::Refused(problem)),
             },
         }
     }
@@ -333,7 +335,13 @@ fn reason(error: &reqwest::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicBool;
+
+    use rossby_crypto::keyed_hash::MasterSecret;
+    use rossby_schemas::http::problem::ProblemType;
+    use rossby_schemas::ids::{BoxId, DeviceId};
     use rossby_schemas::time::SystemClock;
+    use uuid::Uuid;
 
     use super::*;
 
@@ -364,5 +372,32 @@ mod tests {
         for open in ["http://192.168.1.2:7700", "http://a.example"] {
             assert!(is_overheard(open), "{open}");
         }
+    }
+    /// A server at another time, which knows nobody.
+    async fn other_time(key: HawkKey) -> String {
+        let asked = AtomicBool::new(false);
+        let answer = move || {
+            let is_first = !asked.swap(true, Ordering::SeqCst);
+            let kind = if is_first { ProblemType::StaleTimestamp } else { ProblemType::NoSuchRecipient };
+            let status = StatusCode::from_u16(kind.status()).unwrap();
+            let challenge = hawk::challenge("1795512600", &key);
+            let answer = (status, [(WWW_AUTHENTICATE, challenge)], serde_json::to_string(&Problem::new(kind)).unwrap());
+            std::future::ready(answer)
+        };
+        let answer = Arc::new(answer);
+        let router = axum::Router::new().fallback(move || answer());
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async { axum::serve(listener, router).await });
+        url
+    }
+
+    #[tokio::test]
+    async fn a_wrong_clock_does_not_hide_why_a_request_is_refused() {
+        let key = HawkKey::from_bytes(&[7; 32]);
+        let http = Http::new(&other_time(key.clone()).await, Arc::new(SystemClock)).unwrap();
+        let id = MasterSecret::new(1, &[7; 32]).token_id(BoxId(Uuid::nil()), DeviceId(Uuid::nil()), 0);
+        let refused = http.call::<()>(&Call::get("/v1/account"), Some(&Token { id, key })).await.unwrap_err();
+        assert_eq!(refused.problem(), Some(ProblemType::NoSuchRecipient));
     }
 }
