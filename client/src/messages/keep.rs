@@ -85,7 +85,7 @@ impl Client {
                 Err(Refusal::Told(Warning::TwoBodies { sender: content.sender }))
             });
         }
-        self.check_chain(connection, chain, signed).await?;
+        self.check_chain(connection, own, chain, signed).await?;
         let kind = Kind::of(content.kind);
         let mut stored = StoredMessage {
             id: 0,
@@ -151,10 +151,12 @@ impl Client {
         Ok(held.is_none())
     }
 
-    /// Warns of what is missing before a message, and of what doesn't fit around it.
+    /// Warns of what is missing before a message, and of what doesn't fit around it. A device that was linked gets nothing of what
+    /// was before it: where a chain begins for it can't be told.
     async fn check_chain(
         &self,
         connection: &mut SqliteConnection,
+        own: &Own,
         chain: Chain,
         signed: &SignedContent,
     ) -> Result<(), ClientError> {
@@ -167,6 +169,7 @@ impl Client {
                     self.warn(connection, &Warning::BrokenChain { sender }).await?;
                 }
             }
+            None if was_linked(own) => {}
             before => {
                 let missing = content.sequence - 1 - before.map_or(0, |before| before.sequence);
                 if missing > 0 {
@@ -182,6 +185,11 @@ impl Client {
         }
         Ok(())
     }
+}
+
+/// Whether this device came to a box that was there before.
+fn was_linked(own: &Own) -> bool {
+    own.record.device(own.device.device_id).is_some_and(|device| device.linked_version > 1)
 }
 
 /// Reads what a message says. Gives what one of the own devices tells the others; what it says to people is read where it is

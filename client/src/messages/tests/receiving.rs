@@ -3,7 +3,7 @@
 use rossby_crypto::conversation::direct_conversation;
 use rossby_crypto::key_record::KeyRecord;
 use rossby_crypto::signing::SigningKey;
-use rossby_crypto::statements::{Remover, found, remove};
+use rossby_crypto::statements::{Remover, found, link, remove, request_link};
 use rossby_schemas::encoding::Octets;
 use rossby_schemas::ids::{Head, OuterId, RegionNumber};
 use uuid::Uuid;
@@ -54,6 +54,25 @@ async fn gaps_and_broken_chains_are_told_and_two_bodies_are_one() {
     assert_eq!(ann.take(&second).await, Taken::Refused(bodies.clone()));
     assert_eq!(ann.warned().await, [bodies]);
     assert_eq!(ann.texts().await, ["three", "one", "another two"]);
+}
+
+#[tokio::test]
+async fn a_device_that_was_linked_misses_nothing_of_before() {
+    let (mut ann, ben, phone) = (Receiver::new().await, Sender::new(), Sender::new());
+    let (box_id, head) = (phone.record.box_id(), phone.record.head());
+    let tablet = &mut ann.session.own.device;
+    let request = request_link(&tablet.signing_key, tablet.device_id, box_id, head);
+    let linked = link(&phone.key, phone.device_id, box_id, head, &request, at(1));
+    (tablet.box_id, ann.session.own.record) = (box_id, phone.record.clone());
+    ann.session.own.record.append(linked.octets()).unwrap();
+    let sender = ben.record.box_id();
+    let three = ben.signed(&ann, 3, Some([9; 32].into()), "three");
+    let third = fetched(&ann, &three, at(3));
+    assert_eq!((ann.take(&third).await, ann.warned().await), (Taken::New, vec![]));
+    let five = ben.signed(&ann, 5, Some([9; 32].into()), "five");
+    let fifth = fetched(&ann, &five, at(3));
+    assert_eq!(ann.take(&fifth).await, Taken::New);
+    assert_eq!(ann.warned().await, [Warning::Gap { sender, missing: 1 }]);
 }
 
 #[tokio::test]
