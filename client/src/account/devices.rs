@@ -183,7 +183,8 @@ impl Client {
         recovery: Option<&RecoveryKey>,
     ) -> Result<rossby_crypto::statements::Statement<rossby_crypto::statements::Removed>, ClientError> {
         let (record, this) = (&own.record, own.device.device_id);
-        let (box_id, head, now) = (record.box_id(), record.head(), self.now());
+        // Others compare it with when the server accepted that device's messages.
+        let (box_id, head, now) = (record.box_id(), record.head(), self.http.server_now());
         if let Some(recovery) = recovery {
             let key = recovery.signing_key();
             if record.founded().content().recovery_key != Some(key.verification_key()) {

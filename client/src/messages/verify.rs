@@ -21,6 +21,9 @@ use crate::warning::Warning;
 
 /// For how long a server keeps a message, and a day for each of two clocks.
 const LONGEST_LIFE: Duration = Duration::from_secs(MESSAGE_LIFETIME.as_secs() + 2 * 24 * 3600);
+/// By how much a remover's clock may be behind the server's, which said when a message was accepted: a server takes requests from
+/// clocks that differ by less, and a removed device's not at all.
+const CLOCK_DIFFERENCE: Duration = Duration::from_secs(2 * 60);
 /// How often a sender is looked up while messages are taken: anybody can name a record that is always newer than what the server has.
 const MAX_LOOKUPS: u8 = 4;
 
@@ -76,7 +79,7 @@ impl Client {
             Err(error) => return Ok(Err(Refusal::of(&error))),
         }
         if let Some(removed_at) = removal(&record, content) {
-            if fetched.accepted_at > removed_at {
+            if fetched.accepted_at > removed_at.plus(CLOCK_DIFFERENCE) {
                 let reason = "its device had been removed from the sender's box before it was accepted";
                 return Ok(Err(Refusal::of(&reason)));
             }

@@ -175,7 +175,8 @@ async fn a_removed_devices_mail_counts_if_it_was_accepted_before() {
     let (mut ann, ben) = (Receiver::new().await, Sender::new());
     let second = ben.linked();
     let one = second.signed(&ann, 1, None, "before");
-    let two = second.signed(&ann, 2, Some(one.link_hash()), "after");
+    let two = second.signed(&ann, 2, Some(one.link_hash()), "just before, by the server's clock");
+    let three = second.signed(&ann, 3, Some(two.link_hash()), "after");
     // Ben's first device removes the second, and writes.
     let mut after = Sender { key: ben.key, device_id: ben.device_id, record: second.record.clone() };
     let (box_id, head) = (after.record.box_id(), after.record.head());
@@ -185,12 +186,15 @@ async fn a_removed_devices_mail_counts_if_it_was_accepted_before() {
     assert_eq!(ann.take(&news).await, Taken::New);
     let before = fetched(&ann, &one, at(9));
     assert_eq!(ann.take(&before).await, Taken::New);
-    let late = fetched(&ann, &two, at(11));
+    // The remover's clock may be behind the server's by as much as a request's time may.
+    let just_before = fetched(&ann, &two, at(10 + 120));
+    assert_eq!(ann.take(&just_before).await, Taken::New);
+    let late = fetched(&ann, &three, at(10 + 121));
     assert!(refused_with(&ann.take(&late).await).contains("removed"));
-    assert_eq!(ann.texts().await, ["I lost my phone", "before"]);
+    assert_eq!(ann.texts().await, ["I lost my phone", "before", "just before, by the server's clock"]);
     // A server that says of everything that it came before can't do so for ever.
     ann.clock.set(at(10 + 32 * 24 * 3600 + 1));
-    let lied = fetched(&ann, &two, at(9));
+    let lied = fetched(&ann, &three, at(9));
     assert!(refused_with(&ann.take(&lied).await).contains("longer ago than any message lives"));
     ann.clock.set(at(10 + 32 * 24 * 3600));
     assert_eq!(ann.take(&lied).await, Taken::New);
