@@ -178,8 +178,10 @@ impl Client {
         }
     }
 
-    /// Tells a device that was linked what the box's devices know.
+    /// Tells a device that was linked what the box's devices know. What another one of them told before it was linked does not come to
+    /// it, and may not have come here: it is fetched first.
     async fn greet(&self, offered: &LinkOffer) -> Result<(), ClientError> {
+        while self.receive(Duration::ZERO).await?.more {}
         let own = self.audit().await?;
         self.share_with_devices(&own.device, offered.device_id, &offered.name).await?;
         self.flush().await?;

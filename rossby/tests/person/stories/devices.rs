@@ -60,8 +60,16 @@ pub(crate) fn share(set_up: &SetUp) {
     assert_eq!(listed, [(&json!("Ann's phone"), &json!(false)), (&json!("Ann's laptop"), &json!(true))]);
     assert_eq!(devices["devices"][1]["linked_by"], ann["device_id"]);
 
-    // The laptop links a third; the phone is told.
+    // The laptop links a third; the phone is told. What the phone said before is told to it, too, though the laptop had not fetched it.
+    laptop.settles();
+    phone.done(&["settings", "--typing", "off"]);
+    phone.settles();
+    laptop.until(&["whoami"], |account| account["waiting"] != 0);
     tablet.link(&laptop, "Ann's tablet");
+    tablet.until(&["settings"], |settings| {
+        tablet.done(&["inbox"]);
+        settings["typing"] == false
+    });
     assert_eq!(warnings(&phone.done(&["whoami"])), ["device-linked"]);
     assert_eq!(warnings(&phone.done(&["whoami"])), [""; 0], "once");
     ben.done(&["send", "ann@example.org", "to all three"]);
