@@ -61,6 +61,7 @@ impl Lines {
 #[derive(Debug)]
 pub(crate) struct Server {
     child: Child,
+    #[allow(dead_code, reason = "not used by the model's tests")]
     pub(crate) url: String,
     pub(crate) lines: Arc<Lines>,
 }
@@ -89,11 +90,13 @@ impl Server {
     }
 
     /// The port that it listens on.
+    #[allow(dead_code, reason = "not used by the model's tests")]
     pub(crate) fn port(&self) -> u16 {
         self.url.rsplit(':').next().unwrap().parse().unwrap()
     }
 
     /// Where it tells operators how it is.
+    #[allow(dead_code, reason = "not used by the model's tests")]
     pub(crate) fn operators(&self) -> String {
         let line = |line: &str| line.strip_prefix("for operators    ").map(str::to_owned);
         self.lines.wait_for(line).split("/readyz").next().unwrap().to_owned()
