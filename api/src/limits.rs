@@ -37,6 +37,10 @@ pub(crate) struct ClientAddress(pub(crate) IpAddr);
 
 /// So many keys are remembered before those that have recovered are forgotten.
 const SHRINK_AT: usize = 50_000;
+/// How much an address may leave at rendezvous in a day, in KiB: a linking takes about 20, and what is left stands in the log for as
+/// long as a message may.
+const RENDEZVOUS_KIB: NonZeroU32 = NonZeroU32::new(8192).unwrap();
+const DAY: Duration = Duration::from_secs(24 * 3600);
 /// When to come again if too many wait, in seconds: a wait takes up to half a minute.
 const WAIT_LATER: u64 = 5;
 
@@ -44,6 +48,7 @@ pub(crate) struct Limiters {
     devices: DefaultKeyedRateLimiter<Caller>,
     signals: DefaultKeyedRateLimiter<Caller>,
     addresses: DefaultKeyedRateLimiter<IpAddr>,
+    rendezvous: DefaultKeyedRateLimiter<IpAddr>,
     device_waits: Arc<Seats<Caller>>,
     address_waits: Arc<Seats<IpAddr>>,
 }
@@ -55,6 +60,10 @@ impl Limiters {
             devices: RateLimiter::keyed(quota(limits.device)),
             signals: RateLimiter::keyed(quota(limits.signals)),
             addresses: RateLimiter::keyed(quota(limits.address)),
+            rendezvous: RateLimiter::keyed(Quota::with_period(DAY / RENDEZVOUS_KIB.get()).map_or_else(
+                || Quota::per_second(NonZeroU32::MIN),
+                |quota| quota.allow_burst(RENDEZVOUS_KIB),
+            )),
             device_waits: Arc::new(Seats::new(limits.device_waits, usize::MAX)),
             address_waits: Arc::new(Seats::new(limits.address_waits, usize::MAX)),
         }
@@ -90,6 +99,17 @@ impl Limiters {
         let address = extensions.get::<ClientAddress>();
         let seat = address.map(|ClientAddress(address)| self.address_waits.seat(network(*address)));
         seat.transpose().map_err(too_many_waits)
+    }
+
+    /// Counts what an address leaves at a rendezvous, as its text in the request.
+    pub(crate) fn check_rendezvous(&self, extensions: &Extensions, octets: usize) -> Result<(), ApiError> {
+        let Some(ClientAddress(address)) = extensions.get::<ClientAddress>() else { return Ok(()) };
+        let kib = u32::try_from(octets.div_ceil(1024)).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN);
+        shrink(&self.rendezvous);
+        match self.rendezvous.check_key_n(&network(*address), kib) {
+            Ok(taken) => taken.map_err(too_many),
+            Err(_) => Err(ApiError::field(ProblemType::TooLarge, "/sealed", "is more than may be left in a day")),
+        }
     }
 
     pub(crate) fn check_address(&self, extensions: &Extensions) -> Result<(), ApiError> {
@@ -143,20 +163,36 @@ mod tests {
         assert_ne!(address("192.0.2.1"), address("192.0.2.2"));
     }
 
+    fn limiters(quick: (NonZeroU32, NonZeroU32)) -> Limiters {
+        Limiters::new(ApiLimits {
+            device: quick,
+            signals: quick,
+            address: (NonZeroU32::MIN, NonZeroU32::MIN),
+            device_waits: 1,
+            address_waits: 1,
+            request_timeout: Duration::from_secs(1),
+        })
+    }
+
+    #[test]
+    fn an_address_leaves_only_so_much_at_rendezvous() {
+        let limiters = limiters((NonZeroU32::MIN, NonZeroU32::MIN));
+        let from = |address: &str| {
+            let mut extensions = Extensions::new();
+            extensions.insert(ClientAddress(address.parse().unwrap()));
+            extensions
+        };
+        let (one, other) = (from("192.0.2.1"), from("192.0.2.2"));
+        assert_eq!((0..2000).filter(|_| limiters.check_rendezvous(&one, 8000).is_ok()).count(), 1024);
+        assert!(limiters.check_rendezvous(&one, 8000).is_err());
+        assert!(limiters.check_rendezvous(&other, 1).is_ok(), "another has its own");
+    }
+
     #[test]
     fn a_burst_is_let_through_and_no_more() {
         let one = NonZeroU32::MIN;
         let three = NonZeroU32::new(3).unwrap();
-        let (request_timeout, quick) = (Duration::from_secs(1), (one, three));
-        let limits = ApiLimits {
-            device: quick,
-            signals: quick,
-            address: (one, one),
-            device_waits: 1,
-            address_waits: 1,
-            request_timeout,
-        };
-        let limiters = Limiters::new(limits);
+        let limiters = limiters((one, three));
         let caller = |box_id, device_id| Caller {
             box_id: BoxId::from_bytes([box_id; 16]),
             device_id: DeviceId::from_bytes([device_id; 16]),

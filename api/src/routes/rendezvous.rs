@@ -32,9 +32,11 @@ use crate::state::Api;
 pub(crate) async fn post(
     State(api): State<Api>,
     Path(rendezvous): Path<String>,
+    extensions: Extensions,
     OpenJson(request): OpenJson<RendezvousRequest>,
 ) -> Result<Json<RendezvousResponse>, ApiError> {
     let rendezvous = id("rendezvous_id", &rendezvous)?;
+    api.limiters.check_rendezvous(&extensions, request.sealed.as_slice().len())?;
     to_its_end(async move { api.service.post_to_rendezvous(rendezvous, &request).await }).await.map(Json)
 }
 
