@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::conversation::peer;
 use super::options::PersonOptions;
-use super::screen::{Screen, bold, faint, minute, printable};
+use super::screen::{Screen, bold, faint, group_name, minute, printable};
 use super::transcripts::refresh;
 use super::{changes, documents, lines};
 
@@ -271,7 +271,7 @@ async fn list(client: &Client, screen: &Screen) -> anyhow::Result<()> {
 /// A group in a list.
 fn line(group: &Group) -> String {
     let id: String = group.id.to_string().chars().take(ID_CHARS).collect();
-    format!("{} {} {}, {}\n", faint(&id), bold(&printable(&group.name)), count(group), standing(group))
+    format!("{} {} {}, {}\n", faint(&id), bold(&group_name(&group.name)), count(group), standing(group))
 }
 
 /// How the person stands to a group, in words.
