@@ -60,10 +60,10 @@ impl Limiters {
             devices: RateLimiter::keyed(quota(limits.device)),
             signals: RateLimiter::keyed(quota(limits.signals)),
             addresses: RateLimiter::keyed(quota(limits.address)),
-            rendezvous: RateLimiter::keyed(Quota::with_period(DAY / RENDEZVOUS_KIB.get()).map_or_else(
-                || Quota::per_second(NonZeroU32::MIN),
-                |quota| quota.allow_burst(RENDEZVOUS_KIB),
-            )),
+            rendezvous: RateLimiter::keyed(
+                Quota::with_period(DAY / RENDEZVOUS_KIB.get())
+                    .map_or_else(|| Quota::per_second(NonZeroU32::MIN), |quota| quota.allow_burst(RENDEZVOUS_KIB)),
+            ),
             device_waits: Arc::new(Seats::new(limits.device_waits, usize::MAX)),
             address_waits: Arc::new(Seats::new(limits.address_waits, usize::MAX)),
         }

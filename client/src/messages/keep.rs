@@ -64,7 +64,8 @@ impl Client {
         }
         match own.record.relation(content.recipient_head) {
             HeadRelation::Same | HeadRelation::Older => {
-                contacts::set_knows_version(connection, content.sender, content.recipient_head.version).await?;
+                let by = (content.sender, content.sender_device);
+                contacts::set_known_by(connection, by, content.recipient_head.version).await?;
             }
             // The sender was shown another record of ours.
             HeadRelation::Ahead | HeadRelation::Fork => {

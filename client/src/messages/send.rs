@@ -30,6 +30,8 @@ use crate::warning::Warning;
 
 /// How long a message may wait for its recipient: what the server allows, less an hour for the way.
 const LIFETIME: Duration = Duration::from_secs(30 * 24 * 3600 - 3600);
+/// How many octets of statements a message brings: beside the longest body that fits into it.
+const MAX_BROUGHT_OCTETS: usize = 65_536;
 
 /// A message's expiry, which the server sees, is another one for each recipient within this: the log shall not show which messages
 /// are one.
@@ -309,10 +311,12 @@ impl Client {
             let warning = Warning::LeftOut { device_id: *device_id, reason: why.to_string() };
             self.warn(connection, &warning).await?;
         }
-        let knows = contacts::knows_version(connection, box_id).await?;
+        // One that was linked since may neither have the record nor be let look it up.
+        let sealed_to: Vec<_> = sealable.devices.iter().map(|statement| statement.content().device_id).collect();
+        let knows = contacts::known_by_all(connection, box_id, &sealed_to).await?;
         let known = own.head_at(knows).and_then(|head| own.statements_since(head));
-        let content =
-            draft.content(device, own, (box_id, recipient.record.head()), known.unwrap_or_else(|| own.statements()));
+        let brought = last_that_fit(known.unwrap_or_else(|| own.statements()));
+        let content = draft.content(device, own, (box_id, recipient.record.head()), brought);
         let signed = content.sign(&device.signing_key).map_err(|error| ClientError::Seal(error.into()))?;
         let devices: Vec<RecipientDevice<'_>> = sealable.devices.iter().map(|device| (*device).into()).collect();
         let outer_id = OuterId(Uuid::new_v4());
@@ -342,6 +346,16 @@ impl Client {
         transaction.commit().await?;
         Ok(Some(sealed))
     }
+}
+
+/// The last statements that have room in a message. Who lacks those before asks the server for them.
+fn last_that_fit(statements: &[Octets]) -> &[Octets] {
+    let mut octets = 0;
+    let fit = statements.iter().rev().take_while(|statement| {
+        octets += statement.as_slice().len();
+        octets <= MAX_BROUGHT_OCTETS
+    });
+    &statements[statements.len() - fit.count()..]
 }
 
 /// The body of what is to be sent. It must leave room for the copy for the sender's other devices.

@@ -1,7 +1,7 @@
 //! Contacts, and which identifier led to which box.
 
 use rossby_schemas::identifier::Identifier;
-use rossby_schemas::ids::BoxId;
+use rossby_schemas::ids::{BoxId, DeviceId};
 use rossby_schemas::time::Timestamp;
 use sqlx::SqliteConnection;
 
@@ -132,26 +132,37 @@ pub(crate) async fn set_looked_up(
     Ok(())
 }
 
-/// The version of this box's own record that a contact is known to have; 0 if none.
-pub(crate) async fn knows_version(connection: &mut SqliteConnection, box_id: BoxId) -> Result<u32, ClientError> {
-    let found: Option<u32> = sqlx::query_scalar("select knows_version from contacts where box_id = ?")
-        .bind(box_id.as_bytes().as_slice())
-        .fetch_optional(connection)
-        .await?;
-    Ok(found.unwrap_or_default())
-}
-
-/// A contact has named this version of the own record.
-pub(crate) async fn set_knows_version(
+/// The version of this box's own record that all these devices of a box are known to have; 0 if one has none.
+pub(crate) async fn known_by_all(
     connection: &mut SqliteConnection,
     box_id: BoxId,
+    devices: &[DeviceId],
+) -> Result<u32, ClientError> {
+    let mut lowest: Option<u32> = None;
+    for device in devices {
+        let known: Option<u32> = sqlx::query_scalar("select version from known_by where box_id = ? and device_id = ?")
+            .bind(box_id.as_bytes().as_slice())
+            .bind(device.as_bytes().as_slice())
+            .fetch_optional(&mut *connection)
+            .await?;
+        let known = known.unwrap_or_default();
+        lowest = Some(lowest.map_or(known, |lowest| lowest.min(known)));
+    }
+    Ok(lowest.unwrap_or_default())
+}
+
+/// A device of a box has named this version of the own record.
+pub(crate) async fn set_known_by(
+    connection: &mut SqliteConnection,
+    (box_id, device): (BoxId, DeviceId),
     version: u32,
 ) -> Result<(), ClientError> {
     sqlx::query(
-        "insert into contacts (box_id, knows_version) values (?, ?)
-         on conflict (box_id) do update set knows_version = max(knows_version, excluded.knows_version)",
+        "insert into known_by (box_id, device_id, version) values (?, ?, ?)
+         on conflict (box_id, device_id) do update set version = max(version, excluded.version)",
     )
     .bind(box_id.as_bytes().as_slice())
+    .bind(device.as_bytes().as_slice())
     .bind(version)
     .execute(connection)
     .await?;

@@ -72,12 +72,15 @@ pub(crate) fn share(set_up: &SetUp) {
     });
     assert_eq!(warnings(&phone.done(&["whoami"])), ["device-linked"]);
     assert_eq!(warnings(&phone.done(&["whoami"])), [""; 0], "once");
+    // Ben lets nobody find him any more, the tablet neither: what he writes brings it his keys.
+    ben.done(&["settings", "--discoverable", "nobody"]);
     ben.done(&["send", "ann@example.org", "to all three"]);
     all.push((false, "to all three"));
     for device in [&phone, &laptop] {
         device.has(&all);
     }
     tablet.has(&[(false, "to all three")]);
+    ben.done(&["settings", "--discoverable", "everyone"]);
 
     // A device can't remove one that was there before it; an older one can remove it, and it stops at once.
     assert_eq!(laptop.refused(&["devices", "remove", "Ann's phone", "--yes"]).0, "may-not-remove");
