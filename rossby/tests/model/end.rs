@@ -75,8 +75,6 @@ impl Town {
             let is_so = match &notice.warning {
                 // What the server refused while they were blocked has a number, too.
                 Warning::Gap { sender, .. } => self.model.was_blocked(own, self.person(*sender)),
-                // A device that was linked can't look somebody up who blocks its person by now, and refuses what has yet to come from them.
-                Warning::RefusedMessage { .. } => self.model.was_blocked_by_any(own),
                 other => TOLD.contains(&other.name()),
             };
             assert!(is_so, "{} was told: {notice}", self.name(device));

@@ -232,10 +232,6 @@ impl Model {
         self.ever_blocked.contains(&(by, person))
     }
 
-    pub(crate) fn was_blocked_by_any(&self, person: PersonNo) -> bool {
-        self.ever_blocked.iter().any(|(_, blocked)| *blocked == person)
-    }
-
     pub(crate) fn has_waiting(&self, by: DeviceNo) -> bool {
         self.said.iter().any(|said| said.by == by && said.copies.values().any(|copy| *copy == Copy::Waiting))
     }

@@ -70,8 +70,8 @@ impl Town {
         Some(())
     }
 
-    /// Whether all that a person has said has gone out. A device that has never seen the record of somebody who blocks its person can't
-    /// ask for it, and refuses what they wrote: all is there before somebody blocks, and nobody writes to those whom they block.
+    /// Whether all that a person has said has gone out. All is there before somebody
+    /// blocks, so that what comes of it is known, and nobody writes to those whom they block.
     async fn has_handed_over(&mut self, person: PersonNo) -> bool {
         let devices = self.model.devices_of(person);
         if devices.iter().any(|device| self.model.devices[*device].is_offline) {
