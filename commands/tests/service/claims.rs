@@ -6,6 +6,7 @@ use rossby_commands::{CommandError, Refusal, Service};
 use rossby_crypto::account::{AccountChange, Objection, RecoveryObjection};
 use rossby_crypto::authorize::{AuthorizeProof, ClaimProof};
 use rossby_crypto::signing::SigningKey;
+use rossby_schemas::http::account::AccountCommandRequest;
 use rossby_schemas::http::identifiers::{
     AskCodeRequest, ClaimForBoxRequest, ClaimOnIdentifier, ClaimRequest, ClaimResponse, ClaimState, FollowClaimRequest,
     ShowCodeResponse,
@@ -112,11 +113,16 @@ async fn object_by_code(world: &World, person: &Person, identifier: &str) {
 
 /// A device of the box objects by the recovery key.
 async fn object_by_key(world: &World, person: &Person, key: &SigningKey) -> Result<(), CommandError> {
+    let objection = objection_by_key(world, person, key).await;
+    world.service.account_command(person.caller(), &objection).await.map(|_| ())
+}
+
+/// What objects by the recovery key, to the claim that there is now.
+async fn objection_by_key(world: &World, person: &Person, key: &SigningKey) -> AccountCommandRequest {
     let (identifier, version, claim) = told(world, person).await.unwrap();
     let claim_id = claim.claim_id;
     let signature = RecoveryObjection { box_id: person.box_id(), identifier, claim_id }.sign(key);
-    let request = signed(person, version, object(identifier, claim_id, Objection::RecoveryKey(signature)), world);
-    world.service.account_command(person.caller(), &request).await.map(|_| ())
+    signed(person, version, object(identifier, claim_id, Objection::RecoveryKey(signature)), world)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -439,7 +445,9 @@ async fn an_objection_and_the_effect_at_the_same_moment_have_one_outcome() {
         old.authorize(&world.service, &registered, &world.code(&identifier, 0).await).await.unwrap();
         let (new, claim) = Claimant::claiming(&world, &identifier).await;
         world.clock.set(claim.effective_at);
-        let (objected, followed) = tokio::join!(object_by_key(&world, &old, &key), new.follow(&other));
+        let objection = objection_by_key(&world, &old, &key).await;
+        let objecting = world.service.account_command(old.caller(), &objection);
+        let (objected, followed) = tokio::join!(objecting, new.follow(&other));
         let followed = followed.unwrap();
         let owner = leads_to(&world, &old, &identifier).await.unwrap();
         if objected.is_ok() {
