@@ -4,6 +4,7 @@
 use rossby_crypto::authorize::AuthorizeProof;
 use rossby_crypto::key_record::KeyRecord;
 use rossby_crypto::keyed_hash::{Code, MasterSecret};
+use rossby_crypto::signing::Signature;
 use rossby_projections::{IdentifierState, IssuedCode, Purpose, Registration};
 use rossby_schemas::events::Event;
 use rossby_schemas::events::identifiers::{Founding, IdentifierVerifiedV2};
@@ -69,6 +70,20 @@ fn decide_verified(state: &State, verified: &IdentifierVerifiedV2) -> Result<Dec
     }
 }
 
+/// The record that a registration is to found, if its device has signed that it shows the code.
+pub(crate) fn founder_s_record(
+    founding: &Founding,
+    proof: &AuthorizeProof<'_>,
+    signature: &Signature,
+) -> Result<KeyRecord, CommandError> {
+    let record = KeyRecord::verify(std::slice::from_ref(&founding.founding_statement))
+        .map_err(|error| CommandError::Internal(error.to_string()))?;
+    proof
+        .verify(&record.founded().content().signing_key, signature)
+        .map_err(|error| Refusal::statement("/signature", error))?;
+    Ok(record)
+}
+
 impl Service {
     /// Authorizes a registration's device: founds the box, and gives the device its token, sealed to its key. Repeating it
     /// gives the same token.
@@ -87,12 +102,8 @@ impl Service {
             return Err(Refusal::NoSuchRegistration.into());
         }
         let founding = founding(&registration).ok_or(Refusal::NoSuchRegistration)?;
-        let record = KeyRecord::verify(std::slice::from_ref(&founding.founding_statement))
-            .map_err(|error| CommandError::Internal(error.to_string()))?;
         let proof = AuthorizeProof { registration_id: id, device_id: request.device_id, code: &code };
-        proof
-            .verify(&record.founded().content().signing_key, &request.signature)
-            .map_err(|error| Refusal::statement("/signature", error))?;
+        let record = founder_s_record(&founding, &proof, &request.signature)?;
 
         let fields: [&[u8]; 3] = [id.as_bytes(), request.device_id.as_bytes(), request.signature.as_slice()];
         let running = self.executor.begin(CommandIdentity::new(request.command_id, "authorize", &fields)).await?;

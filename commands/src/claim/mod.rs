@@ -10,7 +10,6 @@ use std::sync::Arc;
 
 use rossby_crypto::account::{AccountChange, AccountCommand};
 use rossby_crypto::authorize::AuthorizeProof;
-use rossby_crypto::key_record::KeyRecord;
 use rossby_crypto::keyed_hash::Code;
 use rossby_projections::{Claim, IdentifierState, Registration};
 use rossby_schemas::events::Event;
@@ -21,7 +20,7 @@ use rossby_schemas::ids::RegistrationId;
 use rossby_schemas::time::Timestamp;
 
 use crate::append::Stream;
-use crate::authorize::{founded_before, founding};
+use crate::authorize::{founded_before, founder_s_record, founding};
 use crate::config::Limits;
 use crate::error::{CommandError, Refusal};
 use crate::executor::{Decision, Loaded, Running, WhenSuperseded};
@@ -123,12 +122,8 @@ impl Service {
         if registration.device_id != request.device_id {
             return Err(Refusal::NoSuchRegistration.into());
         }
-        let record = KeyRecord::verify(std::slice::from_ref(&founding.founding_statement))
-            .map_err(|error| CommandError::Internal(error.to_string()))?;
         let proof = AuthorizeProof { registration_id: id, device_id: request.device_id, code: &code };
-        proof
-            .verify(&record.founded().content().signing_key, &request.signature)
-            .map_err(|error| Refusal::statement("/signature", error))?;
+        founder_s_record(&founding, &proof, &request.signature)?;
 
         let fields: [&[u8]; 3] = [id.as_bytes(), request.device_id.as_bytes(), request.signature.as_slice()];
         let running = self.executor.begin(CommandIdentity::new(request.command_id, "claim", &fields)).await?;
