@@ -138,17 +138,13 @@ pub(crate) async fn known_by_all(
     box_id: BoxId,
     devices: &[DeviceId],
 ) -> Result<u32, ClientError> {
-    let mut lowest: Option<u32> = None;
-    for device in devices {
-        let known: Option<u32> = sqlx::query_scalar("select version from known_by where box_id = ? and device_id = ?")
-            .bind(box_id.as_bytes().as_slice())
-            .bind(device.as_bytes().as_slice())
-            .fetch_optional(&mut *connection)
-            .await?;
-        let known = known.unwrap_or_default();
-        lowest = Some(lowest.map_or(known, |lowest| lowest.min(known)));
-    }
-    Ok(lowest.unwrap_or_default())
+    let known: Vec<(Vec<u8>, u32)> = sqlx::query_as("select device_id, version from known_by where box_id = ?")
+        .bind(box_id.as_bytes().as_slice())
+        .fetch_all(connection)
+        .await?;
+    let by =
+        |device: &DeviceId| known.iter().find(|(id, _)| id == device.as_bytes()).map_or(0, |(_, version)| *version);
+    Ok(devices.iter().map(by).min().unwrap_or_default())
 }
 
 /// A device of a box has named this version of the own record.
