@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use rossby_schemas::ids::MessageId;
+use rossby_schemas::ids::{BoxId, MessageId};
 
 use super::send::body_of;
 use super::{Conversation, Message, Sent};
@@ -86,17 +86,16 @@ impl Client {
 
     async fn find_among(&self, name: &MessageName, conversation: Option<Conversation>) -> Result<Message, ClientError> {
         let own = self.device().await?.box_id;
-        match self.only(name, Among { author: None, conversation }).await {
+        match self.only(own, name, Among { author: None, conversation }).await {
             Err(error @ ClientError::AmbiguousMessage(_)) if name.is_whole() => {
-                self.only(name, Among { author: Some(own), conversation }).await.map_err(|_| error)
+                self.only(own, name, Among { author: Some(own), conversation }).await.map_err(|_| error)
             }
             found => found,
         }
     }
 
     /// The only one of these messages that has this name.
-    async fn only(&self, name: &MessageName, among: Among) -> Result<Message, ClientError> {
-        let own = self.device().await?.box_id;
+    async fn only(&self, own: BoxId, name: &MessageName, among: Among) -> Result<Message, ClientError> {
         let nothing = || ClientError::NoSuchMessage(name.to_string());
         let range = name.range().ok_or_else(nothing)?;
         let mut connection = self.store.read().await?;
@@ -169,8 +168,8 @@ impl Client {
 
     /// The message that a person means, which must be one's own.
     async fn own(&self, name: &MessageName) -> Result<Message, ClientError> {
-        let author = Some(self.device().await?.box_id);
-        match self.only(name, Among { author, conversation: None }).await {
+        let own = self.device().await?.box_id;
+        match self.only(own, name, Among { author: Some(own), conversation: None }).await {
             Ok(Message { is_deleted: true, message_id, .. }) => Err(ClientError::Deleted(message_id)),
             Err(ClientError::NoSuchMessage(_)) => Err(ClientError::NotYours(self.find(name).await?.message_id)),
             found => found,
