@@ -11,7 +11,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use rossby_client::Client;
 use rossby_schemas::time::{Clock as _, SystemClock};
 use tokio::signal::unix::{SignalKind, signal};
@@ -84,7 +84,7 @@ async fn turn(
             }
         }
         let mut measures = None;
-        screen.terminal.draw(|frame| measures = Some(view.draw(frame, &state)))?;
+        screen.draw(|frame| measures = Some(view.draw(frame, &state)))?;
         if let Some(measures) = measures {
             effects = state.update(Event::Drawn(measures));
             if !effects.is_empty() {
@@ -97,6 +97,10 @@ async fn turn(
             () = stopped(&mut stops) => Woken::By(Event::Stop),
             broken = hands.broken() => return Err(broken),
         };
+        // A thread that has panicked may be the one that reads the keys.
+        if !screen.is_taken() {
+            bail!("a part of the chat has failed");
+        }
         // What has come together is drawn once.
         let mut next = Some(first);
         while let Some(woken_by) = next {

@@ -1,78 +1,51 @@
 //! The terminal: taken over, and given back however the chat ends.
 
-use std::io::{self, Stdout, Write, stdout};
-use std::panic;
-use std::sync::Once;
+mod guard;
+#[cfg(test)]
+mod tests;
+
+use std::io;
 use std::thread;
 
-use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
-use ratatui::crossterm::cursor::Show;
-use ratatui::crossterm::event::{
-    self, DisableBracketedPaste, DisableFocusChange, EnableBracketedPaste, EnableFocusChange, Event as TerminalEvent,
-};
-use ratatui::crossterm::execute;
-use ratatui::crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
+use ratatui::crossterm::event::{self, Event as TerminalEvent};
+use ratatui::{Frame, Terminal};
 use tokio::sync::mpsc::UnboundedSender;
 
+use self::guard::{Guard, Pages};
 use super::Woken;
 use crate::person::chat::state::event::Event;
 
 /// The terminal, as long as it is taken over.
 pub(super) struct Screen {
-    pub(super) terminal: Terminal<CrosstermBackend<Stdout>>,
+    terminal: Terminal<CrosstermBackend<Pages>>,
+    guard: Guard,
 }
 
 impl Screen {
     /// Takes the terminal over.
     pub(super) fn take() -> io::Result<Self> {
-        give_back_on_panic();
-        let taken = enable_raw_mode()
-            .and_then(|()| execute!(stdout(), EnterAlternateScreen, EnableBracketedPaste, EnableFocusChange))
-            .and_then(|()| Terminal::new(CrosstermBackend::new(stdout())));
-        match taken {
-            Ok(terminal) => Ok(Self { terminal }),
-            Err(error) => {
-                give_back();
-                Err(error)
-            }
-        }
+        let guard = Guard::take()?;
+        let terminal = Terminal::new(CrosstermBackend::new(Pages::default()))?;
+        Ok(Self { terminal, guard })
     }
-}
 
-impl Screen {
+    /// Draws what has changed.
+    pub(super) fn draw(&mut self, draw: impl FnOnce(&mut Frame<'_>)) -> io::Result<()> {
+        self.terminal.draw(draw).map(drop)
+    }
+
     /// Draws everything anew the next time. `Terminal::clear` would ask the terminal where its cursor is, and get no answer while
     /// another thread reads.
     pub(super) fn forget(&mut self) -> io::Result<()> {
         let size = self.terminal.size()?;
         self.terminal.resize(size.into())
     }
-}
 
-impl Drop for Screen {
-    fn drop(&mut self) {
-        give_back();
+    /// Whether it is still taken over: what panics gives it back.
+    pub(super) fn is_taken(&self) -> bool {
+        self.guard.is_taken()
     }
-}
-
-/// Gives the terminal back as it was. One that is gone can't be.
-fn give_back() {
-    let mut out = stdout();
-    let _ = execute!(out, DisableFocusChange, DisableBracketedPaste, LeaveAlternateScreen, Show);
-    let _ = out.flush();
-    let _ = disable_raw_mode();
-}
-
-/// What a panic says can be read only on a terminal that was given back.
-fn give_back_on_panic() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        let before = panic::take_hook();
-        panic::set_hook(Box::new(move |panic| {
-            give_back();
-            before(panic);
-        }));
-    });
 }
 
 /// Reads the terminal in a thread of its own, until nobody listens or the terminal is gone.
