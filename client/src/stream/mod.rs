@@ -11,6 +11,7 @@ mod typing;
 
 use std::collections::HashMap;
 use std::convert::Infallible;
+use std::pin::pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 use rossby_schemas::http::messages::{MAX_WAIT_SECONDS, OutgoingMessage};
 use rossby_schemas::http::stream::Changed;
 use rossby_schemas::ids::BoxId;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 
 use self::connection::{Connection, Lost};
@@ -59,6 +60,13 @@ pub enum Event {
         /// Why, as far as is known. A part of it may be the server's text.
         reason: String,
     },
+    /// The server can't be reached, and is tried again after a pause, or at once with [`Client::try_now`].
+    Waiting {
+        /// Why, as far as is known. A part of it may be the server's text.
+        reason: String,
+        /// How long the pause is.
+        pause: Duration,
+    },
     /// Messages came and are in the store, among the unread ones, or were known or refused: see [`Client::warnings`].
     Received(Received),
     /// Somebody writes, or has stopped.
@@ -86,6 +94,8 @@ pub(crate) struct Live {
     /// Of the stream that is open; each has another number.
     outgoing: Mutex<Option<(u64, mpsc::Sender<Vec<OutgoingMessage>>)>>,
     indicated: Mutex<HashMap<Conversation, (Instant, bool)>>,
+    /// Told when somebody doesn't want to wait.
+    hurry: Notify,
 }
 
 impl Live {
@@ -140,6 +150,11 @@ fn is_no_stream(error: &ClientError) -> bool {
 }
 
 impl Client {
+    /// Ends the pauses of whoever follows: the server is tried now, and the stream where there was none.
+    pub fn try_now(&self) {
+        self.live.hurry.notify_waiters();
+    }
+
     /// Follows what comes, and tells it, until nobody listens to the events any more. It hands over what waits in the outbox, and
     /// keeps the account true, too. May be dropped at any time: what it was at is done again by whoever comes next.
     ///
@@ -198,6 +213,10 @@ impl Follower<'_> {
             let asked = Instant::now();
             let received = tokio::select! {
                 received = self.client.receive(wait) => received,
+                () = self.client.live.hurry.notified() => {
+                    stream_at = Instant::now();
+                    continue;
+                }
                 () = self.events.closed() => return Err(End::Left),
             };
             match received {
@@ -211,9 +230,10 @@ impl Follower<'_> {
                 }
                 Err(error) => {
                     let Some(asked_for) = passes(&error) else { return Err(error.into()) };
-                    self.disconnected(&error.to_string()).await?;
+                    let reason = error.to_string();
+                    self.disconnected(&reason).await?;
                     let pause = pauses.next().unwrap_or(PAUSE.1);
-                    self.rest(asked_for.map_or(pause, |asked_for| asked_for.max(pause))).await?;
+                    self.pause(reason, asked_for.map_or(pause, |asked_for| asked_for.max(pause))).await?;
                     // Once the server can be reached again, the stream is the first that is tried.
                     (stream_at, without) = (Instant::now(), growing(WITHOUT));
                 }
@@ -277,6 +297,18 @@ impl Follower<'_> {
 
     async fn tell(&self, event: Event) -> Result<(), End> {
         self.events.send(event).await.map_err(|_| End::Left)
+    }
+
+    /// Says that it waits, and does.
+    async fn pause(&self, reason: String, pause: Duration) -> Result<(), End> {
+        // Whoever hears of the pause may end it.
+        let mut hurry = pin!(self.client.live.hurry.notified());
+        hurry.as_mut().enable();
+        self.tell(Event::Waiting { reason, pause }).await?;
+        tokio::select! {
+            rested = self.rest(pause) => rested,
+            () = hurry => Ok(()),
+        }
     }
 
     async fn rest(&self, pause: Duration) -> Result<(), End> {

@@ -18,6 +18,8 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
 use super::*;
+use crate::Retries;
+use crate::http::Http;
 use crate::messages::tests::{Receiver, Sender, Writer, at, fetched};
 use crate::{Peer, Warning};
 
@@ -284,4 +286,28 @@ async fn where_there_is_no_stream_it_asks_until_there_is_one() {
     assert!(told.contains(&Event::Connected(Way::Stream)), "{told:?}");
     assert_eq!(count(&told, |event| matches!(event, Event::Disconnected { .. })), 0);
     assert_eq!(ann.texts().await, ["hello", "asked for", "streamed"]);
+}
+
+#[tokio::test]
+async fn whoever_does_not_want_to_wait_tries_now() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let mut ann = Receiver::at_server(&url).await;
+    let once = Retries { times: 0, ..Retries::default() };
+    ann.client.http = Http::new(&url, ann.clock.clone()).unwrap().asked_again(once);
+    // Nobody listens there any more.
+    drop(listener);
+    let began = Instant::now();
+    let told = follow(&ann, |told| {
+        ann.client.try_now();
+        count(told, |event| matches!(event, Event::Waiting { .. })) == 8
+    })
+    .await;
+    let pauses = told.iter().filter_map(|event| match event {
+        Event::Waiting { pause, .. } => Some(*pause),
+        _ => None,
+    });
+    // More than two minutes.
+    assert!(began.elapsed() < pauses.take(7).sum(), "{told:?}");
+    assert!(matches!(&told[0], Event::Disconnected { .. }) && count(&told, |event| *event == told[0]) == 1, "{told:?}");
 }

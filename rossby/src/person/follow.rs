@@ -86,6 +86,10 @@ impl Show<'_> {
                     self.happened("connection", document, Some(&format!("{reason}; trying again")))?;
                     was_lost = true;
                 }
+                Event::Waiting { reason, pause } => {
+                    let document = json!({ "reason": reason, "seconds": pause.as_secs_f64() });
+                    self.happened("waiting", document, None)?;
+                }
                 Event::Typing(typing) => self.typing(&typing)?,
                 Event::Changed(_) => {}
             }

@@ -1,6 +1,6 @@
 //! The story of a conversation.
 
-use super::terminal::{ALT_ENTER, CTRL_C, ENTER, TAB, UP};
+use super::terminal::{ALT_ENTER, CTRL_C, CTRL_R, ENTER, TAB, UP};
 use super::{Two, chat, tell};
 use crate::set_up::SetUp;
 
@@ -41,10 +41,10 @@ fn two_people_talk_at_their_keyboards() {
         // The server is killed: that is said, what is typed waits, and goes out when it is back.
         let port = server.port();
         server.kill();
-        ann_sees.shows("connection lost");
+        ann_sees.shows("connection lost since").shows("next try in").types(CTRL_R).shows("trying now");
         ann_sees.types("are you still there?").types(ENTER).shows_row(&["are you still there?", "outbox"]);
         let server = SetUp::embedded().start(&folder.join("data"), port);
-        ann_sees.shows("The connection is back").shows_row(&["are you still there?", "read"]);
+        ann_sees.types(CTRL_R).shows("The connection is back").shows_row(&["are you still there?", "read"]);
         ben_sees.shows("are you still there?");
         drop(server);
 

@@ -81,6 +81,7 @@ impl Hands {
                 return;
             }
             Effect::LoadConversations | Effect::LoadTranscript { .. } | Effect::LoadWarnings => &self.reads,
+            Effect::TryNow => return self.client.try_now(),
             Effect::Do(action) => {
                 let (doer, answers, outbox) = (Arc::clone(&self.doer), self.answers.clone(), Arc::clone(&self.outbox));
                 let action = action.clone();

@@ -7,7 +7,7 @@ use rossby_schemas::time::{Clock as _, SystemClock};
 use tokio::sync::{Notify, mpsc};
 
 use super::hands::Answers;
-use crate::person::chat::state::event::{Connection, Event};
+use crate::person::chat::state::event::{Connection, Event, Lost};
 
 /// How many events wait to be told.
 const EVENTS: usize = 64;
@@ -35,7 +35,11 @@ fn tell(event: Followed, answers: &Answers, reached: &Notify) {
             answers.say(Event::Connection(Connection::Connected(way)));
         }
         Followed::Disconnected { reason } => {
-            answers.say(Event::Connection(Connection::Lost { reason, since: SystemClock.now() }));
+            let lost = Lost { reason, since: SystemClock.now(), next_try: None };
+            answers.say(Event::Connection(Connection::Lost(lost)));
+        }
+        Followed::Waiting { reason, pause } => {
+            return answers.say(Event::Waiting { reason, until: SystemClock.now().plus(pause) });
         }
         Followed::Typing(Typing { conversation, box_id, is_typing, .. }) => {
             return answers.say(Event::Typing { conversation, who: box_id, is_typing });

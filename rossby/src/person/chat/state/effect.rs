@@ -28,6 +28,8 @@ pub(in crate::person::chat) enum Effect {
     KeepDraft(KeptDraft),
     /// The others are told that the person writes, or has stopped.
     Typing { conversation: Conversation, is_typing: bool },
+    /// The connection is tried now.
+    TryNow,
     /// An action is begun.
     Do(Action),
 }

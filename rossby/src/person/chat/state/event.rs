@@ -25,6 +25,8 @@ pub(in crate::person::chat) enum Event {
     Stop,
     /// The connection is another.
     Connection(Connection),
+    /// The server can't be reached, and is tried again at this time.
+    Waiting { reason: String, until: Timestamp },
     /// What the store holds has changed.
     Changed,
     /// The conversations, the one with the last message first.
@@ -68,9 +70,18 @@ pub(in crate::person::chat) enum Connection {
     /// It is there.
     Connected(Way),
     /// It is not, since this time, and is tried again and again.
-    Lost { reason: String, since: Timestamp },
+    Lost(Lost),
     /// It will not come back by itself.
     Ended(String),
+}
+
+/// A connection that is lost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::person::chat) struct Lost {
+    pub(in crate::person::chat) reason: String,
+    pub(in crate::person::chat) since: Timestamp,
+    /// When it is tried again; it is being tried once that has passed, or if it isn't said.
+    pub(in crate::person::chat) next_try: Option<Timestamp>,
 }
 
 /// How the screen came out, which is what the next keys mean.

@@ -16,11 +16,11 @@ pub(super) mod typing;
 use action::{Action, Outcome};
 use drafts::Drafts;
 use effect::Effect;
-use event::{Connection, Event, Measures, Transfer};
+use event::{Connection, Event, Lost, Measures, Transfer};
 use list::List;
 use open::Open;
 use overlay::Overlay;
-use rossby_client::{Conversation, Message, Notice};
+use rossby_client::{Conversation, Message, Notice, Way};
 use rossby_schemas::ids::BoxId;
 use rossby_schemas::time::Timestamp;
 use typing::Typing;
@@ -117,11 +117,18 @@ impl State {
             Event::Tick(now) => self.tick(now, &mut effects),
             Event::Stop => self.quit(&mut effects),
             Event::Connection(connection) => {
-                let was_lost = matches!(self.connection, Connection::Lost { .. });
+                let was_lost = matches!(self.connection, Connection::Lost(_));
                 if was_lost && matches!(connection, Connection::Connected(_)) {
                     self.say("The connection is back");
                 }
                 self.connection = connection;
+            }
+            Event::Waiting { reason, until } => {
+                let since = match &self.connection {
+                    Connection::Lost(lost) => lost.since,
+                    _ => self.now,
+                };
+                self.connection = Connection::Lost(Lost { reason, since, next_try: Some(until) });
             }
             Event::Changed => self.reload(&mut effects),
             Event::Conversations(overviews) => {
@@ -208,6 +215,20 @@ impl State {
 
     fn say_error(&mut self, text: impl Into<String>) {
         self.said = Some(Said { text: text.into(), is_error: true, at: self.now });
+    }
+
+    /// Tries the connection now, if it is not there as it should be.
+    fn try_now(&mut self, effects: &mut Vec<Effect>) {
+        match &mut self.connection {
+            Connection::Connected(Way::Stream) => self.say("You are connected"),
+            Connection::Ended(_) => self.say_error("Waiting does not cure this; quit, and see what the commands say"),
+            connection => {
+                if let Connection::Lost(lost) = connection {
+                    lost.next_try = None;
+                }
+                effects.push(Effect::TryNow);
+            }
+        }
     }
 
     /// Reads anew what is on the screen.

@@ -13,6 +13,7 @@ pub(in crate::person::chat) const KEYS: &[Part] = &[
             ("Esc", "back"),
             ("Ctrl-N, Ctrl-P", "the next conversation, the previous one"),
             ("F2", "warnings"),
+            ("Ctrl-R", "try the connection now"),
             ("Ctrl-L", "draw the screen anew"),
             ("Ctrl-C, Ctrl-Q", "quit; what you were writing is kept"),
         ],

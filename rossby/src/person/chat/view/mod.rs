@@ -49,18 +49,22 @@ impl View {
         let warnings = u16::from(!state.warnings.is_empty());
         let said = u16::from(state.said.is_some());
         let transfers = u16::from(!state.transfers.is_empty());
+        // Where there is no room for both, that the connection is lost says enough.
+        let reason = u16::from(status::reason(&state.connection).is_some() && area.height > MIN_HEIGHT * 2);
         let rows = [
             Constraint::Length(warnings),
             Constraint::Min(0),
             Constraint::Length(transfers),
             Constraint::Length(said),
+            Constraint::Length(reason),
             Constraint::Length(1),
         ];
-        let [warnings, body, transfers, said, status] = Layout::vertical(rows).areas(area);
+        let [warnings, body, transfers, said, reason, status] = Layout::vertical(rows).areas(area);
         self.warnings(frame, warnings, state);
         self.body(frame, body, state, &mut measures);
         self.transfers(frame, transfers, state);
         self.said(frame, said, state);
+        self.reason(frame, reason, state);
         self.status(frame, status, state);
         for overlay in &state.overlays {
             measures.sheet = self.overlay(frame, body, state, overlay);

@@ -4,11 +4,15 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use rossby_client::{Step, Way};
+use rossby_schemas::time::Timestamp;
 
 use super::View;
-use crate::person::chat::state::event::Connection;
+use crate::person::chat::state::event::{Connection, Lost};
 use crate::person::chat::state::{Focus, State};
 use crate::person::chat::text::{cut, one_line, width};
+
+/// The key that matters while the connection is lost.
+const TRY_NOW: &str = "Ctrl-R tries now  F1 keys ";
 
 impl View {
     pub(super) fn warnings(self, frame: &mut Frame<'_>, area: Rect, state: &State) {
@@ -59,14 +63,8 @@ impl View {
             Connection::Connecting => ("connecting ...".to_owned(), self.theme.alert()),
             Connection::Connected(Way::Stream) => ("connected".to_owned(), self.theme.good()),
             Connection::Connected(Way::Asking) => ("connected, without a live stream".to_owned(), self.theme.good()),
-            Connection::Lost { reason, since } => {
-                let lost = match state.now.since(*since).as_secs() {
-                    seconds @ ..120 => format!("{seconds} s ago"),
-                    seconds => format!("{} min ago", seconds / 60),
-                };
-                (format!("connection lost {lost}, trying again: {}", one_line(reason)), self.theme.failed())
-            }
-            Connection::Ended(reason) => (format!("offline: {}", one_line(reason)), self.theme.failed()),
+            Connection::Lost(lost) => (self.lost(lost, state.now), self.theme.failed()),
+            Connection::Ended(_) => ("offline, for good".to_owned(), self.theme.failed()),
         };
         let keys = match state.focus {
             _ if !state.overlays.is_empty() => "Esc leaves",
@@ -75,15 +73,43 @@ impl View {
             Focus::Composer => "Enter sends  Alt-Enter new line  F1 keys",
         };
         let cells = usize::from(area.width);
-        // Why there is no connection matters more than keys.
+        // That there is no connection matters more than other keys.
         let keys = match &state.connection {
             Connection::Connected(_) | Connection::Connecting if width(&text) + width(keys) + 4 <= cells => {
                 format!("{keys} ")
             }
+            Connection::Lost(_) if width(&text) + width(TRY_NOW) + 3 <= cells => TRY_NOW.to_owned(),
             _ if cells > 2 * width("F1 keys ") => "F1 keys ".to_owned(),
             _ => String::new(),
         };
         let line = self.sides((format!(" {text}"), style), (keys, self.theme.faint()), cells);
         frame.buffer_mut().set_line(area.x, area.y, &line, area.width);
+    }
+
+    /// Why there is no connection.
+    pub(super) fn reason(self, frame: &mut Frame<'_>, area: Rect, state: &State) {
+        if let Some(reason) = reason(&state.connection).filter(|_| area.height > 0) {
+            let text = cut(&format!(" {}", one_line(reason)), usize::from(area.width));
+            frame.buffer_mut().set_string(area.x, area.y, text, self.theme.failed());
+        }
+    }
+
+    /// Since when the connection is lost, and when it is tried again.
+    fn lost(self, lost: &Lost, now: Timestamp) -> String {
+        let since = self.zone.short(lost.since, now);
+        let next = match lost.next_try.filter(|next| *next > now) {
+            // The last part of a second counts as one.
+            Some(next) => format!("next try in {} s", next.since(now).as_millis().div_ceil(1000)),
+            None => "trying now".to_owned(),
+        };
+        format!("connection lost since {since}, {next}")
+    }
+}
+
+/// Why there is no connection.
+pub(super) fn reason(connection: &Connection) -> Option<&str> {
+    match connection {
+        Connection::Lost(Lost { reason, .. }) | Connection::Ended(reason) => Some(reason),
+        Connection::Connecting | Connection::Connected(_) => None,
     }
 }

@@ -107,6 +107,7 @@ impl State {
         match (key.control(), key.code) {
             (Some('c' | 'q'), _) => return self.quit(effects),
             (Some('l'), _) => return effects.push(Effect::Redraw),
+            (Some('r'), _) => return self.try_now(effects),
             (_, KeyCode::F(1)) if !matches!(self.overlays.last(), Some(Overlay::Help { .. })) => {
                 return self.overlays.push(Overlay::Help { top: 0 });
             }

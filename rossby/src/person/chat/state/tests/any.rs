@@ -15,7 +15,7 @@ use super::*;
 use crate::person::chat::reference_test::has_command;
 use crate::person::chat::state::action::{Action, Found, Outcome, Person};
 use crate::person::chat::state::drafts::KeptDraft;
-use crate::person::chat::state::event::{Connection, Transfer};
+use crate::person::chat::state::event::{Connection, Lost, Transfer};
 use crate::person::chat::view::View;
 use crate::person::chat::view::theme::Theme;
 use crate::person::chat::view::time::Zone;
@@ -82,6 +82,7 @@ fn keys() -> impl Strategy<Value = KeyEvent> {
         "ctrl-y",
         "ctrl-a",
         "ctrl-l",
+        "ctrl-r",
         "alt-enter",
         "ctrl-left",
         "alt-x",
@@ -121,7 +122,7 @@ fn devices(count: u128) -> Vec<OwnDevice> {
 fn events() -> impl Strategy<Value = Event> {
     let connection = prop::sample::select(vec![
         Connection::Connected(Way::Stream),
-        Connection::Lost { reason: "gone\u{1b}".to_owned(), since: at(50) },
+        Connection::Lost(Lost { reason: "gone\u{1b}".to_owned(), since: at(50), next_try: Some(at(60)) }),
         Connection::Ended("removed".to_owned()),
     ]);
     let transcript = (2_u8..5, messages(), prop::sample::select(vec![1, 100, 300]));
@@ -139,6 +140,7 @@ fn events() -> impl Strategy<Value = Event> {
         1 => any::<bool>().prop_map(Event::Watched),
         2 => (0_u64..100).prop_map(|seconds| Event::Tick(at(seconds))),
         1 => connection.prop_map(Event::Connection),
+        1 => (0_u64..100).prop_map(|seconds| Event::Waiting { reason: "away\u{1b}".to_owned(), until: at(seconds) }),
         1 => Just(Event::Changed),
         2 => overviews().prop_map(Event::Conversations),
         3 => transcript.prop_map(|(peer, messages, limit)| {

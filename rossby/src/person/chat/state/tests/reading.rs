@@ -1,10 +1,10 @@
 //! Conversations and messages: chosen, scrolled, read.
 
-use rossby_client::Conversation;
+use rossby_client::{Conversation, Way};
 use world::{at, box_id, emoji, own, text, warning};
 
 use super::*;
-use crate::person::chat::state::event::Connection;
+use crate::person::chat::state::event::{Connection, Lost};
 use crate::person::chat::state::open::PAGE;
 use crate::person::chat::state::overlay::Overlay;
 
@@ -213,7 +213,25 @@ fn what_was_said_goes_away_and_the_connection_is_what_it_is() {
     assert!(state.said.is_some());
     state.update(Event::Tick(at(10)));
     assert!(state.said.is_none());
-    let lost = Connection::Lost { reason: "away".to_owned(), since: at(20) };
-    state.update(Event::Connection(lost.clone()));
-    assert_eq!(state.connection, lost);
+}
+
+#[test]
+fn a_lost_connection_says_since_when_and_is_tried_now() {
+    let mut state = talking(&[(2, many(1))]);
+    let lost = |reason: &str, next_try| Connection::Lost(Lost { reason: reason.to_owned(), since: at(20), next_try });
+    state.update(Event::Connection(lost("reset", None)));
+    state.update(Event::Tick(at(30)));
+    state.update(Event::Waiting { reason: "away".to_owned(), until: at(40) });
+    assert_eq!(state.connection, lost("away", Some(at(40))), "it is lost since it was");
+    assert!(matches!(state.press(&["ctrl-r"])[..], [Effect::TryNow]));
+    assert_eq!(state.connection, lost("away", None), "it is being tried");
+
+    // Without a live stream there is one to be had; with it, or where waiting cures nothing, there is nothing to try.
+    state.update(Event::Connection(Connection::Connected(Way::Asking)));
+    assert_eq!(state.said.as_ref().unwrap().text, "The connection is back");
+    assert!(matches!(state.press(&["ctrl-r"])[..], [Effect::TryNow]));
+    for connection in [Connection::Connected(Way::Stream), Connection::Ended("removed".to_owned())] {
+        state.update(Event::Connection(connection));
+        assert!(state.press(&["ctrl-r"]).is_empty());
+    }
 }

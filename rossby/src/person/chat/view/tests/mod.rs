@@ -12,7 +12,7 @@ use super::View;
 use super::theme::Theme;
 use super::time::Zone;
 use crate::person::chat::state::State;
-use crate::person::chat::state::event::{Connection, Event};
+use crate::person::chat::state::event::{Connection, Event, Lost};
 use crate::person::chat::state::tests::talking;
 use crate::person::chat::state::tests::world::{
     at, box_id, emoji, overview, own, recipient, reply, state, text, warning, with,
@@ -171,12 +171,22 @@ fn a_request_and_a_search() {
 fn what_goes_wrong_is_said() {
     let mut state = everything();
     let reason = "the server at http://127.0.0.1:7700 can't be reached: connection refused".to_owned();
-    state.update(Event::Connection(Connection::Lost { reason, since: at(26 * 3600 + 125) }));
+    state.update(Event::Connection(Connection::Lost(Lost {
+        reason: String::new(),
+        since: at(25 * 3600),
+        next_try: None,
+    })));
+    state.update(Event::Waiting { reason, until: at(26 * 3600 + 127) });
     state.update(Event::Warnings(vec![warning(2), warning(3)]));
     state.update(Event::Typing { conversation: with(2), who: box_id(2), is_typing: true });
     state.press(&["enter"]);
     state.update(Event::Failed("the local store can't be used".to_owned()));
     insta::assert_snapshot!("offline", screen(&mut state, (80, 14)));
+    assert!(screen(&mut state, (80, 14)).contains("next try in 7 s"));
+    state.update(Event::Tick(at(26 * 3600 + 127)));
+    assert!(screen(&mut state, (80, 14)).contains("trying now"));
+    state.update(Event::Connection(Connection::Ended("this device was removed".to_owned())));
+    assert!(screen(&mut state, (80, 14)).contains("this device was removed"));
 }
 
 #[test]
