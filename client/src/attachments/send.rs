@@ -1,8 +1,10 @@
 //! Sending a file: encrypted into the folder of uploads first, then uploaded, then said in a message.
 
 use std::fs::File;
-use std::io::{Cursor, Read, Seek as _};
+use std::io::{self, Cursor, Read, Seek as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rossby_crypto::attachment::AttachmentKey;
@@ -83,11 +85,36 @@ enum Source {
 }
 
 impl Read for Source {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::File(file) => file.read(buffer),
             Self::Octets(octets) => octets.read(buffer),
         }
+    }
+}
+
+/// A source that ends with an error once nobody waits any more for what is made of it.
+struct Awaited<R> {
+    source: R,
+    is_left: Arc<AtomicBool>,
+}
+
+impl<R: Read> Read for Awaited<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.is_left.load(Ordering::Relaxed) {
+            return Err(io::Error::other("nobody waits for it any more"));
+        }
+        self.source.read(buffer)
+    }
+}
+
+/// Says when it is dropped that nobody waits any more.
+#[derive(Default)]
+struct Waiting(Arc<AtomicBool>);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 
@@ -100,8 +127,7 @@ impl Client {
     /// [`ClientError::NotAFile`], [`ClientError::Picture`], [`ClientError::Attachment`], [`ClientError::Content`], those of
     /// [`Client::send`], and what the server refuses for good: nothing was sent, and nothing is kept.
     pub async fn send_file(&self, peer: &Peer, file: FileToSend, tell: Option<Tell>) -> Result<FileSent, ClientError> {
-        let peer = self.recipient_box(&self.device().await?, peer).await?;
-        self.send_file_in(Conversation::Direct(peer), file, tell).await
+        self.send_file_to(&Addressee::Peer(peer.clone()), file, tell).await
     }
 
     /// Sends a file to somebody or to a group, as [`Client::send_file`] does.
@@ -114,25 +140,41 @@ impl Client {
         file: FileToSend,
         tell: Option<Tell>,
     ) -> Result<FileSent, ClientError> {
-        match addressee {
-            Addressee::Peer(peer) => self.send_file(peer, file, tell).await,
+        let kept = self.keep_file_for(addressee, file, tell.clone()).await?;
+        self.send_kept(kept.id, tell).await
+    }
+
+    /// The first half of [`Client::send_file_to`]: encrypts a file into the home. Nothing is kept if this is dropped; what is kept is
+    /// sent by [`Client::send_kept`] or [`Client::upload_pending`], or given up by [`Client::cancel_upload`].
+    ///
+    /// # Errors
+    /// Those of [`Client::send_file_to`].
+    pub async fn keep_file_for(
+        &self,
+        addressee: &Addressee,
+        file: FileToSend,
+        tell: Option<Tell>,
+    ) -> Result<PendingUpload, ClientError> {
+        let conversation = match addressee {
+            Addressee::Peer(peer) => Conversation::Direct(self.recipient_box(&self.device().await?, peer).await?),
             Addressee::Group(group) => {
                 let group = self.group(group).await?;
                 if !matches!(group.membership, Membership::Requested | Membership::Member | Membership::Admin) {
                     return Err(ClientError::NotInGroup(group.name));
                 }
-                self.send_file_in(Conversation::Group(group.id.0), file, tell).await
+                Conversation::Group(group.id.0)
             }
-        }
+        };
+        Ok((&self.keep_file(conversation, file, tell).await?).into())
     }
 
-    async fn send_file_in(
-        &self,
-        conversation: Conversation,
-        file: FileToSend,
-        tell: Option<Tell>,
-    ) -> Result<FileSent, ClientError> {
-        let upload = self.keep_file(conversation, file, tell.clone()).await?;
+    /// The second half of [`Client::send_file_to`]: uploads what is kept under this number, and says it. It stays kept if this is dropped.
+    ///
+    /// # Errors
+    /// [`ClientError::NoSuchUpload`], and what the server refuses for good: nothing was sent, and nothing is kept.
+    pub async fn send_kept(&self, id: i64, tell: Option<Tell>) -> Result<FileSent, ClientError> {
+        let uploads = self.store.uploads(&self.vault).await?;
+        let upload = uploads.into_iter().find(|upload| upload.id == id).ok_or(ClientError::NoSuchUpload(id))?;
         match self.upload_and_say(upload.clone(), tell).await {
             Ok(sent) => Ok(FileSent::Said(sent)),
             Err(reason) if upload.is_kept_after(&reason) => Ok(FileSent::Waiting { upload: (&upload).into(), reason }),
@@ -153,9 +195,12 @@ impl Client {
         let known: Vec<String> =
             self.store.uploads(&self.vault).await?.into_iter().map(|upload| upload.spool).collect();
         let (spool, expires_at) = (self.spool(), self.expiry());
+        let waiting = Waiting::default();
+        let is_left = Arc::clone(&waiting.0);
         let filled = move || -> Result<_, ClientError> {
             spool.tidy(&known, std::time::SystemTime::now());
-            let Prepared { length, mut source, name, media_type, role, preview } = prepare(&file)?;
+            let Prepared { length, source, name, media_type, role, preview } = prepare(&file)?;
+            let mut source = Awaited { source, is_left };
             let key = AttachmentKey::generate(&mut rng());
             let mut attachment = Attachment {
                 role,
@@ -177,6 +222,7 @@ impl Client {
             Ok((name, sealed.octets, attachment))
         };
         let (name, octets, attachment) = off_the_runtime(filled).await?;
+        drop(waiting);
         let upload = StoredUpload {
             id: 0,
             conversation,

@@ -360,6 +360,44 @@ async fn what_is_no_file_is_not_sent() {
     assert_eq!(std::fs::read_dir(world.receiver.client.home.join("uploads")).unwrap().count(), 0);
 }
 
+/// A file that is sent is encrypted for as long as somebody waits for that; and once it is kept, it stays until it is sent or given up.
+#[tokio::test]
+async fn what_nobody_waits_for_is_not_kept() {
+    let (receiver, folder) = (Receiver::new().await, tempfile::tempdir().unwrap());
+    let (client, path) = (&receiver.client, folder.path().join("file.bin"));
+    std::fs::write(&path, vec![7; 4_000_000]).unwrap();
+    let conversation = Conversation::Direct(BoxId::from_bytes([2; 16]));
+    // The first that is told of it waits until nobody waits for the file.
+    let (begun, mut has_begun) = tokio::sync::mpsc::unbounded_channel();
+    let (left, is_left) = std::sync::mpsc::channel::<()>();
+    let is_left = Mutex::new(is_left);
+    let tell: Tell = Arc::new(move |_| {
+        let _ = begun.send(());
+        let _ = is_left.lock().unwrap().recv();
+    });
+    let told = Arc::downgrade(&tell);
+    tokio::select! {
+        _ = client.keep_file(conversation, FileToSend::new(&path), Some(tell)) => panic!("it is being told"),
+        _ = has_begun.recv() => {}
+    }
+    drop(left);
+    while told.strong_count() > 0 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(client.pending_uploads().await.unwrap(), []);
+    assert_eq!(std::fs::read_dir(client.home.join("uploads")).unwrap().count(), 0);
+
+    let kept = client.keep_file(conversation, FileToSend::new(&path), None).await.unwrap();
+    let pending = client.pending_uploads().await.unwrap();
+    assert_eq!(pending.iter().map(|pending| pending.id).collect::<Vec<_>>(), [kept.id]);
+    let sent = client.send_kept(kept.id, None).await.unwrap();
+    assert!(matches!(sent, FileSent::Waiting { reason: ClientError::Unreachable { .. }, .. }), "{sent:?}");
+    client.cancel_upload(kept.id).await.unwrap();
+    let refused = client.send_kept(kept.id, None).await;
+    assert!(matches!(refused, Err(ClientError::NoSuchUpload(_))), "{refused:?}");
+    assert_eq!(std::fs::read_dir(client.home.join("uploads")).unwrap().count(), 0);
+}
+
 fn make_fifo(path: &Path) {
     assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
 }

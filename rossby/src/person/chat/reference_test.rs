@@ -84,6 +84,7 @@ fn command_of(action: &Action) -> &'static str {
     match action {
         Action::Begin(_) | Action::SendPlace { .. } | Action::SendFile { .. } => "send",
         Action::Download { .. } => "download",
+        Action::StopFile(_) | Action::GiveUpFile(_) => "uploads",
         Action::Verify { .. } | Action::Unverify(_) => "verify",
         Action::ListGroups => "group list",
         Action::ReadGroup(_) => "group members",

@@ -2,9 +2,16 @@
 
 use std::fs;
 
-use super::terminal::{CTRL_F, CTRL_U, ENTER, UP};
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::terminal::{CTRL_F, CTRL_T, CTRL_U, ENTER, ESC, UP};
 use super::{Two, chat, tell};
+use crate::process::Server;
 use crate::set_up::SetUp;
+
+fn signal_server(server: &Server, signal: Signal) {
+    kill_process(Pid::from_raw(i32::try_from(server.pid()).unwrap()).unwrap(), signal).unwrap();
+}
 
 #[test]
 fn files_are_sent_and_saved() {
@@ -35,6 +42,29 @@ fn files_are_sent_and_saved() {
         save(&mut ben_sees);
         ben_sees.shows("is there already");
         ann_sees.shows_row(&["Read this", "read"]);
+
+        // A server that stands still: what is on its way is stopped.
+        signal_server(&server, Signal::STOP);
+        fs::remove_file(folder.join("saved/report.txt")).unwrap();
+        ben_sees.types("d");
+        save(&mut ben_sees);
+        ben_sees.shows("[Ctrl-T]").types(CTRL_T).shows("Files on their way").types("x").shows("Stopped.");
+        ben_sees.shows("No file is on its way").types(ESC).hides("Files on their way");
+        ann_sees.types(CTRL_F).shows("Send a file").types(report.to_str().unwrap()).types(ENTER);
+        ann_sees.shows("what you say of it").types("Given up").types(ENTER).shows("[Ctrl-T]").types(CTRL_T);
+        ann_sees
+            .shows("x stops one")
+            .types("x")
+            .shows("Give up report.txt?")
+            .types("y")
+            .shows("Given up: the file is not");
+        ann_sees.shows("No file is on its way").types(ESC).hides("Files on their way");
+        assert_eq!(ann.done(&["uploads"])["uploads"], serde_json::json!([]));
+        signal_server(&server, Signal::CONT);
+        ben_sees.types("d");
+        save(&mut ben_sees);
+        ben_sees.shows("Saved as");
+        assert_eq!(fs::read_to_string(folder.join("saved/report.txt")).unwrap(), "what was found");
 
         // While the server is away a file is kept, and goes out when it is back.
         let port = server.port();

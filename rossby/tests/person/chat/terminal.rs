@@ -55,6 +55,7 @@ pub(crate) const DOWN: &str = "\u{1b}[B";
 pub(crate) const CTRL_C: &str = "\u{3}";
 pub(crate) const CTRL_F: &str = "\u{6}";
 pub(crate) const CTRL_R: &str = "\u{12}";
+pub(crate) const CTRL_T: &str = "\u{14}";
 pub(crate) const CTRL_U: &str = "\u{15}";
 
 fn size(columns: u16, rows: u16) -> PtySize {

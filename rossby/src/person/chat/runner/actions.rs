@@ -74,6 +74,11 @@ impl Doer {
                 self.files.send(*conversation, path, caption.clone()).await?
             }
             Action::Download { message, to } => self.files.download(message, to).await?,
+            Action::StopFile(number) => {
+                self.files.stop(*number);
+                Outcome::default()
+            }
+            Action::GiveUpFile(upload) => self.files.give_up(*upload).await?,
             Action::LookUp(box_id) => self.look_up(*box_id).await?.into(),
             Action::AcceptChange(peer) => {
                 let contact = client.lookup(peer, true).await?;

@@ -1,13 +1,15 @@
-//! Files: sent and saved, one upload at a time, and how far they are.
+//! Files: sent and saved, one upload at a time, how far they are, and how one is stopped.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rossby_client::{
     Client, ClientError, Content, Conversation, FileSent, FileToSend, Message, Progress, Target, Tell,
 };
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
 use super::hands::{Answers, addressee};
 use crate::person::chat::state::action::Outcome;
@@ -20,11 +22,20 @@ pub(super) struct Files {
     last: AtomicU64,
     /// What is kept is gone on with by one at a time: no upload is begun twice.
     uploading: tokio::sync::Mutex<()>,
+    /// How each file that is on its way is stopped, by its number.
+    stops: Stops,
+}
+
+type Stops = Arc<Mutex<HashMap<u64, CancellationToken>>>;
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Files {
     pub(super) fn new(client: Arc<Client>, answers: Answers) -> Self {
-        Self { client, answers, last: AtomicU64::new(0), uploading: tokio::sync::Mutex::new(()) }
+        let (last, uploading) = (AtomicU64::new(0), tokio::sync::Mutex::new(()));
+        Self { client, answers, last, uploading, stops: Stops::default() }
     }
 
     /// Sends a file.
@@ -36,10 +47,18 @@ impl Files {
     ) -> Result<Outcome, ClientError> {
         let path = expanded(path);
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let _one = self.uploading.lock().await;
-        let begun = self.begin(name);
+        let begun = self.begin(name, true, None);
         let file = FileToSend { caption, ..FileToSend::new(path) };
-        let sent = self.client.send_file_to(&addressee(conversation), file, Some(begun.tell())).await?;
+        let sending = async {
+            let _one = self.uploading.lock().await;
+            let kept = self.client.keep_file_for(&addressee(conversation), file, Some(begun.tell())).await?;
+            begun.is_kept_as(kept.id);
+            self.client.send_kept(kept.id, Some(begun.tell())).await
+        };
+        let sent = tokio::select! {
+            sent = sending => sent?,
+            () = begun.stop.cancelled() => return self.stopped(&begun).await,
+        };
         Ok(match sent {
             FileSent::Said(_) => Outcome::said("The file is sent"),
             FileSent::Waiting { reason, .. } => Outcome::said(format!(
@@ -48,15 +67,45 @@ impl Files {
         })
     }
 
+    /// A file that was being sent is given up.
+    async fn stopped(&self, begun: &Begun) -> Result<Outcome, ClientError> {
+        let kept = *lock(&begun.upload);
+        match kept {
+            Some(upload) => self.give_up(upload).await,
+            None => Ok(Outcome::said(GIVEN_UP)),
+        }
+    }
+
+    /// Gives up a file that is kept and not sent yet.
+    pub(super) async fn give_up(&self, upload: i64) -> Result<Outcome, ClientError> {
+        match self.client.cancel_upload(upload).await {
+            Ok(_) => Ok(Outcome::said(GIVEN_UP)),
+            Err(ClientError::NoSuchUpload(_)) => Ok(Outcome::said("It was too late: the file is sent")),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Stops a file that is on its way, if it still is.
+    pub(super) fn stop(&self, number: u64) {
+        if let Some(stop) = lock(&self.stops).get(&number) {
+            stop.cancel();
+        }
+    }
+
     /// Saves the file that came with a message, if none of that name is there.
     pub(super) async fn download(&self, message: &Message, to: &Path) -> Result<Outcome, ClientError> {
         let name = match &message.content {
             Some(Content::Attachment(attachment)) => attachment.name.clone(),
             _ => String::new(),
         };
-        let begun = self.begin(name);
+        let begun = self.begin(name, false, None);
         let target = Target { path: expanded(to), overwrites: false };
-        let path = self.client.download(message, &target, Some(begun.tell())).await?;
+        let path = tokio::select! {
+            path = self.client.download(message, &target, Some(begun.tell())) => path?,
+            () = begun.stop.cancelled() => {
+                return Ok(Outcome::said("Stopped. Saved there again, it goes on from where it was"));
+            }
+        };
         Ok(Outcome::said(format!("Saved as {}", path.display())))
     }
 
@@ -64,52 +113,67 @@ impl Files {
     pub(super) async fn go_on(self: Arc<Self>, reached: Arc<Notify>, outbox: Arc<Notify>) {
         loop {
             reached.notified().await;
-            if let Err(error) = self.upload().await {
+            if let Err(error) = self.upload(&outbox).await {
                 self.answers.say(Event::Failed(error.to_string()));
             }
-            outbox.notify_one();
         }
     }
 
-    async fn upload(&self) -> Result<(), ClientError> {
+    async fn upload(&self, outbox: &Notify) -> Result<(), ClientError> {
         let _one = self.uploading.lock().await;
-        let pending = self.client.pending_uploads().await?;
-        let Some(first) = pending.first() else { return Ok(()) };
-        let begun = self.begin(first.name.clone());
-        for (_, outcome) in self.client.upload_pending(Some(begun.tell())).await? {
-            match outcome {
-                // It goes on with the next time.
-                Ok(_) | Err(ClientError::Unreachable { .. }) => {}
-                Err(error) => return Err(error),
+        for upload in self.client.pending_uploads().await? {
+            let begun = self.begin(upload.name.clone(), true, Some(upload.id));
+            let sent = tokio::select! {
+                sent = self.client.send_kept(upload.id, Some(begun.tell())) => sent.map(drop),
+                () = begun.stop.cancelled() => self.stopped(&begun).await.map(drop),
+            };
+            match sent {
+                // It was sent, or given up, or goes on with the next time.
+                Ok(()) | Err(ClientError::NoSuchUpload(_)) => {}
+                Err(error) => self.answers.say(Event::Failed(error.to_string())),
             }
+            outbox.notify_one();
         }
         Ok(())
     }
 
-    fn begin(&self, name: String) -> Begun {
+    fn begin(&self, name: String, is_sent: bool, upload: Option<i64>) -> Begun {
         let number = self.last.fetch_add(1, Ordering::Relaxed);
-        Begun { number, name, answers: self.answers.clone() }
+        let (stop, answers) = (CancellationToken::new(), self.answers.clone());
+        lock(&self.stops).insert(number, stop.clone());
+        let transfer = Transfer { number, name, is_sent, upload, step: None, percent: 0 };
+        answers.say(Event::Transfer(transfer.clone()));
+        Begun { transfer, upload: Arc::new(Mutex::new(upload)), answers, stop, stops: Arc::clone(&self.stops) }
     }
 }
 
+const GIVEN_UP: &str = "Given up: the file is not sent";
+
 /// A file on its way, until this is dropped.
 struct Begun {
-    number: u64,
-    name: String,
+    /// As it was at the beginning.
+    transfer: Transfer,
+    /// The number under which it is kept, once it is.
+    upload: Arc<Mutex<Option<i64>>>,
     answers: Answers,
+    stop: CancellationToken,
+    stops: Stops,
 }
 
 impl Begun {
+    fn is_kept_as(&self, upload: i64) {
+        *lock(&self.upload) = Some(upload);
+    }
+
     /// Tells how far it is, each hundredth once.
     fn tell(&self) -> Tell {
-        let (number, name, answers) = (self.number, self.name.clone(), self.answers.clone());
+        let (transfer, upload, answers) = (self.transfer.clone(), Arc::clone(&self.upload), self.answers.clone());
         let told = Mutex::new(None);
         Arc::new(move |Progress { step, done, total }| {
             let percent = done.saturating_mul(100).checked_div(total).unwrap_or(100).min(100);
-            let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
-            if *told != Some((step, percent)) {
-                *told = Some((step, percent));
-                answers.say(Event::Transfer(Transfer { number, name: name.clone(), step, percent }));
+            if lock(&told).replace((step, percent)) != Some((step, percent)) {
+                let upload = *lock(&upload);
+                answers.say(Event::Transfer(Transfer { step: Some(step), percent, upload, ..transfer.clone() }));
             }
         })
     }
@@ -117,7 +181,8 @@ impl Begun {
 
 impl Drop for Begun {
     fn drop(&mut self) {
-        self.answers.say(Event::TransferEnded(self.number));
+        lock(&self.stops).remove(&self.transfer.number);
+        self.answers.say(Event::TransferEnded(self.transfer.number));
     }
 }
 

@@ -80,7 +80,9 @@ impl Hands {
                 });
                 return;
             }
-            Effect::LoadConversations | Effect::LoadTranscript { .. } | Effect::LoadWarnings => &self.reads,
+            Effect::LoadConversations | Effect::LoadTranscript { .. } | Effect::LoadWarnings | Effect::LoadUploads => {
+                &self.reads
+            }
             Effect::TryNow => return self.client.try_now(),
             Effect::Do(action) => {
                 let (doer, answers, outbox) = (Arc::clone(&self.doer), self.answers.clone(), Arc::clone(&self.outbox));
@@ -192,6 +194,7 @@ async fn read(client: Arc<Client>, answers: Answers, mut effects: UnboundedRecei
 struct Wanted {
     conversations: bool,
     warnings: bool,
+    uploads: bool,
     transcript: Option<(Conversation, u32)>,
 }
 
@@ -200,6 +203,7 @@ impl Wanted {
         match effect {
             Effect::LoadConversations => self.conversations = true,
             Effect::LoadWarnings => self.warnings = true,
+            Effect::LoadUploads => self.uploads = true,
             // The last one that was asked for is the one on the screen.
             Effect::LoadTranscript { conversation, limit } => self.transcript = Some((conversation, limit)),
             _ => {}
@@ -216,6 +220,9 @@ impl Wanted {
         }
         if self.warnings {
             answers.say(Event::Warnings(client.warnings().await?));
+        }
+        if self.uploads {
+            answers.say(Event::Uploads(client.pending_uploads().await?));
         }
         Ok(())
     }

@@ -33,6 +33,10 @@ pub(in crate::person::chat) enum Action {
     SendFile { conversation: Conversation, path: PathBuf, caption: Option<String> },
     /// Saves the file that came with a message.
     Download { message: Box<Message>, to: PathBuf },
+    /// Stops a file that is on its way, by its number there.
+    StopFile(u64),
+    /// Gives up a file that is kept and not sent yet, by its number in the store.
+    GiveUpFile(i64),
     /// Looks somebody up.
     LookUp(BoxId),
     /// Takes the box that an address leads to now for the right one.

@@ -18,6 +18,8 @@ pub(in crate::person::chat) enum Effect {
     LoadTranscript { conversation: Conversation, limit: u32 },
     /// The warnings are read.
     LoadWarnings,
+    /// What is kept and not on the server yet is read.
+    LoadUploads,
     /// The person has seen these messages.
     MarkRead(Vec<Message>),
     /// The person has dismissed these warnings.

@@ -1,7 +1,7 @@
 //! What happens to the chat: keys, answers of the client, time.
 
 use ratatui::crossterm::event::KeyEvent;
-use rossby_client::{Conversation, ConversationOverview, Message, Notice, Step, Way};
+use rossby_client::{Conversation, ConversationOverview, Message, Notice, PendingUpload, Step, Way};
 use rossby_schemas::ids::BoxId;
 use rossby_schemas::time::Timestamp;
 
@@ -35,6 +35,8 @@ pub(in crate::person::chat) enum Event {
     Transcript { conversation: Conversation, limit: u32, messages: Vec<Message> },
     /// The warnings that were not dismissed.
     Warnings(Vec<Notice>),
+    /// The files that are kept and not on the server yet.
+    Uploads(Vec<PendingUpload>),
     /// What was being written when the chat ended the last time, with what its conversation is called.
     Drafts(Vec<(KeptDraft, String)>),
     /// What was to be sent is in the outbox; or it is not, and why.
@@ -57,7 +59,12 @@ pub(in crate::person::chat) struct Transfer {
     pub(in crate::person::chat) number: u64,
     /// What it is called.
     pub(in crate::person::chat) name: String,
-    pub(in crate::person::chat) step: Step,
+    /// Whether it is sent, and not saved.
+    pub(in crate::person::chat) is_sent: bool,
+    /// Under which number it is kept, if it is.
+    pub(in crate::person::chat) upload: Option<i64>,
+    /// None before anything was done.
+    pub(in crate::person::chat) step: Option<Step>,
     /// How much of the step is done, in hundredths.
     pub(in crate::person::chat) percent: u64,
 }

@@ -75,11 +75,16 @@ impl State {
     /// Takes away what is over nothing, and keeps what is chosen among what is there.
     pub(super) fn settle_overlays(&mut self) {
         let warnings = self.warnings.len();
+        let files = self.transfers.len() + self.waiting_files().count();
         let open = self.open.as_ref();
         self.overlays.retain_mut(|overlay| match overlay {
             Overlay::Warnings { chosen } => {
                 *chosen = (*chosen).min(warnings.saturating_sub(1));
                 warnings > 0
+            }
+            Overlay::Files { chosen } => {
+                *chosen = (*chosen).min(files.saturating_sub(1));
+                true
             }
             Overlay::Message { id, .. } => {
                 open.is_some_and(|open| open.messages.iter().any(|message| message.id == *id))

@@ -20,7 +20,7 @@ use event::{Connection, Event, Lost, Measures, Transfer};
 use list::List;
 use open::Open;
 use overlay::Overlay;
-use rossby_client::{Conversation, Message, Notice, Way};
+use rossby_client::{Conversation, Message, Notice, PendingUpload, Way};
 use rossby_schemas::ids::BoxId;
 use rossby_schemas::time::Timestamp;
 use typing::Typing;
@@ -71,6 +71,8 @@ pub(super) struct State {
     pub(super) said: Option<Said>,
     /// Files on their way, the one first that began first.
     pub(super) transfers: Vec<Transfer>,
+    /// Files that are kept and not on the server yet.
+    uploads: Vec<PendingUpload>,
     pub(super) typing: Typing,
     measures: Measures,
     /// Whether the terminal has the person's eye, as far as it says so.
@@ -92,11 +94,12 @@ impl State {
             warnings: Vec::new(),
             said: None,
             transfers: Vec::new(),
+            uploads: Vec::new(),
             typing: Typing::default(),
             measures: Measures { is_wide: true, composer: 1, ..Measures::default() },
             is_watched: true,
         };
-        (state, vec![Effect::LoadConversations, Effect::LoadWarnings])
+        (state, vec![Effect::LoadConversations, Effect::LoadWarnings, Effect::LoadUploads])
     }
 
     /// Takes what happened. Gives what is to be done.
@@ -158,8 +161,16 @@ impl State {
                     Some(known) => *known = transfer,
                     None => self.transfers.push(transfer),
                 }
+                self.settle_overlays();
             }
-            Event::TransferEnded(number) => self.transfers.retain(|transfer| transfer.number != number),
+            Event::TransferEnded(number) => {
+                self.transfers.retain(|transfer| transfer.number != number);
+                self.settle_overlays();
+            }
+            Event::Uploads(uploads) => {
+                self.uploads = uploads;
+                self.settle_overlays();
+            }
             Event::Failed(text) => self.say_error(text),
         }
         effects
@@ -177,6 +188,7 @@ impl State {
         };
         let overlays = self.overlays.iter().all(|overlay| match overlay {
             Overlay::Warnings { chosen } => *chosen < self.warnings.len(),
+            Overlay::Files { chosen } => *chosen < (self.transfers.len() + self.waiting_files().count()).max(1),
             Overlay::Devices { devices, chosen } => {
                 devices.as_ref().is_none_or(|devices| *chosen < devices.len().max(1))
             }
@@ -192,6 +204,12 @@ impl State {
     /// The open conversation's composer, if it was used.
     pub(super) fn composer(&self) -> Option<&drafts::Composer> {
         self.open.as_ref().and_then(|open| self.drafts.of(open.conversation))
+    }
+
+    /// The files that are kept and not on their way.
+    pub(super) fn waiting_files(&self) -> impl Iterator<Item = &PendingUpload> {
+        let is_on_its_way = |id| self.transfers.iter().any(|transfer| transfer.upload == Some(id));
+        self.uploads.iter().filter(move |upload| !is_on_its_way(upload.id))
     }
 
     fn tick(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
@@ -235,6 +253,7 @@ impl State {
     fn reload(&self, effects: &mut Vec<Effect>) {
         effects.push(Effect::LoadConversations);
         effects.push(Effect::LoadWarnings);
+        effects.push(Effect::LoadUploads);
         if let Some(open) = &self.open {
             effects.push(Effect::LoadTranscript { conversation: open.conversation, limit: open.asked() });
         }

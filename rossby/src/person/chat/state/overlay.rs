@@ -22,6 +22,8 @@ pub(in crate::person::chat) enum Overlay {
     Message { id: i64, top: usize },
     /// The warnings.
     Warnings { chosen: usize },
+    /// The files that are on their way, and those that wait.
+    Files { chosen: usize },
     /// The person's devices; none until they are known.
     Devices { devices: Option<Vec<OwnDevice>>, chosen: usize },
     /// The settings; none until they are known.

@@ -14,6 +14,7 @@ pub(in crate::person::chat) const KEYS: &[Part] = &[
             ("Ctrl-N, Ctrl-P", "the next conversation, the previous one"),
             ("F2", "warnings"),
             ("Ctrl-R", "try the connection now"),
+            ("Ctrl-T", "files on their way: how far they are, stop one"),
             ("Ctrl-L", "draw the screen anew"),
             ("Ctrl-C, Ctrl-Q", "quit; what you were writing is kept"),
         ],

@@ -48,7 +48,7 @@ impl View {
         }
         let warnings = u16::from(!state.warnings.is_empty());
         let said = u16::from(state.said.is_some());
-        let transfers = u16::from(!state.transfers.is_empty());
+        let transfers = u16::from(!state.transfers.is_empty() || state.waiting_files().next().is_some());
         // Where there is no room for both, that the connection is lost says enough.
         let reason = u16::from(status::reason(&state.connection).is_some() && area.height > MIN_HEIGHT * 2);
         let rows = [

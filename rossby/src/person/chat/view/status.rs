@@ -7,7 +7,7 @@ use rossby_client::{Step, Way};
 use rossby_schemas::time::Timestamp;
 
 use super::View;
-use crate::person::chat::state::event::{Connection, Lost};
+use crate::person::chat::state::event::{Connection, Lost, Transfer};
 use crate::person::chat::state::{Focus, State};
 use crate::person::chat::text::{cut, one_line, width};
 
@@ -31,21 +31,19 @@ impl View {
 
     /// How far files are: the first, and how many there are besides.
     pub(super) fn transfers(self, frame: &mut Frame<'_>, area: Rect, state: &State) {
-        let Some(first) = state.transfers.first().filter(|_| area.height > 0) else { return };
-        let step = match first.step {
-            Step::Encrypting => "encrypting",
-            Step::Uploading => "uploading",
-            Step::Downloading => "downloading",
-            Step::Decrypting => "decrypting",
-            Step::Exporting => "exporting",
-            Step::Checking => "checking",
-            Step::Importing => "importing",
+        if area.height == 0 {
+            return;
+        }
+        let waiting = state.waiting_files().count();
+        let (text, more) = match (state.transfers.first(), state.waiting_files().next()) {
+            (Some(first), _) => {
+                (format!("{} {}", progress(first), one_line(&first.name)), state.transfers.len() + waiting - 1)
+            }
+            (None, Some(first)) => (format!("waits to be sent: {}", one_line(&first.name)), waiting - 1),
+            (None, None) => return,
         };
-        let more = match state.transfers.len() {
-            1 => String::new(),
-            count => format!(" ({} more) ", count - 1),
-        };
-        let text = format!(" {step} {}% of {}", first.percent, one_line(&first.name));
+        let more = if more > 0 { format!(" ({more} more)") } else { String::new() };
+        let (text, more) = (format!(" {text}"), format!("{more} [Ctrl-T] "));
         let style = self.theme.faint();
         let line = self.sides((text, style), (more, style), usize::from(area.width));
         frame.buffer_mut().set_line(area.x, area.y, &line, area.width);
@@ -112,4 +110,19 @@ pub(super) fn reason(connection: &Connection) -> Option<&str> {
         Connection::Lost(Lost { reason, .. }) | Connection::Ended(reason) => Some(reason),
         Connection::Connecting | Connection::Connected(_) => None,
     }
+}
+
+/// How far a file is.
+pub(super) fn progress(transfer: &Transfer) -> String {
+    let step = match transfer.step {
+        None => return "waiting".to_owned(),
+        Some(Step::Encrypting) => "encrypting",
+        Some(Step::Uploading) => "uploading",
+        Some(Step::Downloading) => "downloading",
+        Some(Step::Decrypting) => "decrypting",
+        Some(Step::Exporting) => "exporting",
+        Some(Step::Checking) => "checking",
+        Some(Step::Importing) => "importing",
+    };
+    format!("{step} {}%", transfer.percent)
 }

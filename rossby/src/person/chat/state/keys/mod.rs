@@ -1,6 +1,7 @@
 //! Keys: what each does depends on what has them, the topmost sheet or the part with the focus.
 
 mod composer;
+mod files;
 mod groups;
 mod list;
 mod overlays;
@@ -108,6 +109,9 @@ impl State {
             (Some('c' | 'q'), _) => return self.quit(effects),
             (Some('l'), _) => return effects.push(Effect::Redraw),
             (Some('r'), _) => return self.try_now(effects),
+            (Some('t'), _) if !matches!(self.overlays.last(), Some(Overlay::Files { .. })) => {
+                return self.overlays.push(Overlay::Files { chosen: 0 });
+            }
             (_, KeyCode::F(1)) if !matches!(self.overlays.last(), Some(Overlay::Help { .. })) => {
                 return self.overlays.push(Overlay::Help { top: 0 });
             }

@@ -24,6 +24,7 @@ impl State {
                 self.overlays.pop();
             }
             Some(Overlay::Warnings { .. }) => self.warnings_key(key, effects),
+            Some(Overlay::Files { .. }) => self.files_key(key, effects),
             Some(Overlay::Devices { .. }) => self.devices_key(key),
             Some(Overlay::Settings { .. }) => self.settings_key(key, effects),
             Some(Overlay::Groups { .. }) => self.groups_key(key, effects),

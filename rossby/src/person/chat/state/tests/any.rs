@@ -6,16 +6,16 @@ use std::collections::HashMap;
 use proptest::prelude::*;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
-use rossby_client::{Conversation, ConversationOverview, Group, OwnDevice, ReceiptSettings, Settings, Step, Way};
+use rossby_client::{Conversation, ConversationOverview, Group, OwnDevice, ReceiptSettings, Settings, Way};
 use rossby_schemas::events::profiles::Audience;
 use rossby_schemas::ids::DeviceId;
-use world::{at, box_id, file, group, in_group, own, reply, somebody, text, warning};
+use world::{at, box_id, file, group, in_group, own, reply, somebody, text, transfer, upload, warning};
 
 use super::*;
 use crate::person::chat::reference_test::has_command;
 use crate::person::chat::state::action::{Action, Found, Outcome, Person};
 use crate::person::chat::state::drafts::KeptDraft;
-use crate::person::chat::state::event::{Connection, Lost, Transfer};
+use crate::person::chat::state::event::{Connection, Lost};
 use crate::person::chat::view::View;
 use crate::person::chat::view::theme::Theme;
 use crate::person::chat::view::time::Zone;
@@ -83,6 +83,7 @@ fn keys() -> impl Strategy<Value = KeyEvent> {
         "ctrl-a",
         "ctrl-l",
         "ctrl-r",
+        "ctrl-t",
         "alt-enter",
         "ctrl-left",
         "alt-x",
@@ -152,10 +153,10 @@ fn events() -> impl Strategy<Value = Event> {
         1 => (2_u8..5, any::<bool>()).prop_map(|(peer, is_typing)| {
             Event::Typing { conversation: with(peer), who: box_id(peer), is_typing }
         }),
-        1 => (0_u64..3, 0_u64..101).prop_map(|(number, percent)| {
-            let name = "a\u{1b}[2J\u{202e}".to_owned();
-            Event::Transfer(Transfer { number, name, step: Step::Uploading, percent })
+        1 => (0_u64..3, any::<bool>(), 0_u64..101).prop_map(|(number, is_sent, percent)| {
+            Event::Transfer(transfer(number, is_sent, percent))
         }),
+        1 => (0_i64..4).prop_map(|count| Event::Uploads((0..count).map(upload).collect())),
         1 => (0_u64..3).prop_map(Event::TransferEnded),
         1 => Just(Event::Failed("it failed".to_owned())),
     ]

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use rossby_client::Step;
-use world::{file, own, text, with};
+use world::{file, own, text, transfer, upload, with};
 
 use super::people::actions;
 use super::*;
@@ -57,11 +57,38 @@ fn what_came_is_saved_where_the_person_says() {
 #[test]
 fn what_is_on_its_way_is_known_until_it_is_there() {
     let mut state = state();
-    let transfer = |number, percent| Transfer { number, name: "a".to_owned(), step: Step::Uploading, percent };
+    let transfer = |number, percent| transfer(number, true, percent);
     for (number, percent) in [(1, 0), (2, 0), (1, 50)] {
         state.update(Event::Transfer(transfer(number, percent)));
     }
     assert_eq!(state.transfers, [transfer(1, 50), transfer(2, 0)]);
     state.update(Event::TransferEnded(1));
     assert_eq!(state.transfers, [transfer(2, 0)]);
+}
+
+#[test]
+fn what_is_on_its_way_is_stopped() {
+    let mut state = state();
+    for transfer in [transfer(1, true, 0), transfer(2, false, 10)] {
+        state.update(Event::Transfer(transfer));
+    }
+    // The first is on its way already, the second waits.
+    state.update(Event::Uploads(vec![upload(1), upload(9)]));
+    state.press(&["ctrl-t"]);
+    assert!(actions(&state.press(&["x"])).is_empty(), "it asks first");
+    assert!(actions(&state.press(&["n"])).is_empty());
+    assert_eq!(actions(&state.press(&["x", "y"])), [Action::StopFile(1)]);
+    // What comes half-way goes on when it is saved again.
+    assert_eq!(actions(&state.press(&["down", "x"])), [Action::StopFile(2)]);
+    let decrypting = Transfer { step: Some(Step::Decrypting), ..transfer(2, false, 0) };
+    state.update(Event::Transfer(decrypting));
+    assert!(actions(&state.press(&["x"])).is_empty(), "all of it is here");
+    assert_eq!(actions(&state.press(&["end", "delete", "y"])), [Action::GiveUpFile(9)]);
+    // What ends meanwhile leaves the chosen one among those that are there.
+    state.update(Event::TransferEnded(1));
+    state.update(Event::Uploads(Vec::new()));
+    assert!(state.is_sound());
+    assert_eq!(actions(&state.press(&["x"])), [], "all of it is here");
+    state.update(Event::TransferEnded(2));
+    assert!(actions(&state.press(&["x"])).is_empty() && state.overlays.len() == 1);
 }

@@ -4,7 +4,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rossby_client::{
     Attachment, Content, Conversation, ConversationOverview, Emoji, Group, GroupId, GroupMember, Kind, Membership,
-    Message, MessageRef, MessageState, Notice, Recipient, Referred, Reply, Standing, Warning,
+    Message, MessageRef, MessageState, Notice, PendingUpload, Recipient, Referred, Reply, Role, Standing, Step,
+    Warning,
 };
 use rossby_schemas::ids::{BoxId, MessageId};
 use rossby_schemas::time::Timestamp;
@@ -12,6 +13,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::person::chat::state::action::{Known, Person};
+use crate::person::chat::state::event::Transfer;
 use crate::person::chat::state::{State, You};
 
 /// The moment at which tests happen, and so many seconds after it.
@@ -88,6 +90,19 @@ pub(in crate::person::chat) fn file(number: i64, peer: u8, caption: &str) -> Mes
         content: Some(Content::Attachment(Box::new(attachment))),
         ..text(number, peer, "")
     }
+}
+
+/// A file on its way, with a name that commands a terminal.
+pub(in crate::person::chat) fn transfer(number: u64, is_sent: bool, percent: u64) -> Transfer {
+    let step = Some(if is_sent { Step::Uploading } else { Step::Downloading });
+    let upload = is_sent.then(|| i64::try_from(number).unwrap());
+    Transfer { number, name: "report\u{202e}\u{1b}[2J.pdf".to_owned(), is_sent, upload, step, percent }
+}
+
+/// A file that is kept and not on the server yet.
+pub(in crate::person::chat) fn upload(id: i64) -> PendingUpload {
+    let name = "later\u{202e}.pdf".to_owned();
+    PendingUpload { id, conversation: with(2), role: Role::File, name, size: 1000, begun_at: at(0) }
 }
 
 /// A message in a group of this name.

@@ -1,5 +1,6 @@
 //! What stands over the conversations: questions and sheets.
 
+mod files;
 mod groups;
 mod people;
 
@@ -52,6 +53,7 @@ impl View {
                 Sheet { top: Some(*top), ..Sheet::new("Message", lines) }
             }
             Overlay::Warnings { chosen } => self.warnings_sheet(state, *chosen, cells),
+            Overlay::Files { chosen } => self.files(state, *chosen, cells),
             Overlay::Devices { devices, chosen } => self.devices(devices.as_deref(), *chosen, cells),
             Overlay::Settings { settings, chosen } => self.settings(settings.as_ref(), *chosen),
             Overlay::Person { person, top, .. } => {
@@ -78,7 +80,7 @@ impl View {
         let window = usize::from(inner.height);
         let top = match sheet.top {
             Some(top) => top.min(rows.saturating_sub(window)),
-            None => (sheet.chosen + 1).saturating_sub(window),
+            None => (sheet.chosen + 1).min(rows).saturating_sub(window),
         };
         for (y, line) in (inner.top()..inner.bottom()).zip(sheet.lines.iter().skip(top)) {
             frame.buffer_mut().set_line(inner.x + 1, y, line, inner.width.saturating_sub(2));

@@ -1,12 +1,11 @@
 //! Questions and sheets.
 
-use rossby_client::{Group, Membership, OwnDevice, ReceiptSettings, Settings, Step, Verified};
+use rossby_client::{Group, Membership, OwnDevice, ReceiptSettings, Settings, Verified};
 use rossby_schemas::events::profiles::Audience;
 use rossby_schemas::ids::DeviceId;
 
 use super::*;
 use crate::person::chat::state::action::{Action, Found, Known, Person};
-use crate::person::chat::state::event::Transfer;
 use crate::person::chat::state::tests::world;
 use crate::person::screen::qr_code;
 
@@ -146,9 +145,23 @@ fn files_are_asked_for_and_how_far_they_are_is_shown() {
     insta::assert_snapshot!("caption", screen(&mut state, SIZE));
     state.press(&["esc"]);
     for (number, percent) in [(1, 45), (2, 0)] {
-        let name = "report\u{202e}.pdf".to_owned();
-        state.update(Event::Transfer(Transfer { number, name, step: Step::Uploading, percent }));
+        state.update(Event::Transfer(world::transfer(number, number == 1, percent)));
     }
+    state.update(Event::Uploads(vec![world::upload(1), world::upload(9)]));
     let shown = screen(&mut state, SIZE);
-    assert!(shown.contains("uploading 45% of report\u{fffd}.pdf") && shown.contains("(1 more)"), "{shown}");
+    assert!(shown.contains("uploading 45% report\u{fffd}") && shown.contains("(2 more) [Ctrl-T]"), "{shown}");
+    state.press(&["ctrl-t", "down"]);
+    insta::assert_snapshot!("files", screen(&mut state, SIZE));
+    state.press(&["up", "x"]);
+    insta::assert_snapshot!("give_up", screen(&mut state, SIZE));
+    state.press(&["n"]);
+    for number in [1, 2] {
+        state.update(Event::TransferEnded(number));
+    }
+    state.update(Event::Uploads(vec![world::upload(9)]));
+    let shown = screen(&mut state, SIZE);
+    assert!(shown.contains("waits to be sent: later\u{fffd}.pdf"), "{shown}");
+    state.update(Event::Uploads(Vec::new()));
+    let shown = screen(&mut state, SIZE);
+    assert!(shown.contains("No file is on its way") && !shown.contains("waits to be sent"), "{shown}");
 }
