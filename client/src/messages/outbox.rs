@@ -17,6 +17,7 @@ use crate::Client;
 use crate::contacts::{Known, Peer, may_send};
 use crate::content::Kind;
 use crate::error::ClientError;
+use crate::groups::is_of_groups;
 use crate::http::Call;
 use crate::store::device::Device;
 use crate::store::messages::{self, State};
@@ -30,6 +31,8 @@ const TRIES_BEFORE_OLDER: u32 = 3;
 /// How often it waits when the server has enough of this device: after the look-ups of a group's members it can have.
 const MAX_WAITS: u32 = 3;
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
+/// Why a message was not sent to somebody whom the server doesn't show.
+const NOBODY: &str = "there is no such user, or none who takes messages from you";
 /// What stands around a message's value in a request: names, two ids, punctuation.
 const AROUND_A_VALUE: usize = 160;
 
@@ -209,15 +212,27 @@ impl Client {
         Ok(batch)
     }
 
-    /// Seals a message for a recipient for whom there was no key before.
+    /// Seals a message for a recipient for whom there was no key before. None if it goes nowhere any more.
     async fn seal_at_last(&self, device: &Device, outgoing: &Outgoing) -> Result<Option<Sealed>, ClientError> {
         let recipient = match self.recipient_among_many(&Peer::Box(outgoing.recipient)).await {
             // Whoever may not look them up can have their keys of another member of a group.
             Err(error) if error.problem() == Some(ProblemType::NoSuchRecipient) => {
-                let known = Known::load(&mut *self.store.read().await?, outgoing.recipient).await?;
-                known
-                    .filter(|known| !known.is_forked && !self.sealable(device, known).devices.is_empty())
-                    .ok_or(error)?
+                let mut connection = self.store.read().await?;
+                let known = Known::load(&mut connection, outgoing.recipient).await?;
+                match known.filter(|known| !known.is_forked && !self.sealable(device, known).devices.is_empty()) {
+                    Some(known) => known,
+                    None => {
+                        let stored = messages::message(&mut connection, &self.vault, outgoing.message).await?;
+                        drop(connection);
+                        if stored.thread.peer().is_none() || is_of_groups(stored.kind) {
+                            return Err(error);
+                        }
+                        // Nobody else has the keys. It is as if it had been handed over: what waited would come out of its time
+                        // once they take messages again.
+                        self.not_sent(outgoing, NOBODY).await?;
+                        return Ok(None);
+                    }
+                }
             }
             found => found?,
         };
@@ -258,7 +273,7 @@ impl Client {
         match outcome {
             SendOutcome::Accepted { accepted_at, .. } => return self.sent(device, outgoing, accepted_at).await,
             SendOutcome::NoSuchRecipient => {
-                return self.not_sent(outgoing, "there is no such user, or none who takes messages from you").await;
+                return self.not_sent(outgoing, NOBODY).await;
             }
             SendOutcome::Stale { statements, sealing_statements, .. } => {
                 let recipient = self.newer(outgoing.recipient, &statements, &sealing_statements).await?;

@@ -227,6 +227,28 @@ async fn each_recipients_outcome_is_kept_and_the_messages_state_follows_from_all
 }
 
 #[tokio::test]
+async fn what_has_no_key_yet_does_not_wait_for_someone_who_takes_nothing() {
+    let (server, url) = Server::start().await;
+    let ann = Receiver::at_server(&url).await;
+    // A device that was linked later has of somebody's conversation what the others tell it, and no key of theirs.
+    let ben = Sender::new();
+    let box_id = ben.record.box_id();
+    let mut transaction = ann.client.store.begin().await.unwrap();
+    assert!(records::keep_record(&mut transaction, &ben.record).await.unwrap());
+    transaction.commit().await.unwrap();
+    let message = write(&ann, Conversation::Direct(box_id), &[box_id], "hello").await;
+    assert!(ann.client.store.outgoing(message, box_id).await.unwrap().unwrap().sealed.is_none());
+
+    // The server says of one who has blocked the own box what it says of nobody.
+    assert!(ann.client.flush().await.unwrap().is_empty());
+    let (state, recipients) = shown(&ann, message).await;
+    assert_eq!((state, recipients[0].state), (MessageState::Failed, MessageState::Failed));
+    assert!(ann.client.store.outgoing(message, box_id).await.unwrap().is_none(), "it comes once they unblock");
+    assert!(matches!(&ann.warned().await[..], [Warning::NotSent { recipient, .. }] if *recipient == box_id));
+    assert_eq!(server.requests(), Vec::<Vec<BoxId>>::new());
+}
+
+#[tokio::test]
 async fn a_recipients_messages_wait_for_each_other_and_for_nobody_elses() {
     let (server, url) = Server::start().await;
     let ann = Receiver::at_server(&url).await;
