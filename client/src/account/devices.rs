@@ -156,6 +156,8 @@ impl Client {
             let answer: Result<CommandResponse, _> = self.ask(&own.device, &call).await;
             match answer {
                 Ok(_) if id == own.device.device_id => return Ok(id),
+                // It was known a moment ago: the removal was taken, and its answer lost.
+                Err(ClientError::NotKnown(_)) if id == own.device.device_id => return Ok(id),
                 Ok(_) => {
                     self.audit().await?;
                     return Ok(id);

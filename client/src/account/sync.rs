@@ -108,6 +108,9 @@ impl Client {
         let list =
             AccountList { keys_version: answer.keys_version, identifiers: answer.identifiers, claims: answer.claims };
         self.tell_of_devices(&own).await?;
+        if own.record.members().count() < 2 {
+            self.give_up_on_devices(own.device.box_id).await?;
+        }
         self.check_identifiers(&own, &list).await?;
         if self.is_ahead() {
             // By this clock everything that waits would be too old to open.

@@ -21,7 +21,7 @@ use crate::groups::is_of_groups;
 use crate::http::Call;
 use crate::store::device::Device;
 use crate::store::messages::{self, State};
-use crate::store::outbox::{self, Outgoing, RecipientRow, Sealed};
+use crate::store::outbox::{self, LeftOut, Outgoing, RecipientRow, Sealed};
 use crate::warning::Warning;
 
 /// How often a message is sealed anew, or handed over again, before it stays in the outbox.
@@ -80,6 +80,8 @@ struct Flush {
     fit: usize,
     /// How often it has waited because the server had enough of this device.
     waits: u32,
+    /// Whether what was written by a wrong clock has got another expiry. Once: a server could put the clock back again and again.
+    is_clock_right: bool,
 }
 
 /// How often a recipient's first message was handed over.
@@ -92,7 +94,7 @@ struct Tries {
 
 impl Flush {
     fn new() -> Self {
-        Self { stopped: Vec::new(), tries: HashMap::new(), fit: MAX_SENT, waits: 0 }
+        Self { stopped: Vec::new(), tries: HashMap::new(), fit: MAX_SENT, waits: 0, is_clock_right: false }
     }
 
     fn stop(&mut self, recipient: BoxId, error: ClientError) {
@@ -148,11 +150,16 @@ impl Client {
             match self.hand_over(&device, &batch).await {
                 Ok(outcomes) => {
                     flush.fit = MAX_SENT.min(flush.fit * 2);
-                    for ((outgoing, _), outcome) in batch.iter().zip(outcomes) {
-                        if let Err(error) = self.heed_outcome(&device, &mut flush, outgoing, outcome).await {
+                    for ((outgoing, sealed), outcome) in batch.iter().zip(outcomes) {
+                        let handed_over = (outgoing, sealed);
+                        if let Err(error) = self.heed_outcome(&device, &mut flush, handed_over, outcome).await {
                             flush.stop(outgoing.recipient, error);
                         }
                     }
+                }
+                // The answer has set this device's clock right, by which one of them expired too late.
+                Err(ClientError::Refused(_)) if !flush.is_clock_right && self.expires_too_late(&batch) => {
+                    flush.is_clock_right = true;
                 }
                 // It was refused as a whole, for one of them or for its length.
                 Err(error) if batch.len() > 1 && (is_about_recipient(&error) || is_about_length(&error)) => {
@@ -169,6 +176,10 @@ impl Client {
         }
     }
 
+    fn expires_too_late(&self, batch: &[(Outgoing, Sealed)]) -> bool {
+        batch.iter().any(|(outgoing, _)| outgoing.expires_at > self.latest_expiry())
+    }
+
     /// Of these messages, those that one request carries. What has expired or can't be sealed leaves the way meanwhile.
     async fn batch(
         &self,
@@ -179,7 +190,7 @@ impl Client {
         let (mut batch, mut octets) = (Vec::new(), 0);
         for (message, recipient) in heads {
             // Another process may have handed it over.
-            let Some(outgoing) = self.store.outgoing(*message, *recipient).await? else { continue };
+            let Some(mut outgoing) = self.store.outgoing(*message, *recipient).await? else { continue };
             if outgoing.expires_at <= self.http.server_now() {
                 self.not_sent(&outgoing, "it expired in the outbox").await?;
                 continue;
@@ -190,6 +201,10 @@ impl Client {
             {
                 flush.stop(*recipient, error);
                 continue;
+            }
+            // It was written while this device's clock was ahead: no server keeps it so long.
+            if outgoing.expires_at > self.latest_expiry() {
+                (outgoing.expires_at, outgoing.sealed) = (self.new_expiry(), None);
             }
             let sealed = match outgoing.sealed.clone() {
                 Some(sealed) => sealed,
@@ -266,12 +281,12 @@ impl Client {
         &self,
         device: &Device,
         flush: &mut Flush,
-        outgoing: &Outgoing,
+        (outgoing, sealed): (&Outgoing, &Sealed),
         outcome: SendOutcome,
     ) -> Result<(), ClientError> {
         let tries = flush.count(outgoing);
         match outcome {
-            SendOutcome::Accepted { accepted_at, .. } => return self.sent(device, outgoing, accepted_at).await,
+            SendOutcome::Accepted { accepted_at, .. } => return self.sent(device, outgoing, sealed, accepted_at).await,
             SendOutcome::NoSuchRecipient => {
                 return self.not_sent(outgoing, NOBODY).await;
             }
@@ -293,13 +308,23 @@ impl Client {
         if tries.count < TRIES { Ok(()) } else { Err(ClientError::NotTaken(outgoing.recipient)) }
     }
 
-    /// The server has a message for a recipient: the own devices are told, once.
-    async fn sent(&self, device: &Device, outgoing: &Outgoing, accepted_at: Timestamp) -> Result<(), ClientError> {
+    /// The server has a message for a recipient: the own devices are told, once. So is the person, of devices that can't read it: the
+    /// server takes no message that one is left out of whose key it has.
+    async fn sent(
+        &self,
+        device: &Device,
+        outgoing: &Outgoing,
+        sealed: &Sealed,
+        accepted_at: Timestamp,
+    ) -> Result<(), ClientError> {
         let recipient = RecipientRow::new(outgoing.recipient, State::Sent, Some(accepted_at));
         let mut transaction = self.store.begin().await?;
         if outbox::settle(&mut transaction, outgoing.message, &recipient).await? {
             let stored = messages::message(&mut transaction, &self.vault, outgoing.message).await?;
             self.tell_sent(&mut transaction, device, &stored, accepted_at).await?;
+            for LeftOut { device_id, reason } in sealed.left_out.clone() {
+                self.warn(&mut transaction, &Warning::LeftOut { device_id, reason }).await?;
+            }
             self.settled(&mut transaction, &stored).await?;
         }
         Ok(transaction.commit().await?)
@@ -325,6 +350,17 @@ impl Client {
         Ok(())
     }
 
+    /// Nothing waits for the box's other devices once the last of them was removed. One that is linked later is told what is known
+    /// then; what was for others would come to it out of its order.
+    pub(crate) async fn give_up_on_devices(&self, own: BoxId) -> Result<(), ClientError> {
+        if outbox::waiting(&mut *self.store.read().await?, own).await?.is_empty() {
+            return Ok(());
+        }
+        let mut transaction = self.store.begin().await?;
+        self.give_up(&mut transaction, own, "the device that it was for was removed").await?;
+        Ok(transaction.commit().await?)
+    }
+
     async fn give_up_message(
         &self,
         connection: &mut SqliteConnection,
@@ -335,7 +371,9 @@ impl Client {
         let row = RecipientRow { reason: Some(reason.to_owned()), ..RecipientRow::new(recipient, State::Failed, None) };
         if outbox::settle(connection, message, &row).await? {
             let stored = messages::message(connection, &self.vault, message).await?;
-            if stored.is_shown || Kind::of(stored.kind).is_notice() {
+            // That the own devices get no copy of what others get is seen in their list.
+            let is_copy = recipient == stored.sender && stored.thread.peer() != Some(recipient);
+            if !is_copy && (stored.is_shown || Kind::of(stored.kind).is_notice()) {
                 let warning = Warning::NotSent { recipient, reason: reason.to_owned() };
                 self.warn(connection, &warning).await?;
             }

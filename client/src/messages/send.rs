@@ -24,14 +24,16 @@ use crate::store::contacts;
 use crate::store::device::Device;
 use crate::store::groups::{self, Frame, FrameRow};
 use crate::store::messages::{self, At, Chain, State, StoredMessage};
-use crate::store::outbox::{self, Outgoing, RecipientRow, Sealed};
+use crate::store::outbox::{self, LeftOut, Outgoing, RecipientRow, Sealed};
 use crate::store::records;
-use crate::warning::Warning;
 
 /// How long a message may wait for its recipient: what the server allows, less an hour for the way.
 const LIFETIME: Duration = Duration::from_secs(30 * 24 * 3600 - 3600);
 /// How many octets of statements a message brings: beside the longest body that fits into it.
 const MAX_BROUGHT_OCTETS: usize = 65_536;
+
+/// How much longer than that one may seem to live, by a clock that was put back a little since.
+const SLACK: Duration = Duration::from_secs(1800);
 
 /// A message's expiry, which the server sees, is another one for each recipient within this: the log shall not show which messages
 /// are one.
@@ -270,7 +272,7 @@ impl Client {
             groups::keep_frame(connection, &self.vault, message, &row, self.now()).await?;
         }
         for recipient in recipients {
-            let expires_at = self.http.server_now().plus(LIFETIME).minus(random_part_of(EXPIRY_SPREAD));
+            let expires_at = self.new_expiry();
             let known = Known::load(connection, recipient).await?.filter(|known| !known.is_forked);
             let sealed = match known {
                 Some(known) if !self.sealable(device, &known).devices.is_empty() => {
@@ -281,6 +283,16 @@ impl Client {
             outbox::keep_outgoing(connection, &Outgoing { message, recipient, expires_at, sealed }).await?;
         }
         Ok((message, stored.message_id))
+    }
+
+    /// When a message expires that is written now.
+    pub(super) fn new_expiry(&self) -> Timestamp {
+        self.http.server_now().plus(LIFETIME).minus(random_part_of(EXPIRY_SPREAD))
+    }
+
+    /// After which time no message expires, unless this device's clock was ahead when it was written.
+    pub(super) fn latest_expiry(&self) -> Timestamp {
+        self.http.server_now().plus(LIFETIME + SLACK)
     }
 
     /// Which of a recipient's devices can be sealed to. The own device is none of them.
@@ -307,10 +319,8 @@ impl Client {
         }
         // That one's own devices can't be reached is seen in their list.
         let left_out = if box_id == device.box_id { &[] } else { &sealable.left_out[..] };
-        for (device_id, why) in left_out {
-            let warning = Warning::LeftOut { device_id: *device_id, reason: why.to_string() };
-            self.warn(connection, &warning).await?;
-        }
+        let left_out =
+            left_out.iter().map(|(device_id, why)| LeftOut { device_id: *device_id, reason: why.to_string() });
         // One that was linked since may neither have the record nor be let look it up.
         let sealed_to: Vec<_> = sealable.devices.iter().map(|statement| statement.content().device_id).collect();
         let knows = contacts::known_by_all(connection, box_id, &sealed_to).await?;
@@ -320,7 +330,8 @@ impl Client {
         let signed = content.sign(&device.signing_key).map_err(|error| ClientError::Seal(error.into()))?;
         let devices: Vec<RecipientDevice<'_>> = sealable.devices.iter().map(|device| (*device).into()).collect();
         let outer_id = OuterId(Uuid::new_v4());
-        Ok(Sealed { outer_id, value: seal(&mut rng(), &signed, outer_id, expires_at, &devices)? })
+        let value = seal(&mut rng(), &signed, outer_id, expires_at, &devices)?;
+        Ok(Sealed { outer_id, value, left_out: left_out.collect() })
     }
 
     /// Seals a stored message again, to a recipient's record as it is now. Its number and what it says stay. None if what became

@@ -43,7 +43,7 @@ use crate::vault::{Costs, Lock, LockedBy};
 const FILE: &str = "rossby.sqlite";
 /// The schema, step by step; `pragma user_version` counts the steps that a store has taken. A step that was released never
 /// changes.
-const SCHEMA: [&str; 16] = [
+const SCHEMA: [&str; 17] = [
     include_str!("schema/1_first.sql"),
     include_str!("schema/2_devices.sql"),
     include_str!("schema/3_conversations.sql"),
@@ -60,6 +60,7 @@ const SCHEMA: [&str; 16] = [
     include_str!("schema/14_drafts.sql"),
     include_str!("schema/15_history.sql"),
     include_str!("schema/16_known_by.sql"),
+    include_str!("schema/17_left_out.sql"),
 ];
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 

@@ -1,13 +1,14 @@
 //! The outbox: what was written and is not known to be accepted, for each recipient, and what became of it there.
 
 use rossby_schemas::encoding::Octets;
-use rossby_schemas::ids::{BoxId, OuterId};
+use rossby_schemas::ids::{BoxId, DeviceId, OuterId};
 use rossby_schemas::time::Timestamp;
+use serde::{Deserialize, Serialize};
 use sqlx::SqliteConnection;
 use uuid::Uuid;
 
 use super::messages::State;
-use super::{Store, fixed, octets, time};
+use super::{DAMAGED, Store, fixed, octets, time};
 use crate::error::ClientError;
 
 /// A message on its way to one recipient.
@@ -25,6 +26,28 @@ pub(crate) struct Outgoing {
 pub(crate) struct Sealed {
     pub(crate) outer_id: OuterId,
     pub(crate) value: Octets,
+    /// The recipient's devices that it could not be sealed to.
+    pub(crate) left_out: Vec<LeftOut>,
+}
+
+/// A device that a message was not sealed to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LeftOut {
+    pub(crate) device_id: DeviceId,
+    pub(crate) reason: String,
+}
+
+impl Sealed {
+    /// Those that were left out, as they are stored.
+    fn left_out_json(&self) -> Option<String> {
+        // Texts, which JSON can hold.
+        if self.left_out.is_empty() { None } else { serde_json::to_string(&self.left_out).ok() }
+    }
+
+    fn read(outer_id: &[u8], value: Vec<u8>, left_out: Option<&str>) -> Result<Self, ClientError> {
+        let left_out = left_out.map(serde_json::from_str).transpose().map_err(|_| DAMAGED)?.unwrap_or_default();
+        Ok(Self { outer_id: OuterId::from_bytes(fixed(outer_id)?), value: octets(value), left_out })
+    }
 }
 
 /// What became of a message for one of its recipients.
@@ -95,13 +118,17 @@ pub(crate) async fn reseal(
     outgoing: &Outgoing,
     sealed: &Sealed,
 ) -> Result<(), ClientError> {
-    sqlx::query("update outbox set outer_id = ?, value = ? where box_id = ? and message = ?")
-        .bind(sealed.outer_id.as_bytes().as_slice())
-        .bind(sealed.value.as_slice())
-        .bind(outgoing.recipient.as_bytes().as_slice())
-        .bind(outgoing.message)
-        .execute(connection)
-        .await?;
+    sqlx::query(
+        "update outbox set outer_id = ?, value = ?, left_out = ?, expires_at = ? where box_id = ? and message = ?",
+    )
+    .bind(sealed.outer_id.as_bytes().as_slice())
+    .bind(sealed.value.as_slice())
+    .bind(sealed.left_out_json())
+    .bind(outgoing.expires_at.signed_millis())
+    .bind(outgoing.recipient.as_bytes().as_slice())
+    .bind(outgoing.message)
+    .execute(connection)
+    .await?;
     Ok(())
 }
 
@@ -169,14 +196,17 @@ pub(crate) async fn of_kind(connection: &mut SqliteConnection, kind: u32) -> Res
 /// Puts a message into the outbox.
 pub(crate) async fn keep_outgoing(connection: &mut SqliteConnection, outgoing: &Outgoing) -> Result<(), ClientError> {
     let sealed = outgoing.sealed.as_ref();
-    sqlx::query("insert into outbox (box_id, message, expires_at, outer_id, value) values (?, ?, ?, ?, ?)")
-        .bind(outgoing.recipient.as_bytes().as_slice())
-        .bind(outgoing.message)
-        .bind(outgoing.expires_at.signed_millis())
-        .bind(sealed.map(|sealed| sealed.outer_id.as_bytes().as_slice()))
-        .bind(sealed.map(|sealed| sealed.value.as_slice()))
-        .execute(connection)
-        .await?;
+    sqlx::query(
+        "insert into outbox (box_id, message, expires_at, outer_id, value, left_out) values (?, ?, ?, ?, ?, ?)",
+    )
+    .bind(outgoing.recipient.as_bytes().as_slice())
+    .bind(outgoing.message)
+    .bind(outgoing.expires_at.signed_millis())
+    .bind(sealed.map(|sealed| sealed.outer_id.as_bytes().as_slice()))
+    .bind(sealed.map(|sealed| sealed.value.as_slice()))
+    .bind(sealed.and_then(Sealed::left_out_json))
+    .execute(connection)
+    .await?;
     Ok(())
 }
 
@@ -243,12 +273,7 @@ pub(crate) async fn all(connection: &mut SqliteConnection) -> Result<Vec<(i64, B
         .fetch_all(connection)
         .await?;
     let read = |(message, box_id, outer_id, value): Row| {
-        let sealed = match outer_id.zip(value) {
-            Some((outer_id, value)) => {
-                Some(Sealed { outer_id: OuterId::from_bytes(fixed(&outer_id)?), value: octets(value) })
-            }
-            None => None,
-        };
+        let sealed = outer_id.zip(value).map(|(outer_id, value)| Sealed::read(&outer_id, value, None)).transpose()?;
         Ok((message, BoxId::from_bytes(fixed(&box_id)?), sealed))
     };
     rows.into_iter().map(read).collect()
@@ -266,20 +291,16 @@ impl Store {
 
     /// A message that waits for a recipient, if it still does.
     pub(crate) async fn outgoing(&self, message: i64, recipient: BoxId) -> Result<Option<Outgoing>, ClientError> {
-        type Row = (i64, Option<Vec<u8>>, Option<Vec<u8>>);
+        type Row = (i64, Option<Vec<u8>>, Option<Vec<u8>>, Option<String>);
         let row: Option<Row> =
-            sqlx::query_as("select expires_at, outer_id, value from outbox where box_id = ? and message = ?")
+            sqlx::query_as("select expires_at, outer_id, value, left_out from outbox where box_id = ? and message = ?")
                 .bind(recipient.as_bytes().as_slice())
                 .bind(message)
                 .fetch_optional(&self.pool)
                 .await?;
-        row.map(|(expires_at, outer_id, value)| {
-            let sealed = match (outer_id, value) {
-                (Some(outer_id), Some(value)) => {
-                    Some(Sealed { outer_id: OuterId::from_bytes(fixed(&outer_id)?), value: octets(value) })
-                }
-                _ => None,
-            };
+        row.map(|(expires_at, outer_id, value, left_out)| {
+            let sealed = outer_id.zip(value).map(|(id, value)| Sealed::read(&id, value, left_out.as_deref()));
+            let sealed = sealed.transpose()?;
             Ok(Outgoing { message, recipient, expires_at: time(expires_at)?, sealed })
         })
         .transpose()

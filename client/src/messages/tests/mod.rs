@@ -1,9 +1,12 @@
 //! A device under test, and people whose keys the tests have.
 
 mod content;
+mod expiry;
 mod hostile;
+mod lacking_keys;
 mod looked_up;
 mod outbox;
+mod own_devices;
 mod receiving;
 mod requests;
 

@@ -31,7 +31,7 @@ type Decide = Box<dyn FnMut(&[OutgoingMessage]) -> Result<Vec<SendOutcome>, Prob
 
 /// A server that answers as the test says, and keeps what it was asked.
 #[derive(Clone)]
-struct Server {
+pub(super) struct Server {
     decide: Arc<Mutex<Decide>>,
     requests: Arc<Mutex<Vec<Vec<OutgoingMessage>>>>,
     octets: Arc<Mutex<Vec<usize>>>,
@@ -39,7 +39,7 @@ struct Server {
 
 impl Server {
     /// Starts it. Gives its URL too.
-    async fn start() -> (Self, String) {
+    pub(super) async fn start() -> (Self, String) {
         let server = Self {
             decide: Arc::new(Mutex::new(Box::new(|sent| Ok(sent.iter().map(|_| accepted()).collect())))),
             requests: Arc::default(),
@@ -56,12 +56,15 @@ impl Server {
         (server, url)
     }
 
-    fn decide(&self, decide: impl FnMut(&[OutgoingMessage]) -> Result<Vec<SendOutcome>, ProblemType> + Send + 'static) {
+    pub(super) fn decide(
+        &self,
+        decide: impl FnMut(&[OutgoingMessage]) -> Result<Vec<SendOutcome>, ProblemType> + Send + 'static,
+    ) {
         *self.decide.lock().unwrap() = Box::new(decide);
     }
 
     /// The recipients of each request since the last call.
-    fn requests(&self) -> Vec<Vec<BoxId>> {
+    pub(super) fn requests(&self) -> Vec<Vec<BoxId>> {
         let requests = std::mem::take(&mut *self.requests.lock().unwrap());
         requests.iter().map(|sent| sent.iter().map(|message| message.recipient).collect()).collect()
     }
@@ -90,7 +93,7 @@ fn refused(kind: ProblemType) -> Response {
     (StatusCode::from_u16(problem.status).unwrap(), Json(problem)).into_response()
 }
 
-fn accepted() -> SendOutcome {
+pub(super) fn accepted() -> SendOutcome {
     SendOutcome::Accepted { accepted_at: at(5), position: PositionToken("1/rossby.inbox/0/0".to_owned()) }
 }
 
@@ -99,7 +102,7 @@ fn stale() -> SendOutcome {
 }
 
 /// Makes a box with so many devices known to the device under test.
-async fn known(to: &Receiver, devices: usize) -> BoxId {
+pub(super) async fn known(to: &Receiver, devices: usize) -> BoxId {
     let mut sender = Sender::new();
     let mut keys = vec![(sender.device_id, sender.key.to_seed())];
     for _ in 1..devices {
@@ -124,7 +127,7 @@ async fn known(to: &Receiver, devices: usize) -> BoxId {
 }
 
 /// Writes to these, in one conversation. Gives the message's number.
-async fn write(from: &Receiver, conversation: Conversation, to: &[BoxId], text: &str) -> i64 {
+pub(super) async fn write(from: &Receiver, conversation: Conversation, to: &[BoxId], text: &str) -> i64 {
     let device = from.client.device().await.unwrap();
     let written =
         Written { conversation, kind: Kind::Text.number(), body: text.as_bytes().into(), is_shown: true, frame: None };
@@ -135,7 +138,7 @@ async fn write(from: &Receiver, conversation: Conversation, to: &[BoxId], text: 
 }
 
 /// What the person sees of a message: its state, and that of each recipient.
-async fn shown(of: &Receiver, message: i64) -> (MessageState, Vec<Recipient>) {
+pub(super) async fn shown(of: &Receiver, message: i64) -> (MessageState, Vec<Recipient>) {
     let latest = of.client.latest(100).await.unwrap();
     let shown = latest.into_iter().find(|shown| shown.id == message).unwrap();
     (shown.state, shown.recipients)
@@ -224,28 +227,6 @@ async fn each_recipients_outcome_is_kept_and_the_messages_state_follows_from_all
     ann.client.flush().await.unwrap();
     assert_eq!(shown(&ann, message).await.0, MessageState::Failed);
     assert!(ann.warned().await.iter().all(|warning| matches!(warning, Warning::NotSent { .. })));
-}
-
-#[tokio::test]
-async fn what_has_no_key_yet_does_not_wait_for_someone_who_takes_nothing() {
-    let (server, url) = Server::start().await;
-    let ann = Receiver::at_server(&url).await;
-    // A device that was linked later has of somebody's conversation what the others tell it, and no key of theirs.
-    let ben = Sender::new();
-    let box_id = ben.record.box_id();
-    let mut transaction = ann.client.store.begin().await.unwrap();
-    assert!(records::keep_record(&mut transaction, &ben.record).await.unwrap());
-    transaction.commit().await.unwrap();
-    let message = write(&ann, Conversation::Direct(box_id), &[box_id], "hello").await;
-    assert!(ann.client.store.outgoing(message, box_id).await.unwrap().unwrap().sealed.is_none());
-
-    // The server says of one who has blocked the own box what it says of nobody.
-    assert!(ann.client.flush().await.unwrap().is_empty());
-    let (state, recipients) = shown(&ann, message).await;
-    assert_eq!((state, recipients[0].state), (MessageState::Failed, MessageState::Failed));
-    assert!(ann.client.store.outgoing(message, box_id).await.unwrap().is_none(), "it comes once they unblock");
-    assert!(matches!(&ann.warned().await[..], [Warning::NotSent { recipient, .. }] if *recipient == box_id));
-    assert_eq!(server.requests(), Vec::<Vec<BoxId>>::new());
 }
 
 #[tokio::test]
