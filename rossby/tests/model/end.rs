@@ -14,9 +14,8 @@ use crate::process::PATIENCE;
 use crate::rebuild;
 use crate::town::Town;
 
-/// What may have been told on the way; anything else says that something was lost, doubled or forged. That a device is left out is
-/// told when its key is not known here yet: the server brings it then.
-const TOLD: [&str; 4] = ["device-linked", "device-removed", "not-sent", "left-out"];
+/// What may have been told on the way; anything else says that something was lost, doubled or forged, or that a device was left out.
+const TOLD: [&str; 3] = ["device-linked", "device-removed", "not-sent"];
 
 impl Town {
     /// Lets all come to rest, and compares.

@@ -35,6 +35,9 @@ const SAID_EVERY: usize = 100;
 
 /// Lets this happen. What happens is printed, and the seed with a failure.
 fn run(seed: u64, steps: usize) {
+    // A client says so why it keeps something in its outbox.
+    let told = tracing_subscriber::fmt().with_env_filter("rossby_client=debug").with_test_writer().try_init();
+    drop(told);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         println!("seed {seed}, {steps} steps");

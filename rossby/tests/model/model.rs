@@ -84,7 +84,7 @@ pub(crate) enum Copy {
     Waiting,
     /// The box has it, since then.
     Taken(Tick),
-    /// The box takes nothing of this person.
+    /// The box takes nothing of this person, or has no device left that it is for.
     Refused,
     /// It will never go out.
     Never,
@@ -219,11 +219,17 @@ impl Model {
         self.devices[by].is_unsure = false;
     }
 
-    /// A device was removed: what waits in its outbox never goes out.
+    /// A device was removed: what waits in its outbox never goes out. Nor does what waits for the person's other devices, once there is
+    /// none: one that comes later has what it is told then.
     pub(crate) fn remove(&mut self, device: DeviceNo) {
         self.devices[device].is_gone = true;
         for said in self.said.iter_mut().filter(|said| said.by == device) {
             said.copies.values_mut().filter(|copy| **copy == Copy::Waiting).for_each(|copy| *copy = Copy::Never);
+        }
+        if let [last] = self.devices_of(self.devices[device].person)[..] {
+            for said in self.said.iter_mut().filter(|said| said.by == last && said.copies.len() == 1) {
+                said.copies.values_mut().filter(|copy| **copy == Copy::Waiting).for_each(|copy| *copy = Copy::Refused);
+            }
         }
     }
 

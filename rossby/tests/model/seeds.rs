@@ -6,7 +6,9 @@ use crate::run;
 /// How many steps each has.
 pub(crate) const STEPS: usize = 400;
 
-/// What it found: a device that was linked was told that messages of before were missing.
+/// What it found: a device that was linked was told that messages of before were missing; what was said on one that had no key of
+/// somebody who had blocked its person waited, and came once they were unblocked; what was written while time passed had an expiry
+/// that the server refused.
 pub(crate) const FIRST: u64 = 1;
 
 /// What it found: a device whose clock is wrong hid why it was refused; what a device had sent before it was removed was refused
@@ -16,6 +18,7 @@ fn seed_2() {
     run(2, STEPS);
 }
 
+/// What it found: a deletion waited for somebody who had blocked its writer, as with the first seed.
 #[test]
 fn seed_3() {
     run(3, STEPS);

@@ -203,6 +203,12 @@ impl Drop for Town {
     fn drop(&mut self) {
         if std::thread::panicking() {
             println!("the server printed:\n{}", self.proxy.printed());
+            for (name, box_id) in self.model.people.iter().zip(&self.boxes) {
+                println!("{name} has box {box_id}");
+            }
+            for (device, home) in self.homes.iter().enumerate() {
+                println!("{} is device {}", self.name(device), home.device_id);
+            }
             println!("again: ROSSBY_MODEL_SEED={} ROSSBY_MODEL_STEPS={}", self.seed, self.steps);
         }
     }

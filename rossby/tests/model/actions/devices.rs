@@ -55,22 +55,17 @@ impl Town {
         let devices = self.model.devices_of(self.model.devices[by].person);
         let younger: Vec<DeviceNo> = devices.iter().copied().filter(|device| *device >= by).collect();
         let device = self.dice.one_of(&younger).filter(|_| devices.len() > 1)?;
-        if devices.iter().any(|device| self.model.devices[*device].is_offline) {
+        // What it has stays as it is from now on.
+        if !self.is_clear(device).await {
             return None;
         }
         self.settle().await;
-        self.fetches_all(device).await;
-        // Who removes itself and doesn't hear so can't ask again.
-        let trouble = if device == by { Trouble::Calm } else { self.small_trouble() };
+        let trouble = self.small_trouble();
         self.note(format!("{} removes {}; {trouble:?}", self.name(by), self.name(device)));
         let device_ref = self.device_ref(device);
         let removed = self.at(by, &trouble, async |client| client.remove_device(&device_ref, None).await).await;
         self.must_be_done(by, removed);
         self.model.remove(device);
-        // The others hear of it at once: a copy that was to go to it alone would wait for the next device that is linked.
-        for sibling in self.model.devices_of(self.model.devices[by].person) {
-            self.fetches_all(sibling).await;
-        }
         Some(())
     }
 
