@@ -257,7 +257,7 @@ fn summed_up(role: Role, name: &str, octets: u64, media_type: &str, duration_ms:
 }
 
 /// A number of octets as people read it.
-fn size(octets: u64) -> String {
+pub(super) fn size(octets: u64) -> String {
     const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
     if octets < 1000 {
         return format!("{octets} B");

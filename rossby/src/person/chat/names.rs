@@ -1,6 +1,6 @@
 //! What conversations and people are called, and messages in short, on one line of the screen.
 
-use rossby_client::{Content, Conversation, ConversationOverview, Kind, Message, Referred};
+use rossby_client::{AccountIdentifier, Content, Conversation, ConversationOverview, Kind, Message, Referred};
 use rossby_schemas::ids::BoxId;
 
 use super::text::one_line;
@@ -9,6 +9,8 @@ use crate::person::{attachments, groups};
 
 /// How much of a box's id is shown where there is no address.
 const ID_CHARS: usize = 8;
+/// How much of an address's hash is shown: as much as the command shows.
+const HASH_CHARS: usize = 12;
 /// How much of a message is quoted at most, in characters: more than fits on any line.
 const QUOTED_CHARS: usize = 400;
 
@@ -42,6 +44,14 @@ pub(super) fn group(name: &str) -> String {
 pub(super) fn overview(overview: &ConversationOverview) -> String {
     let identifier = overview.identifiers.first().map(String::as_str);
     conversation(overview.conversation, identifier, overview.last.group_name.as_deref())
+}
+
+/// What one of the account's addresses is called; one that this device doesn't know yet, by the beginning of its hash.
+pub(super) fn identifier(identifier: &AccountIdentifier) -> String {
+    match &identifier.identifier {
+        Some(identifier) => one_line(address(identifier)),
+        None => format!("{} …", identifier.hash.to_string().chars().take(HASH_CHARS).collect::<String>()),
+    }
 }
 
 /// Who wrote a message.

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use clap::Subcommand as _;
 
 use super::state::action::Action;
-use super::view::keys::KEYS;
+use super::view::keys::{KEYS, Key};
 use crate::person::PersonCommand;
 
 const BEGIN: &str = "<!-- keys";
@@ -22,8 +22,11 @@ fn reference() -> (PathBuf, String) {
 fn every_key_is_in_the_reference() {
     let mut tables = String::new();
     for (part, keys) in KEYS {
-        tables += &format!("\n### {part}\n\n| key | what it does |\n| --- | --- |\n");
-        tables.extend(keys.iter().map(|(key, what)| format!("| {key} | {what} |\n")));
+        tables += &format!("\n### {part}\n\n| key | what it does | command |\n| --- | --- | --- |\n");
+        tables.extend(keys.iter().map(|Key(key, what, commands)| {
+            let commands: Vec<String> = commands.iter().map(|command| format!("`rossby {command}`")).collect();
+            format!("| {key} | {what} | {} |\n", commands.join(", "))
+        }));
     }
     let (path, text) = reference();
     let begin = text.find(BEGIN).and_then(|at| Some(at + text[at..].find('\n')? + 1)).unwrap();
@@ -39,9 +42,8 @@ fn every_key_is_in_the_reference() {
 /// The commands that the reference names.
 fn commands() -> Vec<String> {
     let (_, text) = reference();
-    let rows = text.split("## The same by commands").nth(1).unwrap().lines().filter(|line| line.starts_with("| "));
-    let cells = rows.filter_map(|row| row.trim_end_matches(" |").rsplit_once(" | ")).map(|(_, cell)| cell.to_owned());
-    let cells: Vec<String> = cells.collect();
+    let rows = text.lines().filter(|line| line.starts_with("| "));
+    let cells: Vec<String> = rows.filter_map(|row| row.rsplit(" | ").next()).map(str::to_owned).collect();
     let named = cells.iter().flat_map(|cell| cell.split('`')).filter_map(|code| code.strip_prefix("rossby "));
     named.map(str::to_owned).collect()
 }
@@ -88,6 +90,15 @@ fn command_of(action: &Action) -> &'static str {
         Action::Verify { .. } | Action::Unverify(_) => "verify",
         Action::ListGroups => "group list",
         Action::ReadGroup(_) => "group members",
+        Action::ReadGroupHistory(_) => "group history",
+        Action::ReadProfile => "profile",
+        Action::SetProfileName(Some(_)) | Action::SetProfilePicture(Some(_)) => "profile set",
+        Action::SetProfileName(None) | Action::SetProfilePicture(None) => "profile clear",
+        Action::ListIdentifiers => "identifiers",
+        Action::AddIdentifier(_) => "identifiers add",
+        Action::ConfirmIdentifier { .. } => "identifiers confirm",
+        Action::RemoveIdentifier(_) => "identifiers remove",
+        Action::ObjectToClaim(_) => "identifiers object",
         Action::CreateGroup { .. } => "group create",
         Action::AddToGroup { .. } => "group add",
         Action::RemoveFromGroup { .. } => "group remove",

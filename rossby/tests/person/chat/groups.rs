@@ -44,6 +44,8 @@ fn a_group_is_made_talked_in_changed_and_left() {
         ben_sees.shows("added box");
         ann_sees.types("r").shows("Rename the group").types("Chefs").types(ENTER).shows("Renamed");
         ben_sees.shows("renamed the group");
+        ann_sees.types("h").shows("What was done in the group").shows_row(&["you renamed the group to \"Chefs\""]);
+        ann_sees.shows_row(&["you added cleo@example.org"]).types(ESC).hides("What was done in the group");
         cleo.until(&["group", "list"], |list| list["groups"][0]["name"] == "Chefs");
 
         // Removed, they hear nothing more.

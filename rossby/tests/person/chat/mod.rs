@@ -7,6 +7,7 @@ mod looks;
 mod people;
 mod talk;
 mod terminal;
+mod yourself;
 
 use std::path::Path;
 

@@ -1,6 +1,6 @@
 //! Stories of devices, and of whom one has verified.
 
-use super::terminal::{CTRL_U, ENTER, ESC};
+use super::terminal::{CTRL_U, END, ENTER, ESC};
 use super::{Two, chat, tell};
 use crate::human::Human;
 
@@ -46,7 +46,7 @@ fn devices_are_linked_named_and_removed() {
         ann_sees.types(&waiting.code).types(ENTER).shows("Link the device \"tablet\"").types("y").shows("Linked");
         assert!(waiting.process.wait_with_output().unwrap().status.success());
 
-        ann_sees.shows("tablet").types("\u{1b}[F").types("r").shows("Name a device");
+        ann_sees.shows("tablet").types(END).types("r").shows("Name a device");
         ann_sees.types("laptop").types(ENTER).shows("Named").shows("laptop").types("x").shows("Remove the device");
         ann_sees.types("y").shows("Removed").shows("removed 20");
         let (error, text) = second.refused(&["inbox"]);

@@ -52,6 +52,7 @@ pub(crate) const TAB: &str = "\t";
 pub(crate) const UP: &str = "\u{1b}[A";
 pub(crate) const F1: &str = "\u{1b}OP";
 pub(crate) const DOWN: &str = "\u{1b}[B";
+pub(crate) const END: &str = "\u{1b}[F";
 pub(crate) const CTRL_C: &str = "\u{3}";
 pub(crate) const CTRL_F: &str = "\u{6}";
 pub(crate) const CTRL_R: &str = "\u{12}";

@@ -12,6 +12,7 @@ use tokio::sync::Mutex;
 
 use super::files::Files;
 use super::hands::addressee;
+use super::yourself;
 use crate::person::chat::names;
 use crate::person::chat::state::action::{Action, Found, Known, Outcome, Person};
 use crate::person::devices::link_secret;
@@ -131,6 +132,17 @@ impl Doer {
                 client.decline_group(&(*group).into()).await?;
                 Outcome::from(self.group(*group).await?).saying("Declined")
             }
+            Action::ReadGroupHistory(group) => {
+                Found::GroupHistory(*group, client.group_history(&(*group).into()).await?).into()
+            }
+            Action::ReadProfile
+            | Action::SetProfileName(_)
+            | Action::SetProfilePicture(_)
+            | Action::ListIdentifiers
+            | Action::AddIdentifier(_)
+            | Action::ConfirmIdentifier { .. }
+            | Action::RemoveIdentifier(_)
+            | Action::ObjectToClaim(_) => yourself::act(client, action).await?,
             Action::ListDevices => Found::Devices(self.devices().await?).into(),
             Action::NameDevice { device_id, name } => {
                 client.name_device(&device_ref(&device_id.to_string()), name).await?;

@@ -187,7 +187,7 @@ impl Drop for Begun {
 }
 
 /// A path as a shell would take it: `~` is the person's own folder.
-fn expanded(path: &Path) -> PathBuf {
+pub(super) fn expanded(path: &Path) -> PathBuf {
     match (path.strip_prefix("~"), std::env::var_os("HOME")) {
         (Ok(rest), Some(home)) => PathBuf::from(home).join(rest),
         _ => path.to_owned(),

@@ -6,6 +6,7 @@ mod files;
 mod hands;
 mod live;
 mod terminal;
+mod yourself;
 
 use std::io;
 use std::sync::Arc;

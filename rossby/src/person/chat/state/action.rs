@@ -4,9 +4,11 @@ use std::fmt;
 use std::path::PathBuf;
 
 use rossby_client::{
-    Conversation, Group, GroupId, Location, Message, OwnDevice, Peer, ReceiptSettings, Settings, Standing, Verified,
+    AccountIdentifier, Conversation, Group, GroupEvent, GroupId, IdentifierRef, Location, Message, OwnDevice, Peer,
+    Profile, ReceiptSettings, Settings, Standing, Verified,
 };
 use rossby_schemas::events::profiles::Audience;
+use rossby_schemas::identifier::Identifier;
 use rossby_schemas::ids::{BoxId, DeviceId, MessageId};
 use zeroize::Zeroizing;
 
@@ -65,6 +67,24 @@ pub(in crate::person::chat) enum Action {
     AcceptGroup(GroupId),
     /// Takes no part in a group.
     DeclineGroup(GroupId),
+    /// Reads what was done in a group.
+    ReadGroupHistory(GroupId),
+    /// Reads what the person calls themselves.
+    ReadProfile,
+    /// Calls the person by a name, or by none.
+    SetProfileName(Option<String>),
+    /// Gives the person a picture, or none.
+    SetProfilePicture(Option<PathBuf>),
+    /// Lists the account's addresses.
+    ListIdentifiers,
+    /// Sends a code to an address that the account is to have too.
+    AddIdentifier(Identifier),
+    /// Shows the code that came. It may claim an address that another account has.
+    ConfirmIdentifier { code: String, claims: bool },
+    /// Takes an address away from the account.
+    RemoveIdentifier(IdentifierRef),
+    /// Objects to somebody's claim of an address.
+    ObjectToClaim(IdentifierRef),
     /// Lists the person's devices.
     ListDevices,
     /// Calls a device by a name.
@@ -91,6 +111,21 @@ impl Action {
     /// Whether it takes long, and is told on the way.
     pub(super) const fn is_long(&self) -> bool {
         matches!(self, Self::SendFile { .. } | Self::Download { .. })
+    }
+
+    /// Whether a sheet is empty until it is done.
+    pub(super) const fn is_for_a_sheet(&self) -> bool {
+        matches!(
+            self,
+            Self::LookUp(_)
+                | Self::ListGroups
+                | Self::ReadGroup(_)
+                | Self::ReadGroupHistory(_)
+                | Self::ReadProfile
+                | Self::ListIdentifiers
+                | Self::ListDevices
+                | Self::ReadSettings
+        )
     }
 }
 
@@ -131,6 +166,23 @@ pub(in crate::person::chat) enum Found {
     Groups(Vec<Group>),
     /// A group.
     Group(Box<Group>),
+    /// What was done in a group, the first first.
+    GroupHistory(GroupId, Vec<GroupEvent>),
+    /// What the person calls themselves.
+    Profile(Box<Profile>),
+    /// The account's addresses.
+    Identifiers(Vec<AccountIdentifier>),
+    /// A code is on its way to this address.
+    CodeSent(String),
+    /// Another account has the address whose code was shown.
+    Taken { address: String, code: String },
+}
+
+impl Found {
+    /// Whether something is opened for it: a conversation, or a question.
+    pub(super) const fn opens(&self) -> bool {
+        matches!(self, Self::Conversation(..) | Self::Link(_) | Self::CodeSent(_) | Self::Taken { .. })
+    }
 }
 
 impl From<Found> for Outcome {

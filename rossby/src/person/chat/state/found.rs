@@ -5,7 +5,8 @@ use rossby_client::Conversation;
 use super::State;
 use super::action::{Action, Found};
 use super::effect::Effect;
-use super::overlay::{Confirm, Overlay};
+use super::overlay::{Ask, Confirm, Overlay, Prompt};
+use crate::person::chat::text::one_line;
 
 impl State {
     /// Takes what an action brought.
@@ -29,6 +30,41 @@ impl State {
                     }
                 }
             }
+            Found::GroupHistory(of, found) => {
+                for overlay in &mut self.overlays {
+                    if let Overlay::GroupHistory { id, history, .. } = overlay
+                        && *id == of
+                    {
+                        *history = Some(found.clone());
+                    }
+                }
+            }
+            Found::Profile(found) => {
+                for overlay in &mut self.overlays {
+                    if let Overlay::Yourself { profile, .. } = overlay {
+                        *profile = Some(found.clone());
+                    }
+                }
+            }
+            Found::Identifiers(found) => {
+                for overlay in &mut self.overlays {
+                    if let Overlay::Yourself { identifiers, .. } = overlay {
+                        *identifiers = Some(found.clone());
+                    }
+                }
+            }
+            Found::CodeSent(address) => {
+                self.say(format!("A code was sent to {}", one_line(&address)));
+                self.overlays.push(Overlay::Prompt(Prompt::new(Ask::IdentifierCode)));
+            }
+            Found::Taken { address, code } => self.overlays.push(Overlay::Confirm(Confirm {
+                question: format!(
+                    "Another account has {address}. If you have a device of it, take the address away there. If all its devices are \
+                     lost, you can claim it: they are told, and can object for a week. Claim it?"
+                ),
+                yes: Action::ConfirmIdentifier { code, claims: true },
+                no: None,
+            })),
             Found::Devices(found) => {
                 for overlay in &mut self.overlays {
                     if let Overlay::Devices { devices, .. } = overlay {
@@ -99,6 +135,10 @@ impl State {
             }
             Overlay::Group { group: Some(group), chosen, .. } => {
                 *chosen = (*chosen).min(group.members.len().saturating_sub(1));
+                true
+            }
+            Overlay::Yourself { identifiers: Some(identifiers), chosen, .. } => {
+                *chosen = (*chosen).min(identifiers.len().saturating_sub(1));
                 true
             }
             _ => true,

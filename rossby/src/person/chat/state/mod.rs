@@ -1,9 +1,11 @@
 //! The chat as a machine: a state, what happens to it, and what it wants done. It reads no clock and does no input or output.
 
 pub(super) mod action;
+mod connection;
 pub(super) mod drafts;
 pub(super) mod effect;
 pub(super) mod event;
+mod files;
 mod found;
 mod keys;
 pub(super) mod list;
@@ -16,11 +18,11 @@ pub(super) mod typing;
 use action::{Action, Outcome};
 use drafts::Drafts;
 use effect::Effect;
-use event::{Connection, Event, Lost, Measures, Transfer};
+use event::{Connection, Event, Measures, Transfer};
 use list::List;
 use open::Open;
 use overlay::Overlay;
-use rossby_client::{Conversation, Message, Notice, PendingUpload, Way};
+use rossby_client::{Conversation, Message, Notice, PendingUpload};
 use rossby_schemas::ids::BoxId;
 use rossby_schemas::time::Timestamp;
 use typing::Typing;
@@ -69,6 +71,10 @@ pub(super) struct State {
     pub(super) connection: Connection,
     pub(super) warnings: Vec<Notice>,
     pub(super) said: Option<Said>,
+    /// Actions whose question was left before they were done.
+    left: Vec<Action>,
+    /// Why the sheet that was opened last has nothing to show.
+    pub(super) sheet_error: Option<String>,
     /// Files on their way, the one first that began first.
     pub(super) transfers: Vec<Transfer>,
     /// Files that are kept and not on the server yet.
@@ -93,6 +99,8 @@ impl State {
             connection: Connection::Connecting,
             warnings: Vec::new(),
             said: None,
+            left: Vec::new(),
+            sheet_error: None,
             transfers: Vec::new(),
             uploads: Vec::new(),
             typing: Typing::default(),
@@ -119,20 +127,8 @@ impl State {
             }
             Event::Tick(now) => self.tick(now, &mut effects),
             Event::Stop => self.quit(&mut effects),
-            Event::Connection(connection) => {
-                let was_lost = matches!(self.connection, Connection::Lost(_));
-                if was_lost && matches!(connection, Connection::Connected(_)) {
-                    self.say("The connection is back");
-                }
-                self.connection = connection;
-            }
-            Event::Waiting { reason, until } => {
-                let since = match &self.connection {
-                    Connection::Lost(lost) => lost.since,
-                    _ => self.now,
-                };
-                self.connection = Connection::Lost(Lost { reason, since, next_try: Some(until) });
-            }
+            Event::Connection(connection) => self.take_connection(connection),
+            Event::Waiting { reason, until } => self.wait(reason, until),
             Event::Changed => self.reload(&mut effects),
             Event::Conversations(overviews) => {
                 self.list.set(overviews);
@@ -156,22 +152,16 @@ impl State {
                 self.typing.heard(conversation, who, is_typing, self.now);
             }
             Event::Done { action, result } => self.done(&action, result, &mut effects),
-            Event::Transfer(transfer) => {
-                match self.transfers.iter_mut().find(|known| known.number == transfer.number) {
-                    Some(known) => *known = transfer,
-                    None => self.transfers.push(transfer),
-                }
-                self.settle_overlays();
-            }
-            Event::TransferEnded(number) => {
-                self.transfers.retain(|transfer| transfer.number != number);
-                self.settle_overlays();
-            }
+            Event::Transfer(transfer) => self.take_transfer(transfer),
+            Event::TransferEnded(number) => self.transfer_ended(number),
             Event::Uploads(uploads) => {
                 self.uploads = uploads;
                 self.settle_overlays();
             }
             Event::Failed(text) => self.say_error(text),
+        }
+        if effects.iter().any(|effect| matches!(effect, Effect::Do(action) if action.is_for_a_sheet())) {
+            self.sheet_error = None;
         }
         effects
     }
@@ -188,6 +178,9 @@ impl State {
         };
         let overlays = self.overlays.iter().all(|overlay| match overlay {
             Overlay::Warnings { chosen } => *chosen < self.warnings.len(),
+            Overlay::Yourself { identifiers, chosen, .. } => {
+                identifiers.as_ref().is_none_or(|identifiers| *chosen < identifiers.len().max(1))
+            }
             Overlay::Files { chosen } => *chosen < (self.transfers.len() + self.waiting_files().count()).max(1),
             Overlay::Devices { devices, chosen } => {
                 devices.as_ref().is_none_or(|devices| *chosen < devices.len().max(1))
@@ -204,12 +197,6 @@ impl State {
     /// The open conversation's composer, if it was used.
     pub(super) fn composer(&self) -> Option<&drafts::Composer> {
         self.open.as_ref().and_then(|open| self.drafts.of(open.conversation))
-    }
-
-    /// The files that are kept and not on their way.
-    pub(super) fn waiting_files(&self) -> impl Iterator<Item = &PendingUpload> {
-        let is_on_its_way = |id| self.transfers.iter().any(|transfer| transfer.upload == Some(id));
-        self.uploads.iter().filter(move |upload| !is_on_its_way(upload.id))
     }
 
     fn tick(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
@@ -233,20 +220,6 @@ impl State {
 
     fn say_error(&mut self, text: impl Into<String>) {
         self.said = Some(Said { text: text.into(), is_error: true, at: self.now });
-    }
-
-    /// Tries the connection now, if it is not there as it should be.
-    fn try_now(&mut self, effects: &mut Vec<Effect>) {
-        match &mut self.connection {
-            Connection::Connected(Way::Stream) => self.say("You are connected"),
-            Connection::Ended(_) => self.say_error("Waiting does not cure this; quit, and see what the commands say"),
-            connection => {
-                if let Connection::Lost(lost) = connection {
-                    lost.next_try = None;
-                }
-                effects.push(Effect::TryNow);
-            }
-        }
     }
 
     /// Reads anew what is on the screen.
@@ -332,8 +305,16 @@ impl State {
         let asked = self.overlays.iter().position(
             |overlay| matches!(overlay, Overlay::Prompt(prompt) if prompt.waits_for.as_ref() == Some(action)),
         );
+        let is_left = self.left.iter().position(|left| left == action).map(|left| self.left.remove(left)).is_some();
         match result {
+            // Whoever left the question wants nothing opened.
+            Ok(Outcome { found, said }) if is_left && found.opens() => {
+                if let Some(said) = said {
+                    self.say(said);
+                }
+            }
             Ok(outcome) => {
+                self.sheet_error = None;
                 if let Some(asked) = asked {
                     self.overlays.remove(asked);
                 }
@@ -347,6 +328,7 @@ impl State {
                     prompt.waits_for = None;
                     prompt.error = Some(reason);
                 }
+                _ if action.is_for_a_sheet() => self.sheet_error = Some(reason),
                 _ => self.say_error(reason),
             },
         }

@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use rossby_client::{Conversation, Group, GroupId, Message, OwnDevice, Peer, ReceiptSettings, Settings};
+use rossby_client::{
+    AccountIdentifier, Conversation, Group, GroupEvent, GroupId, Message, OwnDevice, Peer, Profile, ReceiptSettings,
+    Settings,
+};
 use rossby_schemas::ids::{BoxId, DeviceId};
 use zeroize::Zeroizing;
 
@@ -12,8 +15,8 @@ use crate::person::chat::editor::Editor;
 /// Something over the conversations.
 #[derive(Debug, Clone)]
 pub(in crate::person::chat) enum Overlay {
-    /// All keys.
-    Help { top: usize },
+    /// All keys, and the commands that do the same, if they are wanted.
+    Help { top: usize, has_commands: bool },
     /// Something is asked that is answered by a text.
     Prompt(Prompt),
     /// Something is asked that is answered by yes or no.
@@ -36,6 +39,10 @@ pub(in crate::person::chat) enum Overlay {
     Groups { groups: Option<Vec<Group>>, chosen: usize },
     /// Who is in a group; none until that is known.
     Group { id: GroupId, group: Option<Box<Group>>, chosen: usize },
+    /// What was done in a group; none until that is known.
+    GroupHistory { id: GroupId, history: Option<Vec<GroupEvent>>, top: usize },
+    /// The person themselves: what they are called, and their addresses; none until they are known.
+    Yourself { profile: Option<Box<Profile>>, identifiers: Option<Vec<AccountIdentifier>>, chosen: usize },
 }
 
 /// A question that is answered by a text.
@@ -78,6 +85,14 @@ pub(in crate::person::chat) enum Ask {
     AddMembers(GroupId),
     /// What a group is called from now on.
     RenameGroup(GroupId),
+    /// What the person calls themselves.
+    ProfileName,
+    /// A picture of the person.
+    ProfilePicture,
+    /// An address that the account is to have too.
+    NewIdentifier,
+    /// The code that came.
+    IdentifierCode,
 }
 
 /// What an answer leads to.
@@ -115,6 +130,10 @@ impl Prompt {
                 let caption = (!text.is_empty()).then(|| text.to_owned());
                 Ok(Answer::Do(Action::SendFile { conversation: *conversation, path: path.clone(), caption }))
             }
+            Ask::ProfileName => Ok(Answer::Do(Action::SetProfileName((!text.is_empty()).then(|| text.to_owned())))),
+            Ask::ProfilePicture => {
+                Ok(Answer::Do(Action::SetProfilePicture((!text.is_empty()).then(|| PathBuf::from(text)))))
+            }
             _ if text.is_empty() => Err("type something, or leave with Esc".to_owned()),
             Ask::File(conversation) => {
                 Ok(Answer::Ask(Ask::Caption { conversation: *conversation, path: PathBuf::from(text) }))
@@ -144,7 +163,11 @@ impl Prompt {
             Ask::GroupMembers { name } => Ok(Action::CreateGroup { name: name.clone(), members: peers(text)? }),
             Ask::AddMembers(group) => Ok(Action::AddToGroup { group: *group, members: peers(text)? }),
             Ask::RenameGroup(group) => Ok(Action::RenameGroup { group: *group, name: text.to_owned() }),
-            Ask::File(_) | Ask::Caption { .. } | Ask::GroupName => Err("this is answered otherwise".to_owned()),
+            Ask::NewIdentifier => text.parse().map(Action::AddIdentifier).map_err(|error| format!("{error}")),
+            Ask::IdentifierCode => Ok(Action::ConfirmIdentifier { code: text.to_owned(), claims: false }),
+            Ask::File(_) | Ask::Caption { .. } | Ask::GroupName | Ask::ProfileName | Ask::ProfilePicture => {
+                Err("this is answered otherwise".to_owned())
+            }
         }
     }
 }
@@ -159,7 +182,10 @@ impl Overlay {
     /// A sheet that is scrolled: its first row on the screen.
     pub(super) fn top_mut(&mut self) -> Option<&mut usize> {
         match self {
-            Self::Help { top } | Self::Message { top, .. } | Self::Person { top, .. } => Some(top),
+            Self::Help { top, .. }
+            | Self::Message { top, .. }
+            | Self::Person { top, .. }
+            | Self::GroupHistory { top, .. } => Some(top),
             _ => None,
         }
     }

@@ -51,6 +51,10 @@ impl State {
             matches!(group.membership, Membership::Member | Membership::Admin),
         );
         match (key.typed(), member) {
+            (Some('h'), _) => {
+                self.overlays.push(Overlay::GroupHistory { id, history: None, top: 0 });
+                effects.push(Effect::Do(Action::ReadGroupHistory(id)));
+            }
             (Some('a'), _) if is_request => effects.push(Effect::Do(Action::AcceptGroup(id))),
             (Some('x'), _) if is_request => self.decline_group(id, &name),
             (Some('a'), _) => self.overlays.push(Overlay::Prompt(Prompt::new(Ask::AddMembers(id)))),

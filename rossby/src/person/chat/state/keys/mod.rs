@@ -6,6 +6,7 @@ mod groups;
 mod list;
 mod overlays;
 mod transcript;
+mod yourself;
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use rossby_client::{Conversation, ConversationOverview, GroupId, Standing};
@@ -113,7 +114,7 @@ impl State {
                 return self.overlays.push(Overlay::Files { chosen: 0 });
             }
             (_, KeyCode::F(1)) if !matches!(self.overlays.last(), Some(Overlay::Help { .. })) => {
-                return self.overlays.push(Overlay::Help { top: 0 });
+                return self.overlays.push(Overlay::Help { top: 0, has_commands: false });
             }
             _ => {}
         }
@@ -163,7 +164,7 @@ impl State {
     /// Keys that do the same in the list and among the messages. Gives whether it was one.
     fn common_key(&mut self, key: Key, effects: &mut Vec<Effect>) -> bool {
         match key.typed() {
-            Some('?') => self.overlays.push(Overlay::Help { top: 0 }),
+            Some('?') => self.overlays.push(Overlay::Help { top: 0, has_commands: false }),
             Some('n') => self.overlays.push(Overlay::Prompt(Prompt::new(Ask::Whom))),
             Some('i') => self.show_about(effects),
             Some('g') => self.show_groups(effects),
@@ -175,6 +176,7 @@ impl State {
                 self.overlays.push(Overlay::Devices { devices: None, chosen: 0 });
                 effects.push(Effect::Do(Action::ListDevices));
             }
+            Some('y') => self.show_yourself(effects),
             Some('w') => self.show_warnings(),
             Some('a') => self.accept(effects),
             Some('b') => self.block(effects),

@@ -23,6 +23,7 @@ impl State {
             _ if is_left => {
                 self.overlays.pop();
             }
+            Some(Overlay::Help { has_commands, .. }) if key.typed() == Some('c') => *has_commands = !*has_commands,
             Some(Overlay::Warnings { .. }) => self.warnings_key(key, effects),
             Some(Overlay::Files { .. }) => self.files_key(key, effects),
             Some(Overlay::Devices { .. }) => self.devices_key(key),
@@ -30,6 +31,7 @@ impl State {
             Some(Overlay::Groups { .. }) => self.groups_key(key, effects),
             Some(Overlay::Group { .. }) => self.group_key(key, effects),
             Some(Overlay::Person { .. }) => self.person_key(key, effects),
+            Some(Overlay::Yourself { .. }) => self.yourself_key(key, effects),
             _ => self.scroll_sheet(key),
         }
     }
@@ -46,6 +48,7 @@ impl State {
         let Some(Overlay::Prompt(prompt)) = self.overlays.last_mut() else { return };
         match key.code {
             KeyCode::Esc => {
+                self.left.extend(prompt.waits_for.take());
                 self.overlays.pop();
             }
             // What was typed is being looked at.

@@ -6,10 +6,11 @@ use std::collections::HashMap;
 use proptest::prelude::*;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
-use rossby_client::{Conversation, ConversationOverview, Group, OwnDevice, ReceiptSettings, Settings, Way};
+use rossby_client::{Conversation, ConversationOverview, Group, ReceiptSettings, Settings, Way};
 use rossby_schemas::events::profiles::Audience;
-use rossby_schemas::ids::DeviceId;
-use world::{at, box_id, file, group, in_group, own, reply, somebody, text, transfer, upload, warning};
+use world::{
+    at, box_id, claimed, devices, event, file, group, in_group, own, reply, somebody, text, transfer, upload, warning,
+};
 
 use super::*;
 use crate::person::chat::reference_test::has_command;
@@ -88,7 +89,7 @@ fn keys() -> impl Strategy<Value = KeyEvent> {
         "ctrl-left",
         "alt-x",
     ]);
-    let letters = "?nisvwabqxrel+/yjkX1 é漢gfdpmuc".chars().collect::<Vec<_>>();
+    let letters = "?nisvwabqxrel+/yjkX1 é漢gfdpmucoh".chars().collect::<Vec<_>>();
     let letters = prop::sample::select(letters).prop_map(|c| KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE));
     prop_oneof![named.prop_map(key), letters]
 }
@@ -102,22 +103,6 @@ fn overviews() -> impl Strategy<Value = Vec<ConversationOverview>> {
         overviews.dedup_by_key(|overview| overview.last.id);
         overviews
     })
-}
-
-fn devices(count: u128) -> Vec<OwnDevice> {
-    let device = |number| OwnDevice {
-        device_id: DeviceId(uuid::Uuid::from_u128(number)),
-        name: None,
-        is_this: number == 1,
-        linked_at: at(0),
-        linked_by: None,
-        removed_at: (number == 3).then(|| at(1)),
-        sealing_expires: None,
-        waiting: 1,
-        last_confirmed_at: None,
-        lost: None,
-    };
-    (1..=count).map(device).collect()
 }
 
 fn events() -> impl Strategy<Value = Event> {
@@ -194,6 +179,16 @@ fn answer(action: &Action, is_well: bool) -> Result<Outcome, String> {
         Action::ListGroups => Found::Groups(vec![group(1, 3), group(2, 1)]),
         Action::ReadGroup(id) | Action::RemoveFromGroup { group: id, .. } | Action::LeaveGroup(id) => {
             Found::Group(Box::new(Group { id: *id, ..group(1, 2) }))
+        }
+        Action::ReadGroupHistory(id) => Found::GroupHistory(*id, [2, 3].map(event).into()),
+        Action::ReadProfile | Action::SetProfileName(_) => Found::Profile(Box::default()),
+        Action::ListIdentifiers | Action::ConfirmIdentifier { claims: true, .. } => {
+            Found::Identifiers([1, 2, 3].map(claimed).into())
+        }
+        Action::RemoveIdentifier(_) => Found::Identifiers(Vec::new()),
+        Action::AddIdentifier(_) | Action::ObjectToClaim(_) => Found::CodeSent("a@example.org\u{1b}".to_owned()),
+        Action::ConfirmIdentifier { code, claims: false } => {
+            Found::Taken { address: "a@example.org\u{1b}".to_owned(), code: code.clone() }
         }
         Action::LookUp(id) | Action::Unverify(id) => Found::Person(Box::new(Person { box_id: *id, ..somebody(3) })),
         _ => Found::Nothing,

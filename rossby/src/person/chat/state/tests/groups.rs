@@ -86,6 +86,31 @@ fn a_group_that_asks_is_answered() {
 }
 
 #[test]
+fn what_was_done_in_a_group_is_shown() {
+    let mut state = state();
+    let id = group(1, 3).id;
+    state.press(&["g"]);
+    state.update(Event::Done { action: Action::ListGroups, result: Ok(Found::Groups(vec![group(1, 3)]).into()) });
+    state.press(&["i"]);
+    read(&mut state, &group(1, 3));
+    assert_eq!(actions(&state.press(&["h"])), [Action::ReadGroupHistory(id)]);
+    let of = |id| Event::Done {
+        action: Action::ReadGroupHistory(id),
+        result: Ok(Found::GroupHistory(id, vec![world::event(2)]).into()),
+    };
+    let shown = |state: &State| match state.overlays.last() {
+        Some(Overlay::GroupHistory { history, .. }) => history.as_ref().map(Vec::len),
+        _ => None,
+    };
+    state.update(of(group(2, 3).id));
+    assert_eq!(shown(&state), None, "it is another group's");
+    state.update(of(id));
+    assert_eq!(shown(&state), Some(1));
+    state.press(&["esc", "esc", "esc"]);
+    assert!(state.overlays.is_empty());
+}
+
+#[test]
 fn the_list_of_groups_opens_one() {
     let mut state = state();
     state.press(&["g"]);

@@ -2,9 +2,11 @@ mod any;
 mod drafts;
 mod files;
 mod groups;
+mod keys;
 mod people;
 mod reading;
 pub(in crate::person::chat) mod world;
+mod yourself;
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use rossby_client::{Message, Standing};

@@ -3,11 +3,12 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rossby_client::{
-    Attachment, Content, Conversation, ConversationOverview, Emoji, Group, GroupId, GroupMember, Kind, Membership,
-    Message, MessageRef, MessageState, Notice, PendingUpload, Recipient, Referred, Reply, Role, Standing, Step,
-    Warning,
+    AccountIdentifier, Attachment, Content, Conversation, ConversationOverview, Emoji, Group, GroupAction, GroupEvent,
+    GroupId, GroupMember, Kind, Membership, Message, MessageRef, MessageState, Notice, OwnDevice, PendingUpload,
+    Recipient, Referred, Reply, Role, Standing, Step, Warning,
 };
-use rossby_schemas::ids::{BoxId, MessageId};
+use rossby_schemas::encoding::FixedOctets;
+use rossby_schemas::ids::{BoxId, DeviceId, IdentifierHash, MessageId};
 use rossby_schemas::time::Timestamp;
 use serde_json::json;
 use uuid::Uuid;
@@ -127,6 +128,50 @@ pub(in crate::person::chat) fn group(number: u128, members: u8) -> Group {
         added_by: Some(box_id(2)),
         changes: 1,
     }
+}
+
+/// What somebody did in a group.
+pub(in crate::person::chat) fn event(author: u8) -> GroupEvent {
+    GroupEvent {
+        change: FixedOctets([author; 32]),
+        author: box_id(author),
+        author_identifier: None,
+        is_yours: author == 1,
+        time: at(u64::from(author)),
+        action: GroupAction::Rename { name: "Chefs\u{1b}[2J".to_owned() },
+        subjects: Vec::new(),
+        counts: author != 3,
+    }
+}
+
+/// An address of the account's, which somebody claims if its number is even.
+pub(in crate::person::chat) fn claimed(number: u8) -> AccountIdentifier {
+    AccountIdentifier {
+        identifier: (number > 1).then(|| format!("mailto:me{number}@example.org")),
+        hash: IdentifierHash([number; 32]),
+        added_at: Some(at(0)),
+        added_by: None,
+        is_strange: false,
+        claimed_from: number.is_multiple_of(2).then(|| at(3600)),
+        awaited_until: None,
+    }
+}
+
+/// So many devices of the person's; the third was removed.
+pub(in crate::person::chat) fn devices(count: u128) -> Vec<OwnDevice> {
+    let device = |number: u128| OwnDevice {
+        device_id: DeviceId(Uuid::from_u128(number)),
+        name: None,
+        is_this: number == 1,
+        linked_at: at(0),
+        linked_by: None,
+        removed_at: (number == 3).then(|| at(1)),
+        sealing_expires: None,
+        waiting: 1,
+        last_confirmed_at: None,
+        lost: None,
+    };
+    (1..=count).map(device).collect()
 }
 
 /// Somebody, as they are looked up.

@@ -2,12 +2,12 @@
 
 use ratatui::style::Style;
 use ratatui::text::Line;
-use rossby_client::{Group, GroupMember, Membership};
+use rossby_client::{Group, GroupEvent, GroupMember, Membership};
 
 use super::{Sheet, View};
 use crate::person::chat::names;
 use crate::person::chat::text::{cut, one_line, wrapped};
-use crate::person::groups::{count, standing};
+use crate::person::groups::{count, deed, standing};
 
 impl View {
     pub(super) fn groups(self, groups: Option<&[Group]>, chosen: usize, cells: usize) -> Sheet {
@@ -35,8 +35,9 @@ impl View {
             Membership::Member => "l leaves; admins can change it",
             Membership::Declined | Membership::Left | Membership::Removed => "You are not in it",
         };
+        let keys = format!("{keys}; h shows what was done in it");
         let mut lines: Vec<Line<'static>> =
-            wrapped(keys, cells).into_iter().map(|row| Line::styled(row.to_owned(), self.theme.faint())).collect();
+            wrapped(&keys, cells).into_iter().map(|row| Line::styled(row.to_owned(), self.theme.faint())).collect();
         lines.push(Line::raw(cut(&format!("{}, {}", count(group), one_line(&standing(group))), cells)));
         let before = lines.len();
         for (index, member) in group.members.iter().enumerate() {
@@ -47,6 +48,29 @@ impl View {
         Sheet { chosen: before + chosen, ..Sheet::new(names::group(&group.name), lines) }
     }
 }
+
+impl View {
+    pub(super) fn group_history(self, history: Option<&[GroupEvent]>, cells: usize) -> Sheet {
+        let title = "What was done in the group";
+        let Some(history) = history else { return self.waiting(title) };
+        let mut lines = Vec::new();
+        for event in history {
+            let author = match event.is_yours {
+                true => "you".to_owned(),
+                false => names::person(event.author, event.author_identifier.as_deref()),
+            };
+            let text = format!("{author} {}", one_line(&deed(event, names::person)));
+            lines.extend(self.fact(&self.zone.full(event.time), &text, INDENT, cells));
+        }
+        if lines.is_empty() {
+            lines.push(Line::raw("Nothing is known of it yet"));
+        }
+        Sheet::new(title, lines)
+    }
+}
+
+/// How far what was done stands behind when it was.
+const INDENT: usize = 18;
 
 fn called(member: &GroupMember) -> String {
     match member.is_you {

@@ -33,8 +33,7 @@ impl View {
         Sheet { chosen: last, ..Sheet::new("Your devices", lines) }
     }
 
-    pub(super) fn person(self, person: Option<&Person>, cells: usize) -> Vec<Line<'static>> {
-        let Some(person) = person else { return self.waiting("").lines };
+    pub(super) fn person(self, person: &Person, cells: usize) -> Vec<Line<'static>> {
         const INDENT: usize = 15;
         let mut lines = Vec::new();
         for address in &person.identifiers {

@@ -1,6 +1,6 @@
 //! Questions and sheets.
 
-use rossby_client::{Group, Membership, OwnDevice, ReceiptSettings, Settings, Verified};
+use rossby_client::{AccountIdentifier, Group, Membership, OwnDevice, Profile, ReceiptSettings, Settings, Verified};
 use rossby_schemas::events::profiles::Audience;
 use rossby_schemas::ids::DeviceId;
 
@@ -19,8 +19,12 @@ fn all_keys_are_shown() {
     // Every key can be reached by scrolling, and not more.
     state.press(&["end"]);
     let end = screen(&mut state, SIZE);
-    assert!(end.contains("leave an edit or a reply"), "{end}");
+    assert!(end.contains("Questions") && end.contains("n, Esc"), "{end}");
     state.press(&["down"]);
+    assert_eq!(screen(&mut state, SIZE), end);
+    state.press(&["home", "c"]);
+    insta::assert_snapshot!("help_commands", screen(&mut state, SIZE));
+    state.press(&["c", "end"]);
     assert_eq!(screen(&mut state, SIZE), end);
     insta::assert_snapshot!("help_narrow", screen(&mut state, NARROW));
 }
@@ -134,6 +138,46 @@ fn groups_and_who_is_in_one() {
     state.update(Event::Done { action: Action::ReadGroup(groups[0].id), result });
     state.press(&["down"]);
     insta::assert_snapshot!("group", screen(&mut state, SIZE));
+}
+
+#[test]
+fn what_was_done_in_a_group() {
+    let mut state = everything();
+    let id = world::group(1, 3).id;
+    state.press(&["esc", "g"]);
+    let found = Found::Groups(vec![world::group(1, 3)]);
+    state.update(Event::Done { action: Action::ListGroups, result: Ok(found.into()) });
+    state.press(&["i"]);
+    let found = Found::Group(Box::new(world::group(1, 3)));
+    state.update(Event::Done { action: Action::ReadGroup(id), result: Ok(found.into()) });
+    state.press(&["h"]);
+    let found = Found::GroupHistory(id, [1, 2, 3].map(world::event).into());
+    state.update(Event::Done { action: Action::ReadGroupHistory(id), result: Ok(found.into()) });
+    insta::assert_snapshot!("group_history", screen(&mut state, SIZE));
+}
+
+#[test]
+fn yourself() {
+    let mut state = everything();
+    state.press(&["esc", "y"]);
+    let name = Some("Ann\u{202e}\u{1b}[2J".to_owned());
+    let picture = rossby_client::Picture { media_type: "image/jpeg".to_owned(), data: vec![1; 5000].into() };
+    let found = Found::Profile(Box::new(Profile { name, picture: Some(picture) }));
+    state.update(Event::Done { action: Action::ReadProfile, result: Ok(found.into()) });
+    let refused = Err("the server is away".to_owned());
+    state.update(Event::Done { action: Action::ListIdentifiers, result: refused });
+    let shown = screen(&mut state, SIZE);
+    assert!(shown.contains("the server is away") && !shown.contains("Asking"), "{shown}");
+    let found = Found::Identifiers(vec![
+        world::claimed(1),
+        world::claimed(2),
+        AccountIdentifier { awaited_until: Some(at(7200)), ..world::claimed(3) },
+    ]);
+    state.update(Event::Done { action: Action::ListIdentifiers, result: Ok(found.into()) });
+    state.press(&["down"]);
+    insta::assert_snapshot!("yourself", screen(&mut state, SIZE));
+    state.press(&["n"]);
+    insta::assert_snapshot!("name", screen(&mut state, SIZE));
 }
 
 #[test]
