@@ -32,7 +32,7 @@ fn every_operation_says_its_errors_as_problem_documents() {
             }
         }
     }
-    assert_eq!(operations, 28);
+    assert_eq!(operations, 29);
 }
 
 #[test]

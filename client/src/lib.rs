@@ -30,8 +30,8 @@ pub use account::{
 pub use archive::{
     Archive, ArchiveEnd, ArchiveError, ArchiveRecord, ArchiveSummary, ArchivedAccount, ArchivedAction, ArchivedAnswer,
     ArchivedAttachment, ArchivedChange, ArchivedContact, ArchivedDevice, ArchivedGroup, ArchivedMark, ArchivedMember,
-    ArchivedMessage, ArchivedReaction, ArchivedRecipient, ArchivedReference, ArchivedSettings, ArchivedState,
-    AttachmentPart, ExportOptions, Exported, Imported,
+    ArchivedMessage, ArchivedQueued, ArchivedReaction, ArchivedRecipient, ArchivedReference, ArchivedSettings,
+    ArchivedState, AttachmentPart, ExportOptions, Exported, Imported,
 };
 pub use attachments::{FileSent, FileToSend, PendingUpload, PictureError, Progress, Step, Target, Tell, safe_name};
 pub use contacts::{Contact, ContactDevice, Peer, Shown, Verification, Verified};

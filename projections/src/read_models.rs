@@ -6,6 +6,7 @@ use std::time::Duration;
 use rossby_log::Offset;
 use rossby_schemas::encoding::{Octets, Sha256Digest};
 use rossby_schemas::events::profiles::AclTag;
+use rossby_schemas::http::export::{HeldRegistration, HeldUploads};
 use rossby_schemas::http::messages::Lost;
 use rossby_schemas::ids::{
     BoxId, CommandId, DeviceId, IdentifierHash, OuterId, RegionNumber, RegistrationId, RendezvousId,
@@ -18,8 +19,8 @@ use tokio::time::Instant;
 use crate::projection::Projection;
 pub use crate::store::{
     AcceptedMessage, Arrival, ArrivalLimits, Arrivals, BoxIdentifier, Claim, ClaimState, DevicePointer, DeviceState,
-    IdentifierOwner, IdentifierState, IssuedCode, LinkedSince, Profile, Purpose, Registration, RegistrationDay,
-    Stretch, Waiting, WaitingMessage, WatchedDevice, WatchedIdentifier,
+    HeldMessages, HeldPage, IdentifierOwner, IdentifierState, IssuedCode, LinkedSince, Profile, Purpose, Registration,
+    RegistrationDay, Stretch, Waiting, WaitingMessage, WatchedDevice, WatchedIdentifier,
 };
 use crate::store::{CommandEvent, Permission, PositionRow, Snapshot, Store, StoreError, StoredKeyRecord, Swept, Taken};
 use crate::wake::{Applied, Wakes};
@@ -265,6 +266,12 @@ queries! {
     queued(box_id: BoxId, now: Timestamp, limit: u64) -> u64;
     /// How many messages the queues of all boxes hold.
     queue_depth(now: Timestamp) -> u64;
+    /// A page of a box's queue at `now`, for all of its devices: what waits, and what is remembered of what was confirmed.
+    held_messages(box_id: BoxId, now: Timestamp, page: HeldPage) -> HeldMessages;
+    /// What a box or its devices have asked codes for, `limit` at most, the last first.
+    held_registrations(box_id: BoxId, limit: u32) -> Vec<HeldRegistration>;
+    /// How much a box has uploaded on each day that is remembered.
+    held_uploads(box_id: BoxId) -> Vec<HeldUploads>;
     /// A box's key record, if it was ever founded.
     key_record(box_id: BoxId) -> Option<StoredKeyRecord>;
     /// A box's devices, removed ones too, in ascending order.

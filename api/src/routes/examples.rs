@@ -8,6 +8,9 @@ use rossby_schemas::http::account::{
 };
 use rossby_schemas::http::blobs::{CHUNK_OCTETS, UploadKey, UploadRequest, UploadResponse};
 use rossby_schemas::http::command::{CommandState, CommandStatus};
+use rossby_schemas::http::export::{
+    EXPORT_FORMAT, EXPORT_VERSION, ExportResponse, HeldMessage, HeldOfBox, HeldPurpose, HeldRegistration, HeldUploads,
+};
 use rossby_schemas::http::identifiers::{
     AskCodeRequest, AskCodeResponse, ClaimForBoxRequest, ClaimOnIdentifier, ClaimRequest, ClaimResponse, ClaimState,
     FollowClaimRequest, OwnClaim, OwnIdentifier, ShowCodeRequest, ShowCodeResponse,
@@ -198,6 +201,7 @@ fn of_schema(schema: &RefOr<Schema>) -> Option<Value> {
         "ConfirmRequest" => json(&ConfirmRequest { handles: vec![octets(8)] }),
         "ConfirmResponse" => json(&ConfirmResponse { confirmed: 1, position: position() }),
         "AccountResponse" => json(&account()),
+        "ExportResponse" => json(&export()),
         "AccountCommandRequest" => json(&AccountCommandRequest { command: octets(9), signature: fixed(0x5a) }),
         "StatementRequest" => json(&StatementRequest { command_id: command_id(), statement: octets(2) }),
         "AskCodeRequest" => json(&AskCodeRequest {
@@ -369,6 +373,40 @@ fn account() -> AccountResponse {
             state: ClaimState::Open,
         }],
         profile,
+    }
+}
+
+fn export() -> ExportResponse {
+    ExportResponse {
+        format: EXPORT_FORMAT.to_owned(),
+        version: EXPORT_VERSION,
+        exported_at: NOW,
+        box_id: box_id(ANN),
+        held: Some(HeldOfBox {
+            account: account(),
+            registrations: vec![HeldRegistration {
+                registration_id: registration_id(),
+                identifier_hash: identifier_hash(),
+                device_id: device_id(),
+                purpose: HeldPurpose::Found,
+                asked_at: NOW,
+                codes: 1,
+                wrong_guesses: 0,
+                shown: true,
+            }],
+            uploads: vec![HeldUploads { day: NOW.utc_day(), octets: 1_500_000 }],
+        }),
+        messages: vec![HeldMessage {
+            outer_id: outer_id(),
+            content_hash: fixed(0x5b),
+            accepted_at: NOW,
+            expires_at: NOW.plus(rossby_schemas::topic::MESSAGE_LIFETIME),
+            octets: Some(24),
+            value: Some(octets(4)),
+            waiting: vec![device_id()],
+            confirmed: Vec::new(),
+        }],
+        next: Some(octets(13)),
     }
 }
 

@@ -6,6 +6,7 @@ mod claims;
 mod commands;
 mod devices;
 mod examples;
+mod export;
 mod identifiers;
 mod lookups;
 mod messages;
@@ -68,6 +69,7 @@ fn routes() -> (Router<Api>, utoipa::openapi::OpenApi) {
         .routes(routes!(stream::stream))
         .routes(routes!(signals::send_signals))
         .routes(routes!(account::account))
+        .routes(routes!(export::export))
         .routes(routes!(account::account_command))
         .routes(routes!(account::statement))
         .routes(routes!(identifiers::ask_code))

@@ -7,6 +7,7 @@ mod blobs;
 mod claims;
 mod connections;
 mod disconnects;
+mod export;
 mod identifiers;
 mod logs;
 mod operators;

@@ -44,6 +44,7 @@ pub(super) fn check(record: &ArchiveRecord, is_first: bool) -> Result<(), String
         ArchiveRecord::AttachmentPart(part) if part.data.as_slice().is_empty() => Err("the part is empty".to_owned()),
         ArchiveRecord::AttachmentPart(_)
         | ArchiveRecord::Server(_)
+        | ArchiveRecord::Queued(_)
         | ArchiveRecord::Settings(_)
         | ArchiveRecord::End(_)
         | ArchiveRecord::Unknown => Ok(()),

@@ -12,16 +12,15 @@ use tempfile::TempDir;
 
 use super::lines::{PART_OCTETS, Writer};
 use super::record::{
-    ArchiveRecord, ArchivedAccount, ArchivedAnswer, ArchivedAttachment, ArchivedChange, ArchivedContact,
-    ArchivedDevice, ArchivedGroup, ArchivedMark, ArchivedMember, ArchivedMessage, ArchivedReaction, ArchivedRecipient,
-    ArchivedReference, ArchivedSettings, AttachmentPart, FORMAT, VERSION,
+    ArchiveRecord, ArchivedAccount, ArchivedAttachment, ArchivedChange, ArchivedContact, ArchivedDevice, ArchivedGroup,
+    ArchivedMark, ArchivedMember, ArchivedMessage, ArchivedReaction, ArchivedRecipient, ArchivedReference,
+    ArchivedSettings, AttachmentPart, FORMAT, VERSION,
 };
 use crate::Client;
 use crate::attachments::{Progress, Step, Target, Tell};
 use crate::contacts::{Known, shown_mark};
 use crate::content::Content;
 use crate::error::ClientError;
-use crate::http::Call;
 use crate::messages::{Conversation, Message};
 use crate::store::transcripts::Direction;
 use crate::store::{contacts, history, own_devices, peers, profiles, records, transcripts, verified};
@@ -40,7 +39,7 @@ pub struct ExportOptions {
     pub passphrase: Option<SecretString>,
     /// Whether attachments are fetched into it, as far as the server still has them.
     pub attachments: bool,
-    /// Whether the server isn't asked for the settings.
+    /// Whether the server isn't asked for the settings and what it holds.
     pub offline: bool,
 }
 
@@ -59,6 +58,8 @@ pub struct Exported {
     pub attachments: u64,
     /// How many attachments are told of, without their octets.
     pub attachments_left_out: u64,
+    /// How many messages of the server's queue, as it holds them.
+    pub queued: u64,
 }
 
 impl Client {
@@ -69,8 +70,8 @@ impl Client {
     /// [`ClientError::TargetExists`], what the file system says, and what the server says unless that isn't asked.
     pub async fn export(&self, options: &ExportOptions, tell: Option<Tell>) -> Result<Exported, ClientError> {
         let mut writer = Writer::create(&options.path, options.passphrase.as_ref()).await?;
-        let mut exported = Exported::default();
-        self.export_account(&mut writer, options).await?;
+        let queued = self.export_account(&mut writer, options).await?;
+        let mut exported = Exported { queued, ..Exported::default() };
         for contact in self.archived_contacts().await? {
             exported.contacts += 1;
             writer.write(&ArchiveRecord::Contact(contact))?;
@@ -108,7 +109,8 @@ impl Client {
         Ok(exported)
     }
 
-    async fn export_account(&self, writer: &mut Writer, options: &ExportOptions) -> Result<(), ClientError> {
+    /// Gives how many messages of the server's queue went into it.
+    async fn export_account(&self, writer: &mut Writer, options: &ExportOptions) -> Result<u64, ClientError> {
         let account = self.account().await?;
         let device = self.device().await?;
         writer.write(&ArchiveRecord::Account(ArchivedAccount {
@@ -122,10 +124,7 @@ impl Client {
             identifiers: account.identifiers,
         }))?;
         let settings = if options.offline { None } else { Some(self.settings().await?) };
-        if settings.is_some() {
-            let account = self.ask(&device, &Call::get("/v1/account")).await?;
-            writer.write(&ArchiveRecord::Server(ArchivedAnswer { account }))?;
-        }
+        let queued = if options.offline { 0 } else { self.export_held(writer, &device).await? };
         let receipts = self.receipt_settings().await?;
         writer.write(&ArchiveRecord::Settings(ArchivedSettings {
             discoverable: settings.map(|settings| settings.discoverable),
@@ -146,7 +145,7 @@ impl Client {
                 removed: !known.is_member(),
             }))?;
         }
-        Ok(())
+        Ok(queued)
     }
 
     /// Everybody whom this device knows.

@@ -29,6 +29,8 @@ pub struct ArchiveSummary {
     pub messages: u64,
     /// How many attachments, whole.
     pub attachments: u64,
+    /// How many messages of the server's queue, as it held them.
+    pub queued: u64,
 }
 
 /// What came of reading an archive into a home.
@@ -60,11 +62,12 @@ impl Archive {
         let Some(ArchiveRecord::Account(account)) = records.next()? else {
             return Err(ArchiveError::NotAnArchive.into());
         };
-        let mut summary = ArchiveSummary { account, contacts: 0, groups: 0, messages: 0, attachments: 0 };
+        let mut summary = ArchiveSummary { account, contacts: 0, groups: 0, messages: 0, attachments: 0, queued: 0 };
         while let Some(record) = records.next()? {
             match record {
                 ArchiveRecord::Contact(_) => summary.contacts += 1,
                 ArchiveRecord::Group(_) => summary.groups += 1,
+                ArchiveRecord::Queued(_) => summary.queued += 1,
                 ArchiveRecord::Message(message) => {
                     summary.messages += 1;
                     let is_included = message.attachment.is_some_and(|attachment| attachment.included);

@@ -6,6 +6,7 @@
 mod check;
 mod error;
 mod export;
+mod held;
 mod import;
 mod lines;
 mod record;
@@ -16,8 +17,8 @@ pub use import::{ArchiveSummary, Imported};
 pub use lines::Archive;
 pub use record::{
     ArchiveEnd, ArchiveRecord, ArchivedAccount, ArchivedAction, ArchivedAnswer, ArchivedAttachment, ArchivedChange,
-    ArchivedContact, ArchivedDevice, ArchivedGroup, ArchivedMark, ArchivedMember, ArchivedMessage, ArchivedReaction,
-    ArchivedRecipient, ArchivedReference, ArchivedSettings, ArchivedState, AttachmentPart,
+    ArchivedContact, ArchivedDevice, ArchivedGroup, ArchivedMark, ArchivedMember, ArchivedMessage, ArchivedQueued,
+    ArchivedReaction, ArchivedRecipient, ArchivedReference, ArchivedSettings, ArchivedState, AttachmentPart,
 };
 
 #[cfg(test)]

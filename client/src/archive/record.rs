@@ -26,6 +26,8 @@ pub enum ArchiveRecord {
     Account(ArchivedAccount),
     /// What the server holds of the account.
     Server(ArchivedAnswer),
+    /// A message of the account's queue, as the server holds it.
+    Queued(ArchivedQueued),
     /// The account's settings.
     Settings(ArchivedSettings),
     /// The account's own profile.
@@ -73,6 +75,19 @@ pub struct ArchivedAccount {
 pub struct ArchivedAnswer {
     /// The answer to `GET /v1/account`, with all its fields.
     pub account: serde_json::Value,
+    /// The codes for which the account has asked; none if the server doesn't say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registrations: Option<serde_json::Value>,
+    /// How much it has uploaded, by the day; none if the server doesn't say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uploads: Option<serde_json::Value>,
+}
+
+/// A message of the account's queue, as the server holds it: a ciphertext.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArchivedQueued {
+    /// The message, with all the fields that the server gives.
+    pub message: serde_json::Value,
 }
 
 /// The account's settings.

@@ -6,6 +6,11 @@ use super::{Notice, Warning};
 use crate::account::address;
 use crate::content::Kind;
 
+/// So many messages.
+fn messages(count: u64) -> String {
+    if count == 1 { "1 message".to_owned() } else { format!("{count} messages") }
+}
+
 impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(&self.warning, f)?;
@@ -103,8 +108,10 @@ impl fmt::Display for Warning {
             ),
             Self::Lost(lost) => write!(
                 f,
-                "{} messages expired before this device fetched them; they were accepted from {} to {}",
-                lost.messages, lost.from, lost.until
+                "{} expired before this device fetched them; they were accepted from {} to {}",
+                messages(lost.messages),
+                lost.from,
+                lost.until
             ),
             Self::RemovedFromGroup { name, by, .. } => match by {
                 Some(by) => write!(f, "you were removed from the group {name:?} by box {by}"),

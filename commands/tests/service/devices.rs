@@ -24,7 +24,7 @@ const ANN: &str = "ann@example.org";
 const BEN: &str = "ben@example.org";
 
 /// A person's phone, and the laptop that it has linked.
-async fn two_devices(world: &World, identifier: &str) -> (Person, Person) {
+pub(crate) async fn two_devices(world: &World, identifier: &str) -> (Person, Person) {
     let mut phone = world.person(identifier).await;
     let (laptop, request) = phone.link(world.now());
     world.service.link_device(phone.caller(), &request).await.unwrap();

@@ -8,6 +8,7 @@ mod claims;
 mod closing;
 mod devices;
 mod effects;
+mod export;
 mod founders;
 mod identifiers;
 mod limits;

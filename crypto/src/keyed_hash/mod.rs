@@ -6,6 +6,7 @@
 
 mod acl;
 mod code;
+mod cursor;
 mod handle;
 mod hawk;
 
@@ -13,6 +14,7 @@ use std::fmt;
 
 pub use acl::AclKey;
 pub use code::{CODE_DIGITS, Code, NotACode};
+pub use cursor::{CursorError, EXPORT_CURSOR_OCTETS, ExportCursor};
 pub use handle::{HandleError, MESSAGE_HANDLE_OCTETS, MessageHandle};
 pub use hawk::{HawkKey, NotATokenId, TokenId};
 use hkdf::Hkdf;

@@ -6,6 +6,7 @@
 mod account;
 mod arrivals;
 mod claims;
+mod export;
 mod identifiers;
 mod listed;
 mod lost;
@@ -35,6 +36,7 @@ pub(crate) use self::account::{BoxState, Setting, TagList};
 pub use self::account::{DeviceState, LinkedSince, Profile, StoredKeyRecord};
 pub use self::arrivals::{Arrival, ArrivalLimits, Arrivals, Stretch, WatchedDevice, WatchedIdentifier};
 pub use self::claims::{Claim, ClaimState};
+pub use self::export::{HeldMessages, HeldPage};
 pub use self::identifiers::{BoxIdentifier, IdentifierOwner, IdentifierState};
 pub use self::positions::PositionRow;
 pub(crate) use self::positions::{LastRecord, Position, Quarantined};

@@ -2,7 +2,7 @@
 
 use sqlx::{AssertSqlSafe, Row as _};
 
-use super::{Store, account, claims, identifiers, queue};
+use super::{Store, account, claims, export, identifiers, queue};
 
 /// What SQLite says of a query with so many parameters, step by step.
 async fn plan(query: &str, parameters: usize) -> Vec<String> {
@@ -37,5 +37,23 @@ async fn the_loop_in_the_background_reads_no_whole_table() {
         let steps = plan(&query, parameters).await;
         let scans = steps.iter().filter(|step| step.starts_with("SCAN"));
         assert!(scans.clone().all(|step| few.iter().any(|few| step.starts_with(few))), "{steps:#?}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_of_an_export_reads_its_box_alone_and_nothing_before_it() {
+    let steps = plan(export::HELD, 6).await;
+    let page = "(box_id=? AND (outer_id,content_hash)>(?,?))";
+    assert!(steps.iter().any(|step| step.contains("SEARCH e ") && step.contains(page)), "{steps:#?}");
+    for (query, parameters) in [(export::HELD, 6), (export::HELD_BY_DEVICES, 5), (export::REGISTRATIONS, 2)] {
+        let steps = plan(query, parameters).await;
+        let few = ["SCAN q", "SCAN w", "SCAN m", "SCAN (subquery"];
+        let scans = steps.iter().filter(|step| step.starts_with("SCAN"));
+        assert!(scans.clone().all(|step| few.iter().any(|few| step.starts_with(few))), "{steps:#?}");
+        // Messages of the device are looked up one by one, not read through.
+        let through = steps
+            .iter()
+            .filter(|step| step.contains("(box_id=?)") && !step.contains("SEARCH d ") && !step.contains("SEARCH c "));
+        assert!(through.clone().all(|step| step.contains("registrations_by_box")), "{steps:#?}");
     }
 }

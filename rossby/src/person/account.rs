@@ -12,7 +12,7 @@ use serde_json::json;
 use super::documents;
 use super::options::PersonOptions;
 use super::recover;
-use super::screen::{Screen, address, bold, faint, minute};
+use super::screen::{Screen, address, bold, counted, faint, minute};
 
 pub(super) fn identifier(text: &str) -> Result<Identifier, String> {
     text.parse().map_err(|_| {
@@ -162,7 +162,7 @@ fn whoami_text(account: &Account, client: &Client, waiting: Option<u64>) -> Stri
         line("sealing key", &format!("number {counter}, until {}", minute(expires)));
     }
     if let Some(waiting) = waiting {
-        line("waiting", &format!("{waiting} messages"));
+        line("waiting", &counted(waiting, "message"));
     }
     match account.claim_until {
         Some(until) => line("state", &format!("waits until {}; go on then with: rossby recover", minute(until))),

@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::Args;
 use rossby_client::{
-    Archive, ArchiveError, ArchiveRecord, ArchiveSummary, ArchivedContact, ClientError, Conversation, ExportOptions,
+    Archive, ArchiveError, ArchiveRecord, ArchiveSummary, ArchivedAnswer, ArchivedContact, ClientError, Conversation,
+    ExportOptions,
 };
 use rossby_schemas::ids::BoxId;
 use secrecy::SecretString;
@@ -14,7 +15,7 @@ use serde_json::json;
 
 use super::attachments::Bar;
 use super::options::{PersonOptions, ask_twice, first_line};
-use super::screen::{Screen, address, bold, claimed, minute, printable};
+use super::screen::{Screen, address, bold, claimed, counted, minute, printable};
 use super::{lines, transcripts};
 
 const PASSPHRASE_VARIABLE: &str = "ROSSBY_ARCHIVE_PASSPHRASE";
@@ -98,16 +99,21 @@ impl Export {
         let exported = exported?;
         let file = self.file.display().to_string();
         let mut text = format!(
-            "{} has {} messages of {} conversations, {} contacts, {} groups.\n",
+            "{} has {} of {}, {}, {}.\n",
             bold(&printable(&file)),
-            exported.messages,
-            exported.conversations,
-            exported.contacts,
-            exported.groups
+            counted(exported.messages, "message"),
+            counted(exported.conversations, "conversation"),
+            counted(exported.contacts, "contact"),
+            counted(exported.groups, "group")
         );
         if exported.attachments + exported.attachments_left_out > 0 {
             let (whole, left_out) = (exported.attachments, exported.attachments_left_out);
-            text += &format!("{whole} attachments are in it, and {left_out} are only told of.\n");
+            let (are, told) = (if whole == 1 { "is" } else { "are" }, if left_out == 1 { "is" } else { "are" });
+            text += &format!("{} {are} in it, and {left_out} {told} only told of.\n", counted(whole, "attachment"));
+        }
+        if !self.offline {
+            let queued = counted(exported.queued, "message");
+            text += &format!("What the server holds of your account is in it, with {queued} of its queue.\n");
         }
         text += if self.plain {
             "It is not encrypted: keep it where nobody else reads.\n"
@@ -123,6 +129,7 @@ impl Export {
             "messages": exported.messages,
             "attachments": exported.attachments,
             "attachments_left_out": exported.attachments_left_out,
+            "queued": exported.queued,
         });
         screen.result_and_warnings(&client, text, document).await?;
         client.close().await;
@@ -154,10 +161,12 @@ impl Import {
         bar.done();
         let imported = imported?;
         let text = format!(
-            "{}{} messages are here now, as history; {} were here already.\nRead them with: {}\n",
+            "{}{} {} here now, as history; {} {} here already.\nRead them with: {}\n",
             heading(&imported.archive),
-            imported.added,
+            counted(imported.added, "message"),
+            if imported.added == 1 { "is" } else { "are" },
             imported.known,
+            if imported.known == 1 { "was" } else { "were" },
             self.options.command("messages WHO")
         );
         let mut document = summary(&imported.archive);
@@ -233,7 +242,7 @@ impl Shown {
             }
             ArchiveRecord::Contact(contact) => contact_line(contact),
             ArchiveRecord::Group(group) => {
-                format!("Group {}: {} members\n", bold(&printable(&group.name)), group.members.len())
+                format!("Group {}: {}\n", bold(&printable(&group.name)), counted(group.members.len(), "member"))
             }
             ArchiveRecord::Message(message) => {
                 let Some(shown) = self.own.and_then(|own| message.message(0, own)) else { return String::new() };
@@ -245,7 +254,8 @@ impl Shown {
                 }
                 text + &lines::transcript(std::slice::from_ref(&shown))
             }
-            ArchiveRecord::Server(_)
+            ArchiveRecord::Server(answer) => server_line(answer),
+            ArchiveRecord::Queued(_)
             | ArchiveRecord::Settings(_)
             | ArchiveRecord::Profile(_)
             | ArchiveRecord::Device(_)
@@ -265,16 +275,39 @@ fn contact_line(contact: &ArchivedContact) -> String {
     format!("Contact {}{claimed}: {}{mark}, box {}\n", bold(&name), contact.standing.name(), contact.box_id)
 }
 
+/// What the server held, as far as it is there: whoever made the archive wrote it.
+fn server_line(answer: &ArchivedAnswer) -> String {
+    let list = |value: Option<&serde_json::Value>| value.and_then(serde_json::Value::as_array).map_or(0, Vec::len);
+    let account = &answer.account;
+    let mut parts = vec![
+        counted(list(account["key_record"].get("statements")), "statement"),
+        counted(list(account.get("devices")), "device"),
+        counted(list(account.get("identifiers")), "identifier"),
+        counted(list(account.get("claims")), "claim"),
+        counted(list(account["profile"].get("contacts")), "contact"),
+        counted(list(account["profile"].get("blocks")), "block"),
+    ];
+    if let Some(registrations) = &answer.registrations {
+        parts.push(counted(list(Some(registrations)), "registration"));
+    }
+    if let Some(uploads) = &answer.uploads {
+        let octets = uploads.as_array().into_iter().flatten().filter_map(|day| day["octets"].as_u64());
+        parts.push(format!("{} uploaded", counted(octets.fold(0, u64::saturating_add), "octet")));
+    }
+    format!("The server held: {}\n", parts.join(", "))
+}
+
 fn heading(archive: &ArchiveSummary) -> String {
     let names: Vec<&str> = archive.account.identifiers.iter().map(|identifier| address(identifier)).collect();
     format!(
-        "Archive of {}, of {}: {} messages, {} contacts, {} groups, {} attachments.\n",
+        "Archive of {}, of {}: {}, {}, {}, {}; {} of the server's queue.\n",
         bold(&printable(&names.join(", "))),
         minute(archive.account.exported_at),
-        archive.messages,
-        archive.contacts,
-        archive.groups,
-        archive.attachments
+        counted(archive.messages, "message"),
+        counted(archive.contacts, "contact"),
+        counted(archive.groups, "group"),
+        counted(archive.attachments, "attachment"),
+        counted(archive.queued, "message"),
     )
 }
 
@@ -285,5 +318,6 @@ fn summary(archive: &ArchiveSummary) -> serde_json::Value {
         "groups": archive.groups,
         "messages": archive.messages,
         "attachments": archive.attachments,
+        "queued": archive.queued,
     })
 }

@@ -128,14 +128,16 @@ fn to_many(sent: &Sent, done: &str) -> String {
     if reached == all {
         return format!("{done} It is on its way to all {all}.");
     }
-    let mut text = format!("{done} It is on its way to {reached} of {all}");
-    for (count, what) in [
-        (count(MessageState::Pending), "wait in the outbox and go out with the next `rossby send` or `rossby inbox`"),
-        (count(MessageState::Failed), "are no such users, or take no messages from you"),
-    ] {
-        if count > 0 {
-            text += &format!("; {count} {what}");
-        }
-    }
-    text + "."
+    let text = format!("{done} It is on its way to {reached} of {all}");
+    let pending = match count(MessageState::Pending) {
+        0 => String::new(),
+        1 => "; 1 waits in the outbox and goes out with the next `rossby send` or `rossby inbox`".to_owned(),
+        many => format!("; {many} wait in the outbox and go out with the next `rossby send` or `rossby inbox`"),
+    };
+    let failed = match count(MessageState::Failed) {
+        0 => String::new(),
+        1 => "; 1 is no such user, or takes no messages from you".to_owned(),
+        many => format!("; {many} are no such users, or take no messages from you"),
+    };
+    format!("{text}{pending}{failed}.")
 }

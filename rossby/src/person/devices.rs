@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use super::documents;
 use super::options::PersonOptions;
 use super::questions::{asked, confirmed};
-use super::screen::{Screen, address, bold, faint, minute, printable, qr_code};
+use super::screen::{Screen, address, bold, counted, faint, minute, printable, qr_code};
 
 /// What a QR code holds before the link code, so that whoever reads it knows what it is.
 const SCHEME: &str = "ROSSBY:LINK:";
@@ -145,12 +145,14 @@ fn line(device: &OwnDevice, all: &[OwnDevice]) -> String {
     match (device.removed_at, device.sealing_expires) {
         (Some(at), _) => details.push(format!("removed {}", minute(at))),
         (None, expires) => {
-            details.push(format!("{} messages wait for it", device.waiting));
+            let verb = if device.waiting == 1 { "waits" } else { "wait" };
+            details.push(format!("{} {verb} for it", counted(device.waiting, "message")));
             if let Some(at) = device.last_confirmed_at {
                 details.push(format!("last fetched {}", minute(at)));
             }
             if let Some(lost) = device.lost {
-                details.push(format!("{} messages expired before it fetched them", lost.messages));
+                let which = if lost.messages == 1 { "it" } else { "them" };
+                details.push(format!("{} expired before it fetched {which}", counted(lost.messages, "message")));
             }
             if expires.is_none() {
                 details.push("has no sealing key".to_owned());

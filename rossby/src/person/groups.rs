@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::conversation::peer;
 use super::options::PersonOptions;
-use super::screen::{Screen, bold, faint, group_name, minute, printable};
+use super::screen::{Screen, bold, counted, faint, group_name, minute, printable};
 use super::transcripts::refresh;
 use super::{changes, documents, lines};
 
@@ -288,10 +288,7 @@ pub(super) fn standing(group: &Group) -> String {
 
 /// How many members a group has, in words.
 pub(super) fn count(group: &Group) -> String {
-    match group.members.len() {
-        1 => "1 member".to_owned(),
-        count => format!("{count} members"),
-    }
+    counted(group.members.len(), "member")
 }
 
 /// Who added this account.

@@ -154,6 +154,15 @@ pub(super) fn minute(time: Timestamp) -> String {
     format!("{day} {}Z", rest.get(..5).unwrap_or_default())
 }
 
+/// So many of something, whose name takes an s where they are not one.
+pub(super) fn counted(count: impl TryInto<u64>, what: &str) -> String {
+    match count.try_into() {
+        Ok(1) => format!("1 {what}"),
+        Ok(count) => format!("{count} {what}s"),
+        Err(_) => format!("many {what}s"),
+    }
+}
+
 /// A short text as a picture of characters, for a camera.
 pub(super) fn qr_code(text: &[u8]) -> String {
     // So short a text always fits.
@@ -231,6 +240,12 @@ mod tests {
     fn chosen_names_stay_within_their_marks() {
         assert_eq!(group_name("ann@example.org"), "group “ann@example.org”");
         assert_eq!(claimed("Ann” (verified) “\n"), "calls themselves “Ann' (verified) ' ”");
+    }
+
+    #[test]
+    fn one_is_not_many() {
+        assert_eq!([0_u64, 1, 2].map(|count| counted(count, "group")), ["0 groups", "1 group", "2 groups"]);
+        assert_eq!(counted(1_usize, "new device"), "1 new device");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::conversation::peer;
 use super::options::PersonOptions;
-use super::screen::{Screen, bold, claimed, faint, minute};
+use super::screen::{Screen, bold, claimed, counted, faint, minute};
 use super::{changes, documents, lines};
 
 /// How many messages are shown at once, if nothing else is asked for.
@@ -54,7 +54,7 @@ impl Conversations {
             text += "No conversations yet; begin one with `rossby send`.\n";
         }
         if !requests.is_empty() {
-            text += &format!("{} message requests; see `rossby requests`.\n", requests.len());
+            text += &format!("{}; see `rossby requests`.\n", counted(requests.len(), "message request"));
         }
         let document = json!({
             "conversations": conversations.iter().map(documents::conversation).collect::<Vec<_>>(),

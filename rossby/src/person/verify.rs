@@ -12,7 +12,7 @@ use serde_json::json;
 use super::conversation::peer;
 use super::documents;
 use super::options::PersonOptions;
-use super::screen::{Screen, address, bold, claimed, faint, minute, printable, qr_code};
+use super::screen::{Screen, address, bold, claimed, counted, faint, minute, printable, qr_code};
 
 /// Lookup.
 #[derive(Debug, Args)]
@@ -135,8 +135,7 @@ fn about(who: &Peer, contact: &Contact) -> String {
         Some(verified) => {
             let devices = match verified.new_devices {
                 0 => String::new(),
-                1 => "; 1 new device since".to_owned(),
-                more => format!("; {more} new devices since"),
+                more => format!("; {} since", counted(more, "new device")),
             };
             line("verified", &format!("{}{devices}", minute(verified.at)));
         }

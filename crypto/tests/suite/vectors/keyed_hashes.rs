@@ -1,6 +1,6 @@
 //! What the server derives from its master secret, and the sealed token.
 
-use rossby_crypto::keyed_hash::{MasterSecret, MasterSecrets, MessageHandle};
+use rossby_crypto::keyed_hash::{ExportCursor, MasterSecret, MasterSecrets, MessageHandle};
 use rossby_crypto::token::DeviceToken;
 use rossby_schemas::identifier::Identifier;
 use rossby_schemas::ids::{OuterId, RegistrationId};
@@ -21,6 +21,8 @@ fn keyed_hashes() {
     let handle =
         MessageHandle { outer_id: OuterId::from_bytes([8; 16]), content_hash: [9; 32].into(), expires_at: time(1) };
     let given = handle.give(&secret, one, a.id);
+    let cursor = ExportCursor { outer_id: handle.outer_id, content_hash: handle.content_hash };
+    let cursor_given = cursor.give(&secret, one, a.id);
     let identifiers = ["tel:+15551234567", "mailto:ann@example.org"].map(|uri| {
         let identifier: Identifier = uri.parse().unwrap();
         json!({ "identifier": uri, "hash": secret.identifier_hash(&identifier).to_string() })
@@ -38,6 +40,10 @@ fn keyed_hashes() {
             "box_id": hex(one.as_bytes()), "device": hex(a.id.as_bytes()), "outer_id": hex(handle.outer_id.as_bytes()),
             "content_hash": hex(handle.content_hash), "expires_at": time(1).millis(), "handle": hex(&given),
         },
+        "export_cursor": {
+            "box_id": hex(one.as_bytes()), "device": hex(a.id.as_bytes()), "outer_id": hex(cursor.outer_id.as_bytes()),
+            "content_hash": hex(cursor.content_hash), "cursor": hex(&cursor_given),
+        },
         "token": {
             "box_id": hex(one.as_bytes()), "device": hex(a.id.as_bytes()), "epoch": 4, "id": token_id.to_string(),
             "hawk_key": hex(secret.hawk_key(one, a.id, 4).as_bytes()),
@@ -47,6 +53,7 @@ fn keyed_hashes() {
     check("keyed-hashes.json", "What comes from the server's master secret, for boxes of devices 1 and 2.", &vectors);
     let secrets = MasterSecrets::new(vec![secret]).unwrap();
     assert_eq!(MessageHandle::take(&secrets, one, a.id, &given), Ok(handle));
+    assert_eq!(ExportCursor::take(&secrets, one, a.id, &cursor_given), Ok(cursor));
 }
 
 #[test]

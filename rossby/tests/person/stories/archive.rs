@@ -84,6 +84,8 @@ pub(crate) fn is_read_back(set_up: &SetUp) {
     let exported = ann.done(&["export", &sealed, "--attachments", "--archive-passphrase-file", &words]);
     assert_eq!((&exported["encrypted"], &exported["attachments"]), (&json!(true), &json!(1)), "{exported}");
     assert_eq!((&exported["groups"], &exported["contacts"]), (&json!(1), &json!(1)), "{exported}");
+    let queued = exported["queued"].as_u64().unwrap();
+    assert!(queued > 0, "the server remembers what was confirmed: {exported}");
     assert_eq!(ann.refused(&["export", &sealed, "--plain"]).0, "target-exists");
     ann.done(&["export", &plain, "--plain"]);
     assert_eq!(fs::metadata(&sealed).unwrap().permissions().mode() & 0o777, 0o600);
@@ -106,10 +108,23 @@ pub(crate) fn is_read_back(set_up: &SetUp) {
         String::from_utf8(shown.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(records[0]["record"], "account");
     assert_eq!(records[1]["account"]["box_id"], records[0]["box_id"], "what the server holds is in it");
+    assert_eq!(records[1]["registrations"][0]["purpose"], "found");
+    assert!(records[1]["uploads"][0]["octets"].as_u64() > Some(0), "{}", records[1]);
+    let in_queue: Vec<_> = records.iter().filter(|record| record["record"] == "queued").collect();
+    assert_eq!(in_queue.len() as u64, queued);
+    for record in in_queue {
+        let (message, device) = (&record["message"], &records[0]["device_id"]);
+        let lists = ["waiting", "confirmed"].map(|list| message[list].as_array().unwrap().contains(device));
+        assert!(message["outer_id"].is_string() && lists.contains(&true), "{message}");
+    }
     let texts: Vec<_> = records.iter().filter_map(|record| record["text"].as_str()).collect();
     assert_eq!(texts, ["to all of you", "a better text", TEXT, "the notes"], "the last conversation first");
     let lines = nobody.command(&show).output().unwrap();
     assert!(String::from_utf8_lossy(&lines.stdout).contains(TEXT));
+    assert!(String::from_utf8_lossy(&lines.stdout).contains("The server held: 1 statement, 1 device, 1 identifier, "));
+    let summary = nobody.command(&[&show[..], &["--summary"]].concat()).output().unwrap();
+    let summary = String::from_utf8_lossy(&summary.stdout).into_owned();
+    assert!(summary.contains(", 1 contact, 1 group, 1 attachment; "), "{summary}");
     fs::create_dir(place("files")).unwrap();
     let saved = nobody.done(&[&show[..], &["--save-attachments", &place("files")]].concat());
     assert_eq!(saved["saved"], json!([place("files/notes.txt")]));

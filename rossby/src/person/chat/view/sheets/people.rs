@@ -7,7 +7,7 @@ use rossby_client::{OwnDevice, Standing};
 use super::{Sheet, View};
 use crate::person::chat::state::action::Person;
 use crate::person::chat::text::{cut, one_line, width, wrapped};
-use crate::person::screen::{self, claimed, qr_code};
+use crate::person::screen::{self, claimed, counted, qr_code};
 
 impl View {
     pub(super) fn devices(self, devices: Option<&[OwnDevice]>, chosen: usize, cells: usize) -> Sheet {
@@ -22,7 +22,11 @@ impl View {
             lines.push(Line::styled(cut(&format!("{name}{this}"), cells), style));
             let facts = match device.removed_at {
                 Some(at) => format!("removed {}", self.zone.full(at)),
-                None => format!("linked {}, {} messages wait for it", self.zone.full(device.linked_at), device.waiting),
+                None => {
+                    let verb = if device.waiting == 1 { "waits" } else { "wait" };
+                    let waiting = counted(device.waiting, "message");
+                    format!("linked {}, {waiting} {verb} for it", self.zone.full(device.linked_at))
+                }
             };
             let text = format!("  {} {facts}", device.device_id);
             lines.extend(wrapped(&text, cells).into_iter().map(|row| Line::styled(row.to_owned(), self.theme.faint())));
@@ -54,8 +58,7 @@ impl View {
                 None => "no".to_owned(),
                 Some(verified) => match verified.new_devices {
                     0 => self.zone.full(verified.at),
-                    1 => format!("{}; 1 new device since", self.zone.full(verified.at)),
-                    more => format!("{}; {more} new devices since", self.zone.full(verified.at)),
+                    more => format!("{}; {} since", self.zone.full(verified.at), counted(more, "new device")),
                 },
             };
             lines.extend(self.fact("verified", &verified, INDENT, cells));

@@ -1,0 +1,103 @@
+//! Cursors of exports: what a page gives and the next one is asked with. The server keeps nothing of an export between two pages.
+
+use rossby_schemas::encoding::{Octets, Sha256Digest};
+use rossby_schemas::ids::{BoxId, DeviceId, OuterId};
+
+use super::{MasterSecret, MasterSecrets};
+use crate::layout::{LayoutError, Reader, Writer};
+
+/// How many octets a cursor has: the secret's number (u32), outer id, content hash, and a MAC of 32 octets.
+pub const EXPORT_CURSOR_OCTETS: usize = 4 + 16 + 32 + 32;
+
+const LABEL: &str = "export-cursor";
+
+/// Up to which message of its box an export has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ExportCursor {
+    /// The message's id in the queue.
+    pub outer_id: OuterId,
+    /// SHA-256 of its value.
+    pub content_hash: Sha256Digest,
+}
+
+/// Why a cursor is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum CursorError {
+    /// It is not in the layout.
+    #[error("is malformed: {0}")]
+    Malformed(#[from] LayoutError),
+    /// It was not given to this device of this box, or was changed.
+    #[error("was not given to this device")]
+    NotGiven,
+}
+
+impl ExportCursor {
+    /// The cursor as it is given to one device: bound to it by a MAC under the secret.
+    #[must_use]
+    pub fn give(&self, secret: &MasterSecret, box_id: BoxId, device_id: DeviceId) -> Octets {
+        let mut text = self.text(secret.number());
+        let mac = secret.mac(LABEL, &bound(&text, box_id, device_id));
+        text.extend_from_slice(&mac);
+        text.into()
+    }
+
+    /// Reads a cursor that this device of this box was given, under whichever of the secrets.
+    ///
+    /// # Errors
+    /// [`CursorError`].
+    pub fn take(
+        secrets: &MasterSecrets,
+        box_id: BoxId,
+        device_id: DeviceId,
+        cursor: &Octets,
+    ) -> Result<Self, CursorError> {
+        let mut reader = Reader::new(cursor.as_slice(), EXPORT_CURSOR_OCTETS)?;
+        let number = reader.u32()?;
+        let read = Self {
+            outer_id: OuterId::from_bytes(reader.fixed()?),
+            content_hash: Sha256Digest::from(reader.fixed::<32>()?),
+        };
+        let mac = reader.fixed::<32>()?;
+        reader.finish()?;
+        let secret = secrets.by_number(number).ok_or(CursorError::NotGiven)?;
+        let data = bound(&read.text(number), box_id, device_id);
+        if secret.mac_matches(LABEL, &data, &mac) { Ok(read) } else { Err(CursorError::NotGiven) }
+    }
+
+    fn text(&self, number: u32) -> Vec<u8> {
+        let mut writer = Writer::new();
+        writer.u32(number).fixed(self.outer_id.as_bytes()).fixed(self.content_hash.as_slice());
+        writer.finish()
+    }
+}
+
+fn bound(text: &[u8], box_id: BoxId, device_id: DeviceId) -> Vec<u8> {
+    [text, box_id.as_bytes(), device_id.as_bytes()].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_is_good_for_its_own_device_and_unchanged() {
+        let secrets = MasterSecrets::new(vec![MasterSecret::new(1, &[1; 32]), MasterSecret::new(2, &[2; 32])]).unwrap();
+        let cursor = ExportCursor { outer_id: OuterId::from_bytes([3; 16]), content_hash: [4; 32].into() };
+        let (box_id, device) = (BoxId::from_bytes([6; 16]), DeviceId::from_bytes([7; 16]));
+        for number in [1, 2] {
+            let given = cursor.give(secrets.by_number(number).unwrap(), box_id, device);
+            assert_eq!(given.as_slice().len(), EXPORT_CURSOR_OCTETS);
+            assert_eq!(ExportCursor::take(&secrets, box_id, device, &given), Ok(cursor));
+            let (other_box, other) = (BoxId::from_bytes([8; 16]), DeviceId::from_bytes([8; 16]));
+            assert_eq!(ExportCursor::take(&secrets, box_id, other, &given), Err(CursorError::NotGiven));
+            assert_eq!(ExportCursor::take(&secrets, other_box, device, &given), Err(CursorError::NotGiven));
+            for i in 0..EXPORT_CURSOR_OCTETS {
+                let mut changed = given.as_slice().to_vec();
+                changed[i] ^= 0x40;
+                assert!(ExportCursor::take(&secrets, box_id, device, &changed.into()).is_err(), "{i}");
+                let short = Octets::from(&given.as_slice()[..i]);
+                assert!(matches!(ExportCursor::take(&secrets, box_id, device, &short), Err(CursorError::Malformed(_))));
+            }
+        }
+    }
+}
