@@ -22,6 +22,7 @@ mod warning;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use account::{
     Account, AccountIdentifier, CodeAsked, Confirmed, DeviceRef, IdentifierError, IdentifierRef, LinkCode, LinkOffer,
@@ -80,6 +81,8 @@ pub struct ClientConfig {
     pub schedule: SealingSchedule,
     /// How a server that can't be reached is asked again.
     pub retries: Retries,
+    /// How long an answer to a confirmation over the stream is waited for, before messages are confirmed by a request.
+    pub confirm_patience: Duration,
 }
 
 impl ClientConfig {
@@ -88,7 +91,16 @@ impl ClientConfig {
     pub fn new(home: PathBuf, unlock: Unlock) -> Self {
         let (clock, keyring) = (Arc::new(SystemClock), Keyring::of_system());
         let (schedule, retries) = (SealingSchedule::default(), Retries::default());
-        Self { home, unlock, server: None, clock, keyring, schedule, retries }
+        Self {
+            home,
+            unlock,
+            server: None,
+            clock,
+            keyring,
+            schedule,
+            retries,
+            confirm_patience: stream::CONFIRM_PATIENCE,
+        }
     }
 }
 
@@ -145,7 +157,8 @@ impl Client {
             }
         };
         let (clock, schedule) = (config.clock, config.schedule);
-        let (graphs, author_lookups, live) = (Graphs::default(), AuthorLookups::default(), Live::default());
+        let live = Live::new(config.confirm_patience);
+        let (graphs, author_lookups) = (Graphs::default(), AuthorLookups::default());
         Ok(Self { home: config.home, store, vault, http, clock, schedule, graphs, author_lookups, live })
     }
 
@@ -162,7 +175,8 @@ impl Client {
         store.wrap_old_keys(&vault, config.clock.now()).await?;
         store.scrub().await?;
         let (clock, schedule) = (config.clock, config.schedule);
-        let (graphs, author_lookups, live) = (Graphs::default(), AuthorLookups::default(), Live::default());
+        let live = Live::new(config.confirm_patience);
+        let (graphs, author_lookups) = (Graphs::default(), AuthorLookups::default());
         Ok(Self { home: config.home, store, vault, http, clock, schedule, graphs, author_lookups, live })
     }
 

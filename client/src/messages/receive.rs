@@ -204,7 +204,7 @@ impl Client {
     }
 
     /// Confirms what is stored.
-    async fn confirm(&self, own: &Own) -> Result<usize, ClientError> {
+    pub(crate) async fn confirm(&self, own: &Own) -> Result<usize, ClientError> {
         let mut confirmed = 0;
         let limit = u32::try_from(MAX_CONFIRMED).unwrap_or(u32::MAX);
         loop {

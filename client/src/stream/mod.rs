@@ -38,6 +38,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 const LONGEST_WAIT: Duration = Duration::from_secs(MAX_WAIT_SECONDS as u64 - 5);
 /// How long to do without a stream that can't be had, at first and at most.
 const WITHOUT: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(600));
+/// How long the answer to a confirmation is waited for. A server that appends to its log answers sooner or not at all.
+pub(crate) const CONFIRM_PATIENCE: Duration = Duration::from_secs(30);
 /// A stream that lasts less is as good as none.
 const SHORT: Duration = Duration::from_secs(10);
 
@@ -89,8 +91,10 @@ pub struct Typing {
 }
 
 /// What following leaves for the rest of the client: how signals go out, and what was said last.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Live {
+    /// How long the answer to a confirmation is waited for.
+    confirm_patience: Duration,
     /// Of the stream that is open; each has another number.
     outgoing: Mutex<Option<(u64, mpsc::Sender<Vec<OutgoingMessage>>)>>,
     indicated: Mutex<HashMap<Conversation, (Instant, bool)>>,
@@ -99,6 +103,11 @@ pub(crate) struct Live {
 }
 
 impl Live {
+    pub(crate) fn new(confirm_patience: Duration) -> Self {
+        let (outgoing, indicated, hurry) = (Mutex::default(), Mutex::default(), Notify::new());
+        Self { confirm_patience, outgoing, indicated, hurry }
+    }
+
     fn outgoing(&self) -> MutexGuard<'_, Option<(u64, mpsc::Sender<Vec<OutgoingMessage>>)>> {
         self.outgoing.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -31,12 +31,20 @@ const FOLLOW_UP: Duration = Duration::from_secs(30);
 /// How many signals wait for the stream to take them, and for answers.
 const SIGNALS: usize = 8;
 
+/// Messages that are being confirmed.
+struct Confirming {
+    reference: u64,
+    handles: Vec<Octets>,
+    /// Until when its answer is waited for.
+    until: Instant,
+}
+
 /// One stream.
 pub(super) struct Session {
     connection: Connection,
     taking: Taking,
     /// The confirmation that is under way.
-    confirming: Option<(u64, Vec<Octets>)>,
+    confirming: Option<Confirming>,
     /// What was taken since it was told and confirmed last, and how much.
     received: Received,
     taken: usize,
@@ -98,6 +106,7 @@ impl Session {
             let far = Instant::now() + AUDIT.0;
             let (settle_at, expire_at) = (self.settle_at.unwrap_or(far), follower.heard.expire_at().unwrap_or(far));
             let keep_at = self.connection.keep_at();
+            let unanswered_at = self.confirming.as_ref().map_or(far, |confirming| confirming.until);
             let done = tokio::select! {
                 () = follower.events.closed() => return Err(End::Left),
                 frame = self.connection.next() => match frame {
@@ -114,6 +123,7 @@ impl Session {
                     Ok(())
                 }
                 () = tokio::time::sleep_until(self.audit_at) => self.audit(follower).await?,
+                () = tokio::time::sleep_until(unanswered_at) => self.confirm_otherwise(follower.client).await?,
                 () = tokio::time::sleep_until(keep_at) => self.connection.keep().await,
             };
             if let Err(lost) = done {
@@ -194,19 +204,32 @@ impl Session {
             return Ok(Ok(()));
         }
         self.reference += 1;
-        let frame = ConfirmFrame { reference: Some(self.reference), handles: handles.clone() };
-        self.confirming = Some((self.reference, handles));
+        let (reference, until) = (self.reference, Instant::now() + follower.client.live.confirm_patience);
+        let frame = ConfirmFrame { reference: Some(reference), handles: handles.clone() };
+        self.confirming = Some(Confirming { reference, handles, until });
         Ok(self.connection.send(&ClientFrame::Confirm(frame)).await)
     }
 
     async fn confirmed(&mut self, client: &Client, reference: Option<u64>) -> Result<(), End> {
-        let is_ours = |(ours, _): &mut (u64, Vec<Octets>)| reference == Some(*ours);
-        if let Some((_, handles)) = self.confirming.take_if(is_ours) {
-            client.store.confirmed(&handles).await?;
+        let is_ours = |ours: &mut Confirming| reference == Some(ours.reference);
+        if let Some(confirming) = self.confirming.take_if(is_ours) {
+            client.store.confirmed(&confirming.handles).await?;
             // What came meanwhile.
             self.settle_at = Some(Instant::now());
         }
         Ok(())
+    }
+
+    /// The server doesn't answer to a confirmation: it is made by a request, as one who fetches does. Where that can't be had
+    /// either, the stream is given up.
+    async fn confirm_otherwise(&mut self, client: &Client) -> Result<Result<(), Lost>, End> {
+        tracing::debug!("a confirmation over the stream has no answer");
+        self.confirming = None;
+        match client.confirm(&self.taking.own).await {
+            Ok(_) => Ok(Ok(())),
+            Err(error) if passes(&error).is_some() => Ok(Err(Lost::because(error.to_string()))),
+            Err(error) => Err(error.into()),
+        }
     }
 
     async fn refused(&mut self, client: &Client, reference: Option<u64>, problem: &Problem) -> Result<(), End> {
@@ -215,7 +238,7 @@ impl Session {
         if problem.problem_type() == Some(ProblemType::InvalidRequest) {
             return self.confirmed(client, reference).await;
         }
-        if self.confirming.take_if(|(ours, _)| reference == Some(*ours)).is_some() {
+        if self.confirming.take_if(|ours| reference == Some(ours.reference)).is_some() {
             self.settle_at = Some(Instant::now() + AGAIN);
         }
         if let Some(reference) = reference {

@@ -1,6 +1,7 @@
 //! Following a server that does as the test says: one that lies, one that breaks off, and one that has no stream.
 
 use std::collections::{HashSet, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -12,7 +13,7 @@ use axum::routing::{get, post};
 use rossby_schemas::encoding::{FixedOctets, Octets};
 use rossby_schemas::http::messages::{ConfirmRequest, FetchResponse, FetchedMessage};
 use rossby_schemas::http::problem::{Problem, ProblemType};
-use rossby_schemas::http::stream::{ClientFrame, MAX_SERVER_FRAME_OCTETS, ServerFrame};
+use rossby_schemas::http::stream::{ClientFrame, ConfirmFrame, MAX_SERVER_FRAME_OCTETS, ServerFrame};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -32,6 +33,8 @@ enum Act {
     SendsRaw(Frame),
     /// Waits until the client confirms, and answers as if to the frame of so many numbers later.
     AnswersConfirm(u64),
+    /// Waits until the client confirms, and answers nothing.
+    KeepsConfirm,
 }
 
 /// A server that does on each stream what the test says, and nothing more; without anything to do there is no stream.
@@ -42,6 +45,8 @@ struct Server {
     waiting: Arc<Mutex<Vec<FetchedMessage>>>,
     /// The handles that each frame confirmed.
     confirmed: Arc<Mutex<Vec<Vec<Octets>>>>,
+    /// Whether requests to confirm find a part of it away.
+    is_away: Arc<AtomicBool>,
 }
 
 impl Server {
@@ -98,10 +103,13 @@ async fn fetch(State(server): State<Server>) -> Json<FetchResponse> {
     Json(FetchResponse { messages, more: false, position_seen: None, lost: None })
 }
 
-async fn confirm(State(server): State<Server>, Json(request): Json<ConfirmRequest>) -> Json<Value> {
+async fn confirm(State(server): State<Server>, Json(request): Json<ConfirmRequest>) -> Response {
+    if server.is_away.load(Ordering::SeqCst) {
+        return refused(ProblemType::Unavailable);
+    }
     let confirmed = request.handles.len();
     server.confirmed.lock().unwrap().push(request.handles);
-    Json(json!({ "confirmed": confirmed, "position": POSITION }))
+    Json(json!({ "confirmed": confirmed, "position": POSITION })).into_response()
 }
 
 async fn stream(State(server): State<Server>, upgrade: WebSocketUpgrade) -> Response {
@@ -124,11 +132,11 @@ impl Server {
                     socket.send(Frame::text(text)).await.unwrap();
                 }
                 Act::SendsRaw(frame) => socket.send(frame).await.unwrap(),
+                Act::KeepsConfirm => {
+                    confirm_frame(&mut socket).await;
+                }
                 Act::AnswersConfirm(later) => {
-                    let Some(Ok(Frame::Text(text))) = socket.recv().await else {
-                        panic!("the client confirms nothing")
-                    };
-                    let Ok(ClientFrame::Confirm(frame)) = serde_json::from_str(&text) else { panic!("{text}") };
+                    let frame = confirm_frame(&mut socket).await;
                     let reference = frame.reference.map(|reference| reference + later);
                     self.confirmed.lock().unwrap().push(frame.handles);
                     socket.send(Frame::text(confirmed(reference))).await.unwrap();
@@ -138,6 +146,13 @@ impl Server {
         // Until the client has had enough of it.
         while let Some(Ok(_)) = socket.recv().await {}
     }
+}
+
+/// The next confirmation.
+async fn confirm_frame(socket: &mut WebSocket) -> ConfirmFrame {
+    let Some(Ok(Frame::Text(text))) = socket.recv().await else { panic!("the client confirms nothing") };
+    let Ok(ClientFrame::Confirm(frame)) = serde_json::from_str(&text) else { panic!("{text}") };
+    frame
 }
 
 fn confirmed(reference: Option<u64>) -> String {
@@ -310,4 +325,48 @@ async fn whoever_does_not_want_to_wait_tries_now() {
     // More than two minutes.
     assert!(began.elapsed() < pauses.take(7).sum(), "{told:?}");
     assert!(matches!(&told[0], Event::Disconnected { .. }) && count(&told, |event| *event == told[0]) == 1, "{told:?}");
+}
+
+#[tokio::test]
+async fn a_confirmation_that_the_stream_does_not_answer_is_made_by_a_request() {
+    let (server, mut ann) = Server::start().await;
+    let mut ben = ben(&mut ann).await;
+    ann.client.live.confirm_patience = Duration::from_millis(50);
+    let (_, first) = ben.writes(&ann, 1, b"first");
+    // A late answer to it counts for nothing, and the stream goes on.
+    server.then(vec![message(&first), Act::KeepsConfirm]);
+    let (events, mut coming) = mpsc::channel(64);
+    let until = async {
+        let is_confirmed = async || ann.client.store.confirmations(100).await.unwrap().is_empty();
+        while server.confirmed().is_empty() || !is_confirmed().await {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let mut told = Vec::new();
+        while let Ok(event) = coming.try_recv() {
+            told.push(event);
+        }
+        drop(coming);
+        told
+    };
+    let (followed, told) = tokio::join!(ann.client.follow(events), until);
+    followed.unwrap();
+    assert_eq!(server.confirmed(), [HashSet::from([first.handle.clone()])]);
+    assert_eq!(count(&told, |event| matches!(event, Event::Disconnected { .. })), 0, "{told:?}");
+    assert_eq!(ann.texts().await, ["hello", "first"]);
+}
+
+#[tokio::test]
+async fn a_server_that_confirms_in_no_way_is_lost() {
+    let (server, mut ann) = Server::start().await;
+    let mut ben = ben(&mut ann).await;
+    ann.client.live.confirm_patience = Duration::from_millis(50);
+    server.is_away.store(true, Ordering::SeqCst);
+    let (_, first) = ben.writes(&ann, 1, b"first");
+    server.then(vec![message(&first), Act::KeepsConfirm]);
+    // The same over the next stream, which takes what was not confirmed.
+    server.then(vec![Act::AnswersConfirm(0), Act::Sends(ServerFrame::Changed { what: Changed::Profile })]);
+    let told = follow(&ann, |told| told.contains(&Event::Changed(Changed::Profile))).await;
+    assert_eq!(count(&told, |event| matches!(event, Event::Disconnected { .. })), 1, "{told:?}");
+    assert_eq!(server.confirmed(), [HashSet::from([first.handle.clone()])]);
+    assert_eq!(ann.client.store.confirmations(100).await.unwrap(), []);
 }

@@ -244,7 +244,7 @@ mod tests {
 
     #[test]
     fn it_is_said_again_now_and_then_and_its_end_once() {
-        let (live, begin) = (Live::default(), Instant::now());
+        let (live, begin) = (Live::new(Duration::ZERO), Instant::now());
         let in_seconds = |seconds| begin + Duration::from_secs(seconds);
         let conversation = Conversation::Direct(BoxId::from_bytes([1; 16]));
         let says = |seconds, is_typing| live.is_due(conversation, is_typing, in_seconds(seconds));
@@ -257,7 +257,7 @@ mod tests {
 
     #[test]
     fn a_stream_that_is_gone_takes_nothing_from_the_one_after_it() {
-        let live = Live::default();
+        let live = Live::new(Duration::ZERO);
         let (first, _one) = mpsc::channel(1);
         let (second, _two) = mpsc::channel(1);
         let old = live.open(first);
