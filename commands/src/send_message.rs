@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use crate::error::{CommandError, Refusal};
 use crate::position::Position;
 use crate::service::Service;
-use crate::standing::{Stale, Standing, standing};
+use crate::standing::{Standing, Told, standing};
 use crate::token::Caller;
 
 /// How many of a request's messages are dealt with at once. Each asks the database a few times: a group's 250 leave most of
@@ -131,12 +131,15 @@ impl Service {
             };
             sending.push(known);
         }
+        let told = Told::default();
         let sending = request.messages.iter().cloned().zip(values).zip(sending).map(|((message, value), known)| {
-            let service = self.clone();
+            let (service, told) = (self.clone(), told.clone());
             async move {
                 match known {
                     Some(outcome) => outcome,
-                    None => service.send_one(caller, &message, &value).await.unwrap_or_else(|error| failed(&error)),
+                    None => {
+                        service.send_one(caller, &message, &value, &told).await.unwrap_or_else(|error| failed(&error))
+                    }
                 }
             }
         });
@@ -147,7 +150,14 @@ impl Service {
             // A task that has failed leaves its outcome unknown, which is what it is.
             outcome: outcome.unwrap_or(SendOutcome::OutcomeUnknown),
         });
-        let results: Vec<SendResult> = results.collect();
+        let mut results: Vec<SendResult> = results.collect();
+        for result in &mut results {
+            if let SendOutcome::Stale { statements, sealing_statements, .. } = &mut result.outcome
+                && let Some(stale) = told.tell(result.recipient)
+            {
+                (*statements, *sealing_statements) = (stale.statements, stale.sealing_statements);
+            }
+        }
         if results.iter().any(|result| result.outcome == SendOutcome::NoSuchRecipient) {
             self.until_refusal(begun).await;
         }
@@ -182,12 +192,13 @@ impl Service {
         caller: Caller,
         message: &OutgoingMessage,
         value: &MessageValue,
+        told: &Told,
     ) -> Result<SendOutcome, CommandError> {
         match self.settled_standing(caller, message.recipient, value).await? {
             Standing::Current => {}
             Standing::Stale(stale) => {
-                let Stale { head, statements, sealing_statements } = stale;
-                return Ok(SendOutcome::Stale { head, statements, sealing_statements });
+                let head = told.keep(message.recipient, stale);
+                return Ok(SendOutcome::Stale { head, statements: Vec::new(), sealing_statements: Vec::new() });
             }
             Standing::Ahead => return Ok(SendOutcome::Unavailable),
             Standing::None => return Ok(SendOutcome::NoSuchRecipient),

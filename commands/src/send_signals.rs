@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use crate::error::{CommandError, Refusal};
 use crate::send_message::{all, check_messages, event_id};
 use crate::service::Service;
-use crate::standing::{Stale, Standing, standing};
+use crate::standing::{Standing, Told, standing};
 use crate::token::Caller;
 
 impl Service {
@@ -34,10 +34,11 @@ impl Service {
                 return Err(Refusal::TooLarge { field, limit: MAX_SIGNAL_CIPHERTEXT_OCTETS }.into());
             }
         }
+        let told = Told::default();
         let sending = request.signals.iter().cloned().zip(values).map(|(signal, value)| {
-            let service = self.clone();
+            let (service, told) = (self.clone(), told.clone());
             async move {
-                service.signal_one(caller, &signal, &value).await.unwrap_or_else(|error| {
+                service.signal_one(caller, &signal, &value, &told).await.unwrap_or_else(|error| {
                     tracing::warn!(%error, "a signal could not be accepted");
                     SignalOutcome::Unavailable
                 })
@@ -49,7 +50,14 @@ impl Service {
             outer_id: signal.outer_id,
             outcome: outcome.unwrap_or(SignalOutcome::OutcomeUnknown),
         });
-        let results: Vec<SignalResult> = results.collect();
+        let mut results: Vec<SignalResult> = results.collect();
+        for result in &mut results {
+            if let SignalOutcome::Stale { statements, sealing_statements, .. } = &mut result.outcome
+                && let Some(stale) = told.tell(result.recipient)
+            {
+                (*statements, *sealing_statements) = (stale.statements, stale.sealing_statements);
+            }
+        }
         if results.iter().any(|result| result.outcome == SignalOutcome::NoSuchRecipient) {
             self.until_refusal(begun).await;
         }
@@ -61,6 +69,7 @@ impl Service {
         caller: Caller,
         signal: &OutgoingMessage,
         value: &MessageValue,
+        told: &Told,
     ) -> Result<SignalOutcome, CommandError> {
         // First, and for all the same: who is not let in learns nothing more.
         if !self.relation(caller, signal.recipient).await?.may_write() {
@@ -72,8 +81,9 @@ impl Service {
         };
         match standing(value, &known, caller, self.now()) {
             Standing::Current => {}
-            Standing::Stale(Stale { head, statements, sealing_statements }) => {
-                return Ok(SignalOutcome::Stale { head, statements, sealing_statements });
+            Standing::Stale(stale) => {
+                let head = told.keep(signal.recipient, stale);
+                return Ok(SignalOutcome::Stale { head, statements: Vec::new(), sealing_statements: Vec::new() });
             }
             Standing::Ahead => return Ok(SignalOutcome::Unavailable),
             Standing::None => return Ok(SignalOutcome::NoSuchRecipient),

@@ -1,11 +1,13 @@
 //! Whether a message is sealed to what its recipient's key record says now.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rossby_crypto::key_record::HeadRelation;
 use rossby_crypto::message::MessageValue;
 use rossby_schemas::encoding::Octets;
-use rossby_schemas::ids::{DeviceId, Head};
+use rossby_schemas::ids::{BoxId, DeviceId, Head};
 use rossby_schemas::time::Timestamp;
 
 use crate::key_records::BoxRecord;
@@ -67,6 +69,37 @@ pub(crate) fn standing(value: &MessageValue, known: &BoxRecord, caller: Caller, 
         Standing::Ahead
     } else {
         stale()
+    }
+}
+
+/// What a request's sender is told of its recipients: once of each, whose record may be long, however many messages are stale.
+#[derive(Clone, Default)]
+pub(crate) struct Told(Arc<Mutex<BTreeMap<BoxId, Stale>>>);
+
+impl Told {
+    /// Keeps what one of the messages has to be told, or what another one has to be if that goes back to an older head. Gives the
+    /// current head.
+    pub(crate) fn keep(&self, recipient: BoxId, stale: Stale) -> Head {
+        let head = stale.head;
+        match self.kept().entry(recipient) {
+            Entry::Occupied(mut kept) if kept.get().statements.len() < stale.statements.len() => {
+                kept.insert(stale);
+            }
+            Entry::Occupied(_) => {}
+            Entry::Vacant(free) => {
+                free.insert(stale);
+            }
+        }
+        head
+    }
+
+    /// What is told of a recipient, with the first of its messages that are stale: none the next time.
+    pub(crate) fn tell(&self, recipient: BoxId) -> Option<Stale> {
+        self.kept().remove(&recipient)
+    }
+
+    fn kept(&self) -> MutexGuard<'_, BTreeMap<BoxId, Stale>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -150,6 +150,33 @@ async fn a_value_for_another_head_or_key_is_stale() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_record_is_told_once_however_many_messages_are_stale() {
+    let world = World::new().await;
+    let (ann, ben, cid) = (world.person(ANN).await, world.person(BEN).await, world.person("cid@example.org").await);
+    let old: Vec<_> = (0..4).map(|_| ann.message(&ben, "hello", 1, world.now())).collect();
+    let sealing = ben.sealing(2, world.now());
+    let request = rossby_schemas::http::account::StatementRequest {
+        command_id: rossby_testing::command(),
+        statement: sealing.clone(),
+    };
+    world.service.statement(ben.caller(), &request).await.unwrap();
+    // A head that the record never had: what is told of the second goes further back than what is told of the first.
+    let unknown = OutgoingMessage { recipient: ben.box_id(), ..ann.message(&cid, "hello", 1, world.now()) };
+    let messages = [&old[..2], &[unknown], &old[2..]].concat();
+    let sent = world.service.send_message(ann.caller(), &SendRequest { messages }).await.unwrap();
+    let told = |outcome: &SendOutcome| match outcome {
+        SendOutcome::Stale { head, statements, sealing_statements } => {
+            assert_eq!(*head, ben.record.head());
+            (statements.len(), sealing_statements.clone())
+        }
+        other => panic!("{other:?}"),
+    };
+    let told: Vec<_> = sent.results.iter().map(|result| told(&result.outcome)).collect();
+    assert_eq!(told[0], (1, vec![sealing]));
+    assert!(told[1..].iter().all(|told| *told == (0, vec![])), "{told:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn requests_that_make_no_sense_change_nothing() {
     let world = World::new().await;
     let (ann, ben) = (world.person(ANN).await, world.person(BEN).await);

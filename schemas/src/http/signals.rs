@@ -54,7 +54,8 @@ pub enum SignalOutcome {
     Stale {
         /// The recipient's current head.
         head: Head,
-        /// The membership statements since the stated head; all of them if the record does not contain that head.
+        /// The membership statements since the stated head; all of them if the record does not contain that head. Of several
+        /// stale ones to a recipient the first has them, for all; so with the sealing statements.
         statements: Vec<Octets>,
         /// The current sealing statements of all devices.
         sealing_statements: Vec<Octets>,
