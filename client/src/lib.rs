@@ -213,15 +213,6 @@ impl Client {
         Ok(keys)
     }
 
-    /// What the person should know and was not shown yet, the oldest first. Whatever is called here can leave something:
-    /// show it after each call, and say so with [`Self::warnings_shown`].
-    ///
-    /// # Errors
-    /// The store's.
-    pub async fn warnings(&self) -> Result<Vec<Notice>, ClientError> {
-        self.store.warnings(&self.vault).await
-    }
-
     /// These were shown.
     ///
     /// # Errors

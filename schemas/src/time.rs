@@ -71,6 +71,12 @@ impl Timestamp {
         self.to_chrono().format("%Y-%m-%d").to_string()
     }
 
+    /// The minute in UTC, as people read it: `2026-11-24 20:16Z`.
+    #[must_use]
+    pub fn utc_minute(self) -> String {
+        self.to_chrono().format("%Y-%m-%d %H:%MZ").to_string()
+    }
+
     fn to_chrono(self) -> DateTime<Utc> {
         DateTime::from_timestamp_millis(self.signed_millis()).unwrap_or(DateTime::<Utc>::MAX_UTC)
     }

@@ -60,6 +60,15 @@ impl Graphs {
 }
 
 impl Client {
+    /// What a group is called here, if anything is known of it.
+    pub(crate) async fn group_name(
+        &self,
+        connection: &mut SqliteConnection,
+        id: GroupId,
+    ) -> Result<Option<String>, ClientError> {
+        Ok(self.graph(connection, id).await?.map(|known| known.graph.state().name().to_owned()))
+    }
+
     /// A group's graph, if its founding change is known.
     pub(super) async fn graph(
         &self,

@@ -50,6 +50,26 @@ pub(crate) async fn keep(
     Ok(())
 }
 
+/// Takes a warning back that was not shown yet, since more is known now. Gives whether it was there.
+pub(crate) async fn withdraw(
+    connection: &mut SqliteConnection,
+    vault: &Vault,
+    warning: &Warning,
+) -> Result<bool, ClientError> {
+    let name = warning.name();
+    let waiting: Vec<(i64, Vec<u8>)> = sqlx::query_as("select id, warning from warnings where name = ?")
+        .bind(name)
+        .fetch_all(&mut *connection)
+        .await?;
+    for (id, sealed) in waiting {
+        if opened(vault, name, &sealed)? == *warning {
+            sqlx::query("delete from warnings where id = ?").bind(id).execute(connection).await?;
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 fn label(name: &str) -> String {
     format!("warning {name}")
 }
@@ -66,7 +86,8 @@ impl Store {
                 .fetch_all(&self.pool)
                 .await?;
         let read = |(id, name, sealed, seen_at, times): (_, String, Vec<u8>, _, _)| {
-            Ok(Notice { id, warning: opened(vault, &name, &sealed)?, seen_at: time(seen_at)?, times: number(times)? })
+            let warning = opened(vault, &name, &sealed)?;
+            Ok(Notice { id, text: warning.to_string(), warning, seen_at: time(seen_at)?, times: number(times)? })
         };
         rows.into_iter().map(read).collect()
     }

@@ -1,5 +1,6 @@
 //! What a person should know, though it stops nothing.
 
+mod names;
 mod text;
 
 use rossby_schemas::http::messages::Lost;
@@ -13,8 +14,10 @@ use uuid::Uuid;
 pub struct Notice {
     /// Its number in the store.
     pub id: i64,
-    /// What it says.
+    /// What it is about.
     pub warning: Warning,
+    /// What it says to the person, with what they call those whom it is about.
+    pub text: String,
     /// When it came first.
     pub seen_at: Timestamp,
     /// How often it came, or others of its kind for which there was no room.
@@ -271,6 +274,22 @@ pub enum Warning {
 }
 
 impl Warning {
+    /// The group that it is about.
+    const fn group(&self) -> Option<Uuid> {
+        match self {
+            Self::RefusedGroupMessage { group, .. }
+            | Self::RefusedGroupChange { group, .. }
+            | Self::GroupFork { group, .. }
+            | Self::GroupChangedByRemovedDevice { group, .. }
+            | Self::GroupDiffers { group, .. }
+            | Self::GroupEquivocation { group, .. }
+            | Self::GroupMisreport { group, .. }
+            | Self::GroupWaiting { group, .. }
+            | Self::GroupMissing { group, .. } => Some(*group),
+            _ => None,
+        }
+    }
+
     /// A short stable name, for scripts.
     #[must_use]
     pub const fn name(&self) -> &'static str {

@@ -3,7 +3,7 @@
 use rossby_client::{
     Account, AccountIdentifier, Attachment, Contact, Content, Conversation, ConversationOverview, Group, GroupAction,
     GroupEvent, GroupMember, GroupRole, Kind, LockKind, Message, MessageState, Notice, OwnDevice, Profile, Recipient,
-    Referred, Registration, Sent, Typing, Verified, Way,
+    Referred, Registration, Sent, Typing, Verified, Warning, Way,
 };
 use serde_json::{Value, json};
 
@@ -312,12 +312,25 @@ pub(super) fn warnings(notices: &[Notice]) -> Value {
     let document = |notice: &Notice| {
         json!({
             "warning": notice.warning.name(),
-            "detail": notice.warning.to_string(),
+            "detail": notice.text,
+            "about": about(&notice.warning),
             "seen_at": notice.seen_at,
             "times": notice.times,
         })
     };
     notices.iter().map(document).collect()
+}
+
+/// The ids and numbers that a warning is about.
+fn about(warning: &Warning) -> Value {
+    match serde_json::to_value(warning) {
+        Ok(Value::Object(variant)) => match variant.into_iter().next() {
+            Some((_, fields @ Value::Object(_))) => fields,
+            Some((_, box_id)) => json!({ "box_id": box_id }),
+            None => json!({}),
+        },
+        _ => json!({}),
+    }
 }
 
 pub(super) const fn lock(kind: LockKind) -> &'static str {

@@ -149,9 +149,7 @@ pub(super) fn address(uri: &str) -> &str {
 
 /// A time as people read it, in UTC to the minute.
 pub(super) fn minute(time: Timestamp) -> String {
-    let text = time.to_string();
-    let (day, rest) = text.split_once('T').unwrap_or((&text, ""));
-    format!("{day} {}Z", rest.get(..5).unwrap_or_default())
+    time.utc_minute()
 }
 
 /// So many of something, whose name takes an s where they are not one.

@@ -14,6 +14,7 @@ use crate::content::OwnIdentifiers;
 use crate::error::ClientError;
 use crate::store::device::Device;
 use crate::store::identifiers::{self, IdentifierStanding, KnownIdentifier};
+use crate::store::warnings;
 use crate::warning::Warning;
 
 /// That no device of the box has added an identifier.
@@ -153,8 +154,13 @@ impl Client {
                 None => (now, None),
                 // The latest word counts, and the server's was the latest: what it is called is told all the same.
                 Some(before) if before.changed_at >= changed_at && before.standing != IdentifierStanding::Strange => {
+                    // That it is gone the server has said, and now who did it; unless the first was shown already.
+                    let gone = Warning::IdentifierGone { identifier: shown(before) };
+                    let is_untold = (before.standing, standing) == (IdentifierStanding::Gone, IdentifierStanding::Gone)
+                        && warnings::withdraw(connection, &self.vault, &gone).await?;
+                    let warning = is_untold.then_some(Warning::IdentifierRemoved { identifier, device_id: sender });
                     let (standing, changed_at) = (before.standing, before.changed_at);
-                    (KnownIdentifier { standing, changed_at, ..now }, None)
+                    (KnownIdentifier { standing, changed_at, ..now }, warning)
                 }
                 Some(before) => {
                     let warning = match (before.standing, standing) {

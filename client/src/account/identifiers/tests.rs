@@ -195,6 +195,14 @@ async fn what_goes_is_told_by_whose_word_it_is() {
     let gone = Warning::IdentifierGone { identifier: "mailto:ann@work.example".to_owned() };
     assert_eq!(ann.check().await, [gone]);
     assert_eq!(ann.check().await, []);
+    // Unless a device says that it did it, before the person was told.
+    ann.list.identifiers.push(ann.by_this(4));
+    ann.check().await;
+    ann.hear(&[("mailto:ann@club.example", 4, true, 0)]).await;
+    ann.list.identifiers.pop();
+    ann.device.client.check_identifiers(&ann.own, &ann.list).await.unwrap();
+    let told = Warning::IdentifierRemoved { identifier: "mailto:ann@club.example".to_owned(), device_id: OTHER };
+    assert_eq!(ann.hear(&[("mailto:ann@club.example", 4, false, 6)]).await, [told]);
     // An older word changes nothing; a later one does.
     assert_eq!(ann.hear(&[(PHONE, 2, true, 1)]).await, []);
     assert_eq!(ann.device.client.known_identifiers().await.unwrap(), [ANN]);

@@ -249,5 +249,6 @@ pub(in crate::person::chat) fn overview(last: Message, unread: u64, standing: St
 
 pub(in crate::person::chat) fn warning(id: i64) -> Notice {
     let sender = box_id(u8::try_from(id).unwrap());
-    Notice { id, warning: Warning::BrokenChain { sender }, seen_at: at(0), times: 1 }
+    let warning = Warning::BrokenChain { sender };
+    Notice { id, text: warning.to_string(), warning, seen_at: at(0), times: 1 }
 }
