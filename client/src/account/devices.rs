@@ -60,6 +60,12 @@ impl FromStr for DeviceRef {
     }
 }
 
+impl From<DeviceId> for DeviceRef {
+    fn from(id: DeviceId) -> Self {
+        Self(id.to_string())
+    }
+}
+
 impl fmt::Display for DeviceRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -130,6 +136,15 @@ impl Client {
         self.tell_device_name(id, name).await?;
         self.flush().await?;
         Ok(id)
+    }
+
+    /// Calls this device by a name, here and on the box's other devices, once they are told.
+    ///
+    /// # Errors
+    /// [`ClientError::BadDeviceName`], [`ClientError::NotRegistered`], and the store's.
+    pub async fn name_this_device(&self, name: &str) -> Result<(), ClientError> {
+        let name = device_name(name)?;
+        self.tell_device_name(self.device().await?.device_id, name).await
     }
 
     /// Removes a device from the box: it gets nothing more, and can do nothing more. Signed by this device, which must have been

@@ -108,8 +108,8 @@ async fn a_code_is_good_for_one_device_of_one_box() {
     tell(|room| {
         let waiting = room.new.begin_link("Ann's laptop");
         room.ann.done(&["devices", "add", &waiting.code, "--yes"]);
-        // Again, at the same account: nothing more happens. At another's: it was used.
-        room.ann.done(&["devices", "add", &waiting.code, "--yes"]);
+        // Again, at the same account as at another's, it was used, and nobody is asked whether it is meant.
+        assert_eq!(room.ann.refused(&["devices", "add", &waiting.code]).0, "link-used");
         assert_eq!(room.eve.refused(&["devices", "add", &waiting.code, "--yes"]).0, "link-used");
         assert!(waiting.process.wait_with_output().unwrap().status.success());
         assert_eq!((devices(&room.ann), devices(&room.eve)), (2, 1));

@@ -16,6 +16,7 @@ use super::{LIFETIME, device_name};
 use crate::Client;
 use crate::error::ClientError;
 use crate::http::Call;
+use crate::store::own_devices;
 
 /// How long it waits for the new device's next word: it is at its screen.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -61,13 +62,16 @@ impl Client {
             self.refuse_link(secret, LinkRefusal::Seen).await?;
             return Err(ClientError::LinkRefused(LinkRefusal::Seen));
         }
+        let own_box = own.record.box_id();
+        let mut is_completed = false;
         for message in heard.others {
             match message {
                 LinkMessage::Refusal(reason) => return Err(ClientError::LinkRefused(reason)),
                 // Another box has taken the device in: the code was seen, or typed at somebody else's device before.
-                LinkMessage::Completion(completion) if completion.box_id != own.record.box_id() => {
+                LinkMessage::Completion(completion) if completion.box_id != own_box => {
                     return Err(ClientError::LinkUsed);
                 }
+                LinkMessage::Completion(_) => is_completed = true,
                 _ => {}
             }
         }
@@ -78,6 +82,13 @@ impl Client {
         let linked_before = own.record.device(offer.device_id);
         if linked_before.is_some_and(|device| !is_offered(device, &offer)) {
             return Err(ClientError::LinkUsed);
+        }
+        // It was told what the devices know, its name among it: that call has come to its end.
+        if is_completed {
+            let names = own_devices::names(&mut *self.store.read().await?, &self.vault).await?;
+            if names.contains_key(&offer.device_id) {
+                return Err(ClientError::LinkUsed);
+            }
         }
         let name = device_name(&offer.name).unwrap_or("a device with a strange name").to_owned();
         Ok(LinkOffer { device_id: offer.device_id, name, offer })
@@ -98,7 +109,15 @@ impl Client {
     pub async fn link_device(&self, secret: &LinkSecret, offered: &LinkOffer) -> Result<(), ClientError> {
         let linked = self.add_device(secret, &offered.offer).await;
         let reason = match &linked {
-            Ok(()) => return self.greet(offered).await,
+            Ok(()) => {
+                // It may have been asked by another box at the same moment, and taken neither for its own.
+                let heard = self.hear(secret, LinkSide::New, 0, Duration::ZERO).await?;
+                if heard.messages.contains(&LinkMessage::Withdrawal) {
+                    self.remove_device(&offered.device_id.into(), None).await?;
+                    return Err(ClientError::LinkTampered(WITHDRAWN));
+                }
+                return self.greet(offered).await;
+            }
             Err(error) => match error.problem() {
                 Some(ProblemType::TooManyDevices) => LinkRefusal::TooMany,
                 Some(_) if !matches!(error, ClientError::Refused(problem) if problem.status >= 500) => {
