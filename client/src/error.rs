@@ -172,7 +172,7 @@ pub enum ClientError {
     #[error("you don't let others know that you write: `rossby settings --typing on` changes it")]
     TypingOff,
     /// The message is too long.
-    #[error("the text has {octets} octets; at most {limit} can be sent")]
+    #[error("the text is too long: at most {limit} octets can be sent")]
     TooLong {
         /// How many it has.
         octets: usize,
@@ -259,7 +259,7 @@ pub enum ClientError {
     #[error(transparent)]
     Archive(#[from] ArchiveError),
     /// A file stands where one is to be written.
-    #[error("{0} is there already; name another file, or say that it is to be overwritten")]
+    #[error("{0} is there already; name another file, or, for a download, use --overwrite")]
     TargetExists(PathBuf),
     /// The server has no such blob any more.
     #[error("the attachment is no longer on the server: it has expired, or its sender took it back")]
@@ -445,6 +445,15 @@ impl ClientError {
     }
 }
 
+/// How long people are told to wait: never less than it is.
+fn lasting(seconds: u64) -> String {
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7200 => format!("{} min", seconds.div_ceil(60)),
+        _ => format!("{} h", seconds.div_ceil(3600)),
+    }
+}
+
 /// What a problem document says, with what the kind's own fields add.
 fn said(problem: &Problem) -> String {
     let mut text = problem.detail.clone().unwrap_or_else(|| problem.title.clone());
@@ -455,7 +464,7 @@ fn said(problem: &Problem) -> String {
         text += &format!("; guesses left: {left}");
     }
     if let Some(seconds) = problem.retry_after {
-        text += &format!("; try again in {seconds} s");
+        text += &format!("; try again in {}", lasting(seconds));
     }
     text
 }

@@ -45,7 +45,9 @@ const MAX_IDENTIFIER: usize = 320;
 
 /// A text that is no link secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a link code has {LINK_SECRET_CHARACTERS} characters, A to Z and 2 to 7")]
+#[error(
+    "this is no link code, which has {LINK_SECRET_CHARACTERS} characters, A to Z and 2 to 7: something in it is mistyped"
+)]
 pub struct NotALinkSecret;
 
 /// A message that was not sealed by the other side of this secret, or was changed.

@@ -49,6 +49,9 @@ impl Target {
             Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
             _ => PathBuf::from("."),
         };
+        if !folder.is_dir() {
+            return Err(ClientError::File { path: folder, source: io::ErrorKind::NotFound.into() });
+        }
         Ok((file, folder))
     }
 }

@@ -9,6 +9,7 @@ use rossby_schemas::identifier::Identifier;
 use rossby_schemas::ids::{BoxId, RegionNumber};
 use serde_json::json;
 
+use super::devices::machine_name;
 use super::documents;
 use super::options::PersonOptions;
 use super::recover;
@@ -87,6 +88,9 @@ pub(super) fn yours(account: &Account, options: &PersonOptions) -> String {
 pub(crate) struct Authorize {
     /// The code that came: 8 digits
     code: String,
+    /// What to call this device; the machine's name if none is given. Only your own devices learn it
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
     #[command(flatten)]
     pub(super) options: PersonOptions,
 }
@@ -97,6 +101,7 @@ impl Authorize {
         let done = client.authorize_or_claim(&self.code).await?;
         let code = match &done {
             Recovery::Done(account) => {
+                client.name_this_device(&self.name.clone().unwrap_or_else(machine_name)).await?;
                 screen.result(yours(account, &self.options), &documents::account(account, client.server()))?;
                 ExitCode::SUCCESS
             }
@@ -278,6 +283,7 @@ impl SettingsCommand {
             settings.contacts,
             settings.blocks
         );
+        let text = text + &lonely(&settings, &self.options);
         let document = json!({
             "discoverable": discoverable,
             "accept_from": accept_from,
@@ -291,6 +297,21 @@ impl SettingsCommand {
         screen.result(text, &document)?;
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// What a person should know who lets in, or be found by, contacts alone, and has none.
+fn lonely(settings: &rossby_client::Settings, options: &PersonOptions) -> String {
+    let what = match (settings.accept_from, settings.discoverable) {
+        _ if settings.contacts > 0 => return String::new(),
+        (Audience::Contacts, Audience::Contacts) => "find you or write to you",
+        (Audience::Contacts, _) => "write to you",
+        (_, Audience::Contacts) => "find you",
+        _ => return String::new(),
+    };
+    format!(
+        "You have no contacts, so that nobody can {what}, not even those with whom you write. To make somebody one: {}\n",
+        options.command("contact ADDRESS")
+    )
 }
 
 /// Block or unblock.

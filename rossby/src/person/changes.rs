@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use rossby_client::{Client, Message, MessageName, MessageState, Sent};
+use rossby_client::{Client, ClientError, Message, MessageName, MessageState, Sent};
 
 use super::options::PersonOptions;
 use super::screen::Screen;
@@ -107,15 +107,19 @@ pub(super) fn outcome(sent: &Sent, done: &str) -> (String, ExitCode) {
     let reason = || sent.reason.as_ref().map(ToString::to_string).unwrap_or_default();
     match sent.state {
         MessageState::Sent if sent.recipients.len() > 1 => (to_many(sent, done), ExitCode::SUCCESS),
+        // It stays in the outbox, and nothing brings it out any more.
+        MessageState::Pending if matches!(sent.reason, Some(ClientError::NotKnown(_) | ClientError::Removed)) => {
+            (format!("Not sent: {}.", reason()), ExitCode::FAILURE)
+        }
         MessageState::Pending if sent.recipients.len() > 1 => {
-            (format!("{} {}", to_many(sent, done), reason()), ExitCode::from(TRY_AGAIN))
+            (format!("{} The reason: {}.", to_many(sent, done), reason()), ExitCode::from(TRY_AGAIN))
         }
         MessageState::Sent => (done.to_owned(), ExitCode::SUCCESS),
         MessageState::Failed => {
             ("Not sent: there is no such user, or none who takes messages from you.".to_owned(), ExitCode::FAILURE)
         }
         MessageState::Pending | MessageState::New | MessageState::Read => (
-            format!("Kept in the outbox; it goes out with the next `rossby send` or `rossby inbox`. {}", reason()),
+            format!("Kept in the outbox; it goes out with the next `rossby send` or `rossby inbox`: {}.", reason()),
             ExitCode::from(TRY_AGAIN),
         ),
     }

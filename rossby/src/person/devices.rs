@@ -58,7 +58,8 @@ impl Link {
     }
 }
 
-fn machine_name() -> String {
+/// What a device is called if nothing is said.
+pub(super) fn machine_name() -> String {
     let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
     if name.trim().is_empty() { "new device".to_owned() } else { name }
 }

@@ -39,6 +39,7 @@ pub(super) fn inbox(messages: &[Message]) -> String {
 fn inbox_line(message: &Message) -> String {
     let name = name(message.conversation, message.peer_identifier.as_deref(), message.group_name.as_deref());
     let name = match (message.is_outgoing, message.conversation) {
+        (true, Conversation::Direct(peer)) if peer == message.author => "to yourself".to_owned(),
         (true, _) => format!("to {name}"),
         (false, Conversation::Direct(_)) => name,
         (false, Conversation::Group(_)) => {
@@ -122,6 +123,7 @@ fn said(message: &Message) -> String {
         (Some(Content::Receipt(_)), _) => " [a receipt]".to_owned(),
         (Some(Content::ProfileKey(_)), _) => " [a key to a profile]".to_owned(),
         (None, Kind::Attachment) => archived_attachment(message),
+        (None, Kind::Edit) => " [edited a message that was deleted since]".to_owned(),
         (None, Kind::Unknown(number)) => format!(": [a message of kind {number}, which this version does not know]"),
         (None, _) => ": [a message that this version can't show]".to_owned(),
     };
@@ -144,7 +146,9 @@ pub(super) fn summary(message: &Message) -> String {
         (false, Conversation::Direct(_)) => String::new(),
         (false, Conversation::Group(_)) => person(message.author, message.author_identifier.as_deref()),
     };
-    cut(&format!("{who}{}", said(message)))
+    let said = said(message);
+    let said = if who.is_empty() { said.trim_start_matches([':', ' ']) } else { &said };
+    cut(&format!("{who}{said}"))
 }
 
 fn quoted(about: Option<&Referred>) -> String {

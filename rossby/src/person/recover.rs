@@ -10,6 +10,7 @@ use rossby_schemas::time::Timestamp;
 use serde_json::json;
 
 use super::account::{begun, identifier, yours};
+use super::devices::machine_name;
 use super::documents;
 use super::options::PersonOptions;
 use super::screen::{Screen, address, bold, minute};
@@ -38,6 +39,9 @@ impl Recover {
         let Some(identifier) = &self.identifier else {
             let client = self.options.open().await?;
             let recovery = client.follow_recovery().await?;
+            if matches!(recovery, Recovery::Done(_)) {
+                client.name_this_device(&machine_name()).await?;
+            }
             return say(&client, &self.options, screen, &recovery).await;
         };
         let client = self.options.open_or_create().await?;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use rossby_client::{Client, ClientError, ConversationOverview, MessageName, Peer};
+use rossby_client::{Client, ClientError, Conversation, ConversationOverview, MessageName, Peer};
 use serde_json::json;
 
 use super::conversation::peer;
@@ -15,18 +15,19 @@ use super::{changes, documents, lines};
 /// How many messages are shown at once, if nothing else is asked for.
 const LIMIT: u32 = 50;
 
-/// Fetches what has come, if the server can be reached; what is here is shown all the same.
-pub(super) async fn refresh(client: &Client, offline: bool, screen: &Screen) -> anyhow::Result<()> {
+/// Fetches what has come, if the server can be reached and lets this device in; what is here is shown all the same. Gives
+/// whether it could.
+pub(super) async fn refresh(client: &Client, offline: bool, screen: &Screen) -> anyhow::Result<bool> {
     if offline {
-        return Ok(());
+        return Ok(false);
     }
     loop {
         match client.receive(Duration::ZERO).await {
             Ok(received) if received.more => {}
-            Ok(_) => return Ok(()),
-            Err(error @ ClientError::Unreachable { .. }) => {
+            Ok(_) => return Ok(true),
+            Err(error @ (ClientError::Unreachable { .. } | ClientError::NotKnown(_) | ClientError::Removed)) => {
                 screen.note(&error.to_string());
-                return Ok(());
+                return Ok(false);
             }
             Err(error) => return Err(error.into()),
         }
@@ -69,7 +70,11 @@ impl Conversations {
 /// A conversation in a list.
 fn line(overview: &ConversationOverview) -> String {
     let identifier = overview.identifiers.first().map(String::as_str);
-    let name = lines::name(overview.conversation, identifier, overview.last.group_name.as_deref());
+    let is_own = overview.last.is_outgoing && overview.conversation == Conversation::Direct(overview.last.author);
+    let name = match is_own {
+        true => "yourself".to_owned(),
+        false => lines::name(overview.conversation, identifier, overview.last.group_name.as_deref()),
+    };
     let unread = if overview.unread > 0 { format!(" ({} unread)", overview.unread) } else { String::new() };
     let mark = match (overview.verified, overview.is_changed) {
         (_, true) => " (the address leads to another box now; nothing is sent)",
@@ -81,6 +86,14 @@ fn line(overview: &ConversationOverview) -> String {
     let claimed =
         overview.claimed_name.as_deref().map(|name| faint(&format!(" ({})", claimed(name)))).unwrap_or_default();
     format!("{}{claimed}{mark}{unread}\n    {time} {last}\n", bold(&name))
+}
+
+/// A request in their list: a group's with its id, since strangers may give two groups one name.
+fn request(overview: &ConversationOverview) -> String {
+    match overview.conversation {
+        Conversation::Direct(_) => line(overview),
+        Conversation::Group(id) => format!("{}    {}\n", line(overview), faint(&format!("group {id}"))),
+    }
 }
 
 /// Messages.
@@ -104,7 +117,7 @@ pub(crate) struct Messages {
 impl Messages {
     pub(super) async fn run(&self, screen: &Screen) -> anyhow::Result<ExitCode> {
         let client = self.options.open().await?;
-        refresh(&client, self.offline, screen).await?;
+        let is_fresh = refresh(&client, self.offline, screen).await?;
         let conversation = client.conversation_of(&client.resolve_to_read(&self.who).await?).await?;
         let before = match &self.before {
             Some(name) => Some(client.find_in(conversation, name).await?),
@@ -118,7 +131,7 @@ impl Messages {
         let document = json!({ "messages": messages.iter().map(documents::message).collect::<Vec<_>>() });
         screen.result_and_warnings(&client, text, document).await?;
         client.mark_read(&messages).await?;
-        if !self.offline {
+        if is_fresh {
             client.hand_over_what_waits().await?;
         }
         client.close().await;
@@ -196,7 +209,7 @@ impl Requests {
         refresh(client, self.offline, screen).await?;
         let requests: Vec<_> =
             client.conversations().await?.into_iter().filter(ConversationOverview::is_request).collect();
-        let mut text: String = requests.iter().map(line).collect();
+        let mut text: String = requests.iter().map(request).collect();
         text += match requests.is_empty() {
             true => "No message requests.\n",
             false => {

@@ -16,6 +16,7 @@ mod mistakes;
 mod relay;
 mod rotation;
 mod set_up;
+mod shut_out;
 mod stories;
 mod withheld;
 
