@@ -76,12 +76,14 @@ pub enum ClientError {
     #[error("{0:?} is no server's URL, such as https://rossby.example.org or http://127.0.0.1:7700")]
     BadServer(String),
     /// The server can't be reached.
-    #[error("the server at {url} can't be reached: {reason}")]
+    #[error("{}", unreachable(url, reason, *may_be_done))]
     Unreachable {
         /// Its URL.
         url: String,
         /// Why, as far as it is known.
         reason: String,
+        /// Whether it may have done what was asked all the same: the request was on its way, and no answer came.
+        may_be_done: bool,
     },
     /// The server refused, and says why.
     #[error("{}", said(.0))]
@@ -327,6 +329,11 @@ pub enum ClientError {
     Removed,
 }
 
+fn unreachable(url: &str, reason: &str, may_be_done: bool) -> String {
+    let unknown = if may_be_done { ". It is not known whether it has done this: look, or do it again" } else { "" };
+    format!("the server at {url} can't be reached: {reason}{unknown}")
+}
+
 fn refused_change(refused: &Refused) -> String {
     match refused {
         Refused::NotAllowed => "only an admin of the group can do that, and as far as this device knows you are none; \
@@ -374,6 +381,7 @@ impl ClientError {
             Self::Unlock(_) => "locked",
             Self::Keyring(_) => "keyring",
             Self::BadServer(_) => "bad-server",
+            Self::Unreachable { may_be_done: true, .. } => ProblemType::OutcomeUnknown.name(),
             Self::Unreachable { .. } => "unreachable",
             Self::Refused(problem) => problem.problem_type().map_or("refused", ProblemType::name),
             Self::BadAnswer(_) => "bad-answer",

@@ -7,7 +7,7 @@ mod upgrade;
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use backon::Retryable as _;
@@ -69,12 +69,14 @@ pub(crate) struct Call {
     body: Option<Zeroizing<Vec<u8>>>,
     headers: Vec<(&'static str, String)>,
     timeout: Duration,
+    /// Whether it is nothing to the person if it was done: it changes nothing, or is made again by itself.
+    is_harmless: bool,
 }
 
 impl Call {
     fn new(method: Method, path: impl Into<String>) -> Self {
-        let path = path.into();
-        Self { method, path, media_type: "", body: None, headers: Vec::new(), timeout: REQUEST_TIMEOUT }
+        let (path, is_harmless) = (path.into(), method == Method::GET);
+        Self { method, path, media_type: "", body: None, headers: Vec::new(), timeout: REQUEST_TIMEOUT, is_harmless }
     }
 
     pub(crate) fn get(path: impl Into<String>) -> Self {
@@ -100,6 +102,11 @@ impl Call {
 
     pub(crate) fn delete(path: impl Into<String>) -> Self {
         Self::new(Method::DELETE, path)
+    }
+
+    /// A request of which it is nothing to the person whether it was done, whatever its method.
+    pub(crate) fn harmless(self) -> Self {
+        Self { is_harmless: true, ..self }
     }
 
     /// With a header, which is not signed.
@@ -138,7 +145,10 @@ impl Http {
             .redirect(redirect::Policy::none())
             .user_agent(concat!("rossby/", env!("CARGO_PKG_VERSION")))
             .build()
-            .map_err(|error| ClientError::Unreachable { url: url.to_owned(), reason: reason(&error) })?;
+            .map_err(|error| {
+                let (url, reason) = (url.to_owned(), reason(&error));
+                ClientError::Unreachable { url, reason, may_be_done: false }
+            })?;
         Ok(Self { client, url: parsed, clock, ahead: AtomicI64::new(0), retries: Retries::default() })
     }
 
@@ -175,9 +185,23 @@ impl Http {
     /// Sends a request, signed with a token if there is one, and reads its answer. What can't be reached is asked again, for a
     /// few seconds.
     pub(crate) async fn call<T: DeserializeOwned>(&self, call: &Call, token: Option<&Token>) -> Result<T, ClientError> {
+        // Once it may have been done, that a later attempt doesn't come through says nothing else.
+        let came_through = AtomicBool::new(false);
         let ask = async || {
-            let response = self.ask(call, token, Some(call.timeout)).await?;
-            read(response).await.map_err(|error| error.unwrap_or_else(|error| self.unreachable(&error)))
+            let answer = match self.ask(call, token, Some(call.timeout)).await {
+                Ok(response) => read(response).await.map_err(|error| match error {
+                    Ok(error) => error,
+                    Err(error) => self.unreachable(&error, call),
+                }),
+                Err(error) => Err(error),
+            };
+            answer.map_err(|error| match error {
+                ClientError::Unreachable { url, reason, may_be_done } => {
+                    let before = came_through.fetch_or(may_be_done, Ordering::Relaxed);
+                    ClientError::Unreachable { url, reason, may_be_done: may_be_done || before }
+                }
+                other => other,
+            })
         };
         let body = ask.retry(self.retries.backoff()).when(passes).await?;
         // No answer at all is that it was done.
@@ -195,12 +219,14 @@ impl Http {
         Ok(Stream { response, url: self.url().to_owned() })
     }
 
-    fn unreachable(&self, error: &reqwest::Error) -> ClientError {
-        ClientError::Unreachable { url: self.url().to_owned(), reason: reason(error) }
+    fn unreachable(&self, error: &reqwest::Error, call: &Call) -> ClientError {
+        let may_be_done = !call.is_harmless && !error.is_connect();
+        ClientError::Unreachable { url: self.url().to_owned(), reason: reason(error), may_be_done }
     }
 
     fn unanswered(&self) -> ClientError {
-        ClientError::Unreachable { url: self.url().to_owned(), reason: NO_ANSWER.to_owned() }
+        let (url, reason) = (self.url().to_owned(), NO_ANSWER.to_owned());
+        ClientError::Unreachable { url, reason, may_be_done: false }
     }
 
     /// Once, and once more if only the clock was wrong.
@@ -244,7 +270,7 @@ impl Http {
         if let Some(body) = &call.body {
             request = request.header(CONTENT_TYPE, call.media_type).body(body.to_vec());
         }
-        let response = request.send().await.map_err(|error| self.unreachable(&error))?;
+        let response = request.send().await.map_err(|error| self.unreachable(&error, call))?;
         let status = response.status();
         if status.is_success() || status == StatusCode::SWITCHING_PROTOCOLS {
             return Ok(Answer::Good(response));
@@ -254,12 +280,14 @@ impl Http {
             (StatusCode::UNAUTHORIZED, Some(challenge), Some(token)) => hawk::server_time(challenge, &token.key),
             _ => None,
         };
-        let body = read(response).await.map_err(|error| error.unwrap_or_else(|error| self.unreachable(&error)))?;
+        let body =
+            read(response).await.map_err(|error| error.unwrap_or_else(|error| self.unreachable(&error, call)))?;
         let problem: Problem = serde_json::from_slice(&body).map_err(|_| {
             let url = self.url();
-            // Of a proxy, while the server behind it is away.
+            // Of a proxy, while the server behind it is away. It may have passed the request on.
             if matches!(status.as_u16(), 502..=504) {
-                return ClientError::Unreachable { url: url.to_owned(), reason: status.to_string() };
+                let reason = format!("a proxy in front of it answers {status}; try again in a while");
+                return ClientError::Unreachable { url: url.to_owned(), reason, may_be_done: !call.is_harmless };
             }
             ClientError::BadAnswer(format!("status {status} without a problem document; is {url} a Rossby server?"))
         })?;
@@ -301,7 +329,7 @@ impl Stream {
 
     /// The next octets; none at the end.
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, ClientError> {
-        let unreachable = |reason| ClientError::Unreachable { url: self.url.clone(), reason };
+        let unreachable = |reason| ClientError::Unreachable { url: self.url.clone(), reason, may_be_done: false };
         match tokio::time::timeout(REQUEST_TIMEOUT, self.response.chunk()).await {
             Ok(chunk) => chunk.map_err(|error| unreachable(reason(&error))),
             Err(_) => Err(unreachable(NO_ANSWER.to_owned())),

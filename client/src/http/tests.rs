@@ -1,6 +1,6 @@
 //! A server's address, and what becomes of its refusals.
 
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicUsize;
 
 use rossby_crypto::keyed_hash::MasterSecret;
 use rossby_schemas::http::problem::ProblemType;
@@ -64,4 +64,65 @@ async fn a_wrong_clock_does_not_hide_why_a_request_is_refused() {
     let id = MasterSecret::new(1, &[7; 32]).token_id(BoxId(Uuid::nil()), DeviceId(Uuid::nil()), 0);
     let refused = http.call::<()>(&Call::get("/v1/account"), Some(&Token { id, key })).await.unwrap_err();
     assert_eq!(refused.problem(), Some(ProblemType::NoSuchRecipient));
+}
+
+/// Answers in turn, the last one again and again, to whatever is asked.
+async fn proxy(answers: &'static [u16]) -> String {
+    let asked = AtomicUsize::new(0);
+    let answer = Arc::new(move || {
+        let turn = asked.fetch_add(1, Ordering::SeqCst).min(answers.len() - 1);
+        let page = "<html><body><h1>Away</h1></body></html>";
+        std::future::ready((StatusCode::from_u16(answers[turn]).unwrap(), page))
+    });
+    let router = axum::Router::new().fallback(move || answer());
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async { axum::serve(listener, router).await });
+    url
+}
+
+#[tokio::test]
+async fn what_a_proxy_says_of_a_server_that_is_away_is_not_known_to_be_done_or_not() {
+    let pause = Duration::from_millis(1);
+    let retries = Retries { times: 1, first_pause: pause, longest_pause: pause };
+    let asked = async |answers, call: &Call| {
+        let http = Http::new(&proxy(answers).await, Arc::new(SystemClock)).unwrap().asked_again(retries);
+        let error = http.call::<()>(call, None).await.unwrap_err();
+        (error.name(), error.to_string())
+    };
+    let (question, change) = (Call::get("/v1/account"), Call::post("/v1/account/commands", &()));
+    for (answers, status) in
+        [(&[502][..], "502 Bad Gateway"), (&[503], "503 Service Unavailable"), (&[504], "504 Gateway Timeout")]
+    {
+        let (name, text) = asked(answers, &question).await;
+        assert_eq!(name, "unreachable");
+        assert!(text.ends_with(&format!("a proxy in front of it answers {status}; try again in a while")), "{text}");
+        let (name, text) = asked(answers, &change).await;
+        assert_eq!(name, "outcome-unknown");
+        assert!(text.contains(status) && text.contains("not known whether it has done this"), "{text}");
+        assert_eq!(asked(answers, &Call::post("/v1/lookups", &()).harmless()).await.0, "unreachable");
+    }
+    // What else has no problem document is no server's.
+    assert_eq!(asked(&[500], &change).await.0, "bad-answer");
+}
+
+#[tokio::test]
+async fn what_never_left_was_not_done_and_what_came_through_once_may_be() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let pause = Duration::from_millis(200);
+    let http = || {
+        let retries = Retries { times: 3, first_pause: pause, longest_pause: pause };
+        Http::new(&url, Arc::new(SystemClock)).unwrap().asked_again(retries)
+    };
+    let change = Call::post("/v1/account/commands", &());
+    // One takes the request and is gone; then nobody listens any more.
+    let once = tokio::spawn(async move {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        let mut begin = [0; 4];
+        tokio::io::AsyncReadExt::read_exact(&mut socket, &mut begin).await.unwrap();
+    });
+    assert_eq!(http().call::<()>(&change, None).await.unwrap_err().name(), "outcome-unknown");
+    once.await.unwrap();
+    assert_eq!(http().call::<()>(&change, None).await.unwrap_err().name(), "unreachable");
 }

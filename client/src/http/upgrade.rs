@@ -42,7 +42,7 @@ impl Http {
         if !is_accepted {
             return Err(ClientError::bad_answer("it opens no WebSocket"));
         }
-        let upgraded = response.upgrade().await.map_err(|error| self.unreachable(&error))?;
+        let upgraded = response.upgrade().await.map_err(|error| self.unreachable(&error, &call))?;
         let config = WebSocketConfig::default()
             .max_message_size(Some(MAX_SERVER_FRAME_OCTETS))
             .max_frame_size(Some(MAX_SERVER_FRAME_OCTETS))

@@ -212,7 +212,7 @@ impl Client {
             if handles.is_empty() {
                 return Ok(confirmed);
             }
-            let call = Call::post("/v1/messages/confirm", &ConfirmRequest { handles: handles.clone() });
+            let call = Call::post("/v1/messages/confirm", &ConfirmRequest { handles: handles.clone() }).harmless();
             let answer: Result<ConfirmResponse, _> = self.ask(&own.device, &call).await;
             match answer {
                 Ok(_) => confirmed += handles.len(),

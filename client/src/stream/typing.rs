@@ -123,7 +123,7 @@ impl Client {
                 return refused.map_or(Ok(Indicated::Nobody), Err);
             }
             let recipients: Vec<BoxId> = signals.iter().map(|signal| signal.recipient).collect();
-            let call = Call::post("/v1/signals", &SignalRequest { signals });
+            let call = Call::post("/v1/signals", &SignalRequest { signals }).harmless();
             let answer: SignalResponse = self.ask(&device, &call).await?;
             let mut is_stale = false;
             for result in answer.results.into_iter().filter(|result| recipients.contains(&result.recipient)) {

@@ -36,6 +36,16 @@ pub(crate) struct Relay {
     change: Arc<Mutex<Change>>,
     /// How many answers to messages that are sent get lost from now on.
     lost: Arc<AtomicUsize>,
+    /// Whether it answers by itself, as a proxy does whose server is away.
+    away: Arc<Mutex<Option<Away>>>,
+}
+
+/// How a proxy answers for a server that is away.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Away {
+    pub(crate) status: u16,
+    /// Whether the server gets what is changed all the same; what only asks is answered as ever then.
+    pub(crate) passes_on: bool,
 }
 
 impl fmt::Debug for Relay {
@@ -51,7 +61,7 @@ impl Relay {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         let change: Arc<Mutex<Change>> = Arc::new(Mutex::new(Box::new(|_, _| {})));
-        let relay = Self { url, client, exchanges: Arc::default(), change, lost: Arc::default() };
+        let relay = Self { url, client, exchanges: Arc::default(), change, lost: Arc::default(), away: Arc::default() };
         let router = Router::new().fallback(pass).with_state(relay.clone());
         tokio::spawn(async { axum::serve(listener, router).await });
         relay
@@ -69,6 +79,22 @@ impl Relay {
     /// Changes the server's answers from now on: the path and the document.
     pub(crate) fn change(&self, change: impl FnMut(&str, &mut Value) + Send + 'static) {
         *self.change.lock().unwrap() = Box::new(change);
+    }
+
+    /// Answers by itself from now on, or no longer.
+    pub(crate) fn is_away(&self, away: Option<Away>) {
+        *self.away.lock().unwrap() = away;
+    }
+
+    /// The page that a proxy shows in place of this request's answer, if the server is away; and whether the server gets it.
+    fn page(&self, is_change: bool) -> Option<(Response, bool)> {
+        let Away { status, passes_on } = (*self.away.lock().unwrap())?;
+        if passes_on && !is_change {
+            return None;
+        }
+        let page = format!("<!doctype html><html><head><title>{status}</title></head><body><hr>nginx</body></html>");
+        let response = Response::builder().status(status).header("content-type", "text/html");
+        Some((response.body(Body::from(page)).unwrap(), passes_on))
     }
 
     /// Loses the next answers to messages that are sent: the server has them, and their sender doesn't know.
@@ -89,6 +115,11 @@ async fn pass(State(relay): State<Relay>, request: Request) -> Response {
     let head = format!("{} {} {:?}", parts.method, parts.uri, parts.headers);
     let path = parts.uri.path().to_owned();
     let method = parts.method.clone();
+    let page = relay.page(method != "GET" && path != "/v1/lookups");
+    let page = match page {
+        Some((page, false)) => return page,
+        page => page.map(|(page, _)| page),
+    };
     let mut forwarded = relay.client.request(parts.method, parts.uri.to_string()).body(body.clone());
     for (name, value) in &parts.headers {
         if !matches!(name.as_str(), "content-length" | "transfer-encoding" | "proxy-connection" | "connection") {
@@ -103,6 +134,9 @@ async fn pass(State(relay): State<Relay>, request: Request) -> Response {
     if let Ok(mut document) = serde_json::from_slice(&text) {
         (relay.change.lock().unwrap())(&path, &mut document);
         text = serde_json::to_vec(&document).unwrap();
+    }
+    if let Some(page) = page {
+        return page;
     }
     if method == "POST" && relay.loses(&path) {
         status = StatusCode::SERVICE_UNAVAILABLE;
