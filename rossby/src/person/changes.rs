@@ -125,6 +125,26 @@ pub(super) fn outcome(sent: &Sent, done: &str) -> (String, ExitCode) {
     }
 }
 
+/// What became of a change of a group, and the command's status. The change is made, whoever hears of it.
+pub(super) fn outcome_of_change(sent: &Sent, done: &str) -> (String, ExitCode) {
+    match (sent.state, sent.recipients.len()) {
+        (MessageState::Failed, 0 | 1) => {
+            let none =
+                "The other one is not told: there is no such user any more, or none who takes messages from you.";
+            (format!("{done} {none}"), ExitCode::SUCCESS)
+        }
+        (MessageState::Failed, all) => {
+            let none = "are such users any more, or take messages from you";
+            (format!("{done} Nobody is told: none of the {all} others {none}."), ExitCode::SUCCESS)
+        }
+        (MessageState::Pending, 0 | 1) => {
+            let (text, code) = outcome(sent, done);
+            (format!("{done} {text}"), code)
+        }
+        _ => outcome(sent, done),
+    }
+}
+
 /// What became of something that was to be sent to many.
 fn to_many(sent: &Sent, done: &str) -> String {
     let count = |state: MessageState| sent.recipients.iter().filter(|recipient| recipient.state == state).count();

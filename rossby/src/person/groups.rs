@@ -177,7 +177,27 @@ impl Groups {
         code
     }
 
+    /// Whether it changes a group that is there, or answers to it: that is done on the newest that can be known of it.
+    const fn is_change(&self) -> bool {
+        match self.command {
+            GroupCommand::Add(_)
+            | GroupCommand::Remove(_)
+            | GroupCommand::Promote(_)
+            | GroupCommand::Demote(_)
+            | GroupCommand::Rename(_)
+            | GroupCommand::Leave(_)
+            | GroupCommand::Accept(_)
+            | GroupCommand::Decline(_) => true,
+            GroupCommand::Create(_) | GroupCommand::Members(_) | GroupCommand::History(_) | GroupCommand::List(_) => {
+                false
+            }
+        }
+    }
+
     async fn run_with(&self, client: &Client, screen: &Screen) -> anyhow::Result<ExitCode> {
+        if self.is_change() {
+            refresh(client, false, screen).await?;
+        }
         let (id, sent, done) = match &self.command {
             GroupCommand::Create(command) => {
                 let (id, sent) = client.create_group(&command.name, &command.members).await?;
@@ -235,7 +255,7 @@ impl Groups {
 /// Says what became of a change.
 async fn say(client: &Client, screen: &Screen, id: GroupId, sent: &Sent, done: &str) -> anyhow::Result<ExitCode> {
     let group = client.group(&id.into()).await?;
-    let (text, code) = changes::outcome(sent, done);
+    let (text, code) = changes::outcome_of_change(sent, done);
     let mut document = documents::a_group(&group);
     document["sent"] = documents::sent(sent);
     let text = format!("{text}\n{}", line(&group));

@@ -1,14 +1,19 @@
 //! Groups: made, changed by several at once, left; their messages on all devices of all members, and on nobody else's.
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 
 use crate::human::Human;
+use crate::process::Server;
 use crate::set_up::SetUp;
 
 const ANN: &str = "ann@example.org";
 const BEN: &str = "ben@example.org";
 const EVE: &str = "+15550100201";
 const JOE: &str = "joe@example.org";
+/// What a command ends with when what it did waits in the outbox.
+const TRY_AGAIN: i32 = 75;
 
 fn names(group: &Value) -> Vec<String> {
     let mut members: Vec<String> = group["members"]
@@ -65,9 +70,28 @@ fn warned(document: &Value, name: &str) -> bool {
     document["warnings"].as_array().unwrap().iter().any(|warning| warning["warning"] == name)
 }
 
+/// Two people change a group while the server is away, so that neither knows what the other does; it goes out when it is back,
+/// in this order.
+fn at_once(set_up: &SetUp, server: Server, data_dir: &Path, changes: [(&Human, &[&str]); 2]) -> Server {
+    let port = server.port();
+    server.stop();
+    for (human, change) in changes {
+        let output = human.run(change);
+        assert_eq!(output.status.code(), Some(TRY_AGAIN), "{change:?}: {output:?}");
+        let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(document["sent"]["state"], "pending", "{document}");
+    }
+    let server = set_up.start(data_dir, port);
+    for (human, _) in changes {
+        human.done(&["inbox"]);
+    }
+    server
+}
+
 pub(crate) fn talk(set_up: &SetUp) {
     let folder = tempfile::tempdir().unwrap();
-    let server = set_up.start(&folder.path().join("data"), 0);
+    let data_dir = folder.path().join("data");
+    let server = set_up.start(&data_dir, 0);
     let [phone, tablet, ben, eve, joe] =
         [ANN, "tablet", BEN, EVE, JOE].map(|name| Human::new(folder.path(), name, &server));
     for human in [&phone, &ben, &eve, &joe] {
@@ -149,8 +173,9 @@ pub(crate) fn talk(set_up: &SetUp) {
     has_never_read(&joe, "garden", "hello from Eve");
 
     // Two admins at once: neither has fetched what the other did.
-    phone.done(&["group", "rename", "garden", "orchard"]);
-    ben.done(&["group", "remove", "garden", EVE]);
+    let [anns, eves] = [&phone, &eve].map(|human| human.done(&["whoami"])["box_id"].as_str().unwrap().to_owned());
+    let rename: &[&str] = &["group", "rename", "garden", "orchard"];
+    let server = at_once(set_up, server, &data_dir, [(&phone, rename), (&ben, &["group", "remove", "garden", &eves])]);
     agree(&[&phone, &tablet, &ben, &joe], "orchard", 3, "orchard");
     let told = eve.until(&["group", "list"], |document| document["groups"][0]["membership"] == "removed");
     assert!(warned(&told, "removed-from-group"));
@@ -160,9 +185,9 @@ pub(crate) fn talk(set_up: &SetUp) {
     eve.settles_quietly();
     has_never_read(&eve, &id, "without Eve");
 
-    // They remove each other at once: the founder stays, for all.
-    phone.done(&["group", "remove", "orchard", BEN]);
-    ben.done(&["group", "remove", "orchard", ANN]);
+    // They remove each other at once: the founder stays, for all. Ben's goes out first.
+    let remove: &[&str] = &["group", "remove", "orchard", BEN];
+    let server = at_once(set_up, server, &data_dir, [(&ben, &["group", "remove", "orchard", &anns]), (&phone, remove)]);
     agree(&[&phone, &tablet, &joe], "orchard", 2, "orchard");
     let told = ben.until(&["group", "list"], |document| document["groups"][0]["membership"] == "removed");
     assert!(warned(&told, "removed-from-group"));
@@ -172,7 +197,6 @@ pub(crate) fn talk(set_up: &SetUp) {
     assert_eq!((removals.len(), counting), (3, 2), "{history}");
 
     // Someone who blocks another gets nothing of theirs, and stops nobody else.
-    let eves = eve.done(&["whoami"])["box_id"].as_str().unwrap().to_owned();
     phone.done(&["group", "add", "orchard", &eves]);
     until(&eve, &id, |group| group["membership"] != "removed");
     eve.done(&["group", "accept", &id]);
@@ -236,5 +260,19 @@ pub(crate) fn devices(set_up: &SetUp) {
     reads(&ben, "orchard", "the tablet is lost");
     ben.done(&["send", "orchard", "too bad"]);
     reads(&phone, "orchard", "too bad");
+
+    // What was done meanwhile is fetched before something is changed: who is no admin any more is told so.
+    phone.done(&["group", "promote", "orchard", BEN]);
+    until(&ben, "orchard", |group| group["membership"] == "admin");
+    phone.done(&["group", "demote", "orchard", BEN]);
+    ben.until(&["whoami"], |account| account["waiting"].as_u64() > Some(0));
+    assert_eq!(ben.refused(&["group", "rename", "orchard", "Ben's"]).0, "not-an-admin");
+
+    // A change that reaches nobody is made all the same, and that is said.
+    ben.done(&["block", ANN]);
+    let output = phone.command(&["group", "rename", "orchard", "meadow"]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success() && said.starts_with("Renamed. The other one is not told: "), "{output:?}");
+    assert_eq!(phone.done(&["group", "members", "meadow"])["name"], "meadow");
     server.stop();
 }
