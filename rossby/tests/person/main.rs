@@ -142,6 +142,21 @@ async fn attachments_that_the_server_can_not_take_now_wait() {
 }
 
 #[test]
+fn a_file_goes_up_while_the_home_follows() {
+    stories::transfers::beside_following(&SetUp::embedded());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_writes_is_seen_by_those_who_have_accepted_it_and_kept_nowhere() {
+    stories::typing::is_seen(&SetUp::embedded()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proxy_whose_server_is_away_is_understood() {
+    stories::proxied::is_away(&SetUp::embedded()).await;
+}
+
+#[test]
 fn who_follows_sees_messages_and_who_writes() {
     stories::follow::shows_what_comes(&SetUp::embedded());
 }

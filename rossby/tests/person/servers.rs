@@ -172,3 +172,19 @@ async fn a_removed_device_is_refused_in_every_process_at_once() {
     let set_up = SetUp::on_servers().await;
     tokio::task::spawn_blocking(move || stories::follow::in_two_processes(&set_up)).await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_goes_up_while_the_home_follows() {
+    let set_up = SetUp::on_servers().await;
+    tokio::task::spawn_blocking(move || stories::transfers::beside_following(&set_up)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_writes_is_seen_by_those_who_have_accepted_it_and_kept_nowhere() {
+    stories::typing::is_seen(&SetUp::on_servers().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proxy_whose_server_is_away_is_understood() {
+    stories::proxied::is_away(&SetUp::on_servers().await).await;
+}

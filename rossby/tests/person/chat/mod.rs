@@ -1,5 +1,6 @@
 //! `rossby chat` in a terminal: two people at their keyboards, and a server that goes away and comes back.
 
+mod elsewhere;
 mod ends;
 mod files;
 mod groups;

@@ -52,6 +52,43 @@ pub(crate) fn large(set_up: &SetUp) {
     pair.server.stop();
 }
 
+/// A file goes up while the same home follows what comes: both go on to their end.
+pub(crate) fn beside_following(set_up: &SetUp) {
+    const STORED: &str = "rossby_blob_stored_octets_total";
+    let pair = Pair::new(set_up);
+    let following = pair.ann.follows();
+    following.connected("stream", 1);
+    pair.ben.done(&["send", "ann@example.org", "before"]);
+    following.shows(&["before"]);
+    let file = octets(40_000_000);
+    let path = pair.file("long.bin", &file);
+    let mut sending =
+        pair.ann.command(&["send", "ben@example.org", "--json", "--file", path.to_str().unwrap()]).spawn().unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    while figure(&pair.server, STORED) < 2e6 {
+        assert!(
+            sending.try_wait().unwrap().is_none() && Instant::now() < deadline,
+            "it ended too soon, or never began"
+        );
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    pair.ben.done(&["send", "ann@example.org", "meanwhile"]);
+    following.shows(&["before", "meanwhile"]);
+    let sent = sending.wait_with_output().unwrap();
+    assert!(sent.status.success(), "{sent:?}");
+    pair.ben.done(&["send", "ann@example.org", "afterwards"]);
+    following.shows(&["before", "meanwhile", "afterwards"]);
+    let events = following.stop();
+    assert!(events.iter().all(|event| event["event"] != "warning"), "{events:?}");
+
+    assert_eq!(pair.ann.done(&["uploads"])["uploads"], Value::Array(Vec::new()));
+    let message = pair.next();
+    let target = pair.target("came.bin");
+    pair.ben.done(&["download", id(&message), "--to", target.to_str().unwrap()]);
+    assert!(std::fs::read(&target).unwrap() == file, "it came otherwise");
+    pair.server.stop();
+}
+
 /// A figure of the server's.
 fn figure(server: &Server, name: &str) -> f64 {
     let operators = server.operators();
