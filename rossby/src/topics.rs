@@ -4,10 +4,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Subcommand;
-use rossby_log::topics::{TopicReport, TopicState};
+use rossby_log::topics::{TopicReport, TopicSpec, TopicState};
 use rossby_schemas::time::SystemClock;
 
-use crate::config::{self, Overrides};
+use crate::config::{self, LogProvider, Overrides};
 use crate::serve::storage;
 
 /// What to do with the topics.
@@ -31,14 +31,22 @@ pub(crate) async fn run(command: &TopicsCommand) -> anyhow::Result<ExitCode> {
         TopicsCommand::Check { overrides } => (overrides, false),
     };
     let settings = config::load(overrides)?;
-    let log = storage::open_log(&settings, Arc::new(SystemClock)).await?;
     let wanted = storage::topics(&settings);
-    let reports =
-        if applies { log.admin.ensure_topics(&wanted).await? } else { log.admin.check_topics(&wanted).await? };
-    for report in &reports {
-        println!("{:<24} {}{}", report.name.to_string(), state(report), done(report, applies));
-    }
-    log.log.close().await;
+    let is_new = settings.log.provider == LogProvider::Sqlite && !settings.server.data_dir.join("log").exists();
+    let reports = if is_new && !applies {
+        // To look makes nothing.
+        let missing = |wanted: TopicSpec| TopicReport { name: wanted.name, state: TopicState::Missing };
+        wanted.into_iter().map(missing).collect()
+    } else {
+        let log = storage::open_log(&settings, Arc::new(SystemClock)).await?;
+        let reports =
+            if applies { log.admin.ensure_topics(&wanted).await? } else { log.admin.check_topics(&wanted).await? };
+        log.log.close().await;
+        reports
+    };
+    let line =
+        |report: &TopicReport| format!("{:<24} {}{}\n", report.name.to_string(), state(report), done(report, applies));
+    crate::print(&reports.iter().map(line).collect::<String>())?;
     let is_right = reports.iter().all(|report| is_right(&report.state, applies));
     Ok(if is_right { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

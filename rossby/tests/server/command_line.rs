@@ -1,8 +1,12 @@
 //! What an operator types.
 
-use std::process::{Command, Output};
+use std::fs::File;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
 
-use crate::process::Server;
+use crate::process::{Lines, Server};
 
 fn rossby(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rossby"));
@@ -81,8 +85,33 @@ fn topics_are_made_and_checked() {
     let missing = run("check");
     assert_eq!(missing.status.code(), Some(1));
     assert_eq!(text(&missing.stdout).matches("missing").count(), 6, "{}", text(&missing.stdout));
+    assert!(!folder.path().join("data").exists(), "to look makes nothing");
     assert!(run("apply").status.success());
     let right = run("check");
     assert!(right.status.success());
     assert_eq!(text(&right.stdout).matches("as it must be").count(), 6, "{}", text(&right.stdout));
+}
+
+#[test]
+fn log_lines_that_nobody_can_have_stop_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rossby"));
+    command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(folder.path().join("data"));
+    command.env("ROSSBY_SERVER__OPERATOR_LISTEN", "127.0.0.1:0").env("ROSSBY_LOGGING__FILTER", "trace");
+    // A disk that is full, from the first line on.
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(full).spawn().unwrap();
+    let lines = Arc::new(Lines::default());
+    lines.follow(child.stdout.take().unwrap());
+    let address = lines.wait_for(|line| line.strip_prefix("Rossby listens on http://").map(str::to_owned));
+    for _ in 0..3 {
+        let mut connection = TcpStream::connect(&address).unwrap();
+        connection.write_all(b"GET /healthz HTTP/1.1\r\nhost: here\r\nconnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    }
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    assert!(child.wait().unwrap().success());
 }
