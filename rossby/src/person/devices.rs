@@ -65,7 +65,7 @@ pub(super) fn machine_name() -> String {
 }
 
 /// The code as a picture of characters, for a camera.
-fn picture(text: &str) -> String {
+pub(super) fn picture(text: &str) -> String {
     qr_code(Zeroizing::new(format!("{SCHEME}{}", text.replace('-', ""))).as_bytes())
 }
 

@@ -41,7 +41,8 @@ impl Chat {
                  `rossby send` and `rossby inbox --follow`"
             );
         }
-        let client = self.options.open().await?;
+        // One that has no account yet can become a device of one.
+        let client = self.options.open_or_create().await?;
         runner::run(client).await?;
         Ok(ExitCode::SUCCESS)
     }

@@ -119,7 +119,7 @@ fn command_of(action: &Action) -> &'static str {
         Action::ListDevices => "devices",
         Action::NameDevice { .. } => "devices name",
         Action::RemoveDevice(_) => "devices remove",
-        Action::FindLink(_) | Action::Link | Action::RefuseLink => "devices add",
+        Action::FindLink(_) | Action::Link | Action::RefuseLink | Action::StopLink => "devices add",
         Action::ReadSettings | Action::SetDiscoverable(_) | Action::SetAcceptFrom(_) | Action::SetReceipts(_) => {
             "settings"
         }

@@ -154,6 +154,11 @@ impl Terminal {
         octets.windows(text.len()).any(|window| window == text.as_bytes())
     }
 
+    /// What there is to be seen on the screen now.
+    pub(crate) fn screen<T>(&self, look: impl Fn(&vt100::Screen) -> T) -> T {
+        look(self.shown.parser.lock().unwrap().0.screen())
+    }
+
     /// What is on the screen now.
     pub(crate) fn contents(&self) -> String {
         self.shown.parser.lock().unwrap().0.screen().contents()

@@ -8,7 +8,7 @@ use rossby_client::{
 };
 use rossby_crypto::linking::{LinkRefusal, LinkSecret};
 use rossby_schemas::ids::BoxId;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify};
 
 use super::files::Files;
 use super::hands::addressee;
@@ -24,11 +24,13 @@ pub(super) struct Doer {
     files: Arc<Files>,
     /// The device that asks to be linked, until the person has answered.
     offer: Mutex<Option<(LinkSecret, LinkOffer)>>,
+    /// Told when the person doesn't want to wait for that device any more.
+    stop_link: Notify,
 }
 
 impl Doer {
     pub(super) fn new(client: Arc<Client>, files: Arc<Files>) -> Self {
-        Self { client, files, offer: Mutex::new(None) }
+        Self { client, files, offer: Mutex::new(None), stop_link: Notify::new() }
     }
 
     /// Does something. What waits in the outbox then, others hand over.
@@ -163,8 +165,15 @@ impl Doer {
                 let Some((secret, offer)) = self.offer.lock().await.take() else {
                     return Err(ClientError::NoLinkOffer);
                 };
-                client.link_device(&secret, &offer).await?;
+                tokio::select! {
+                    linked = client.link_device(&secret, &offer) => linked?,
+                    () = self.stop_link.notified() => return self.stopped(&secret, &offer).await,
+                }
                 Outcome::from(Found::Devices(self.devices().await?)).saying("Linked")
+            }
+            Action::StopLink => {
+                self.stop_link.notify_waiters();
+                Outcome::default()
             }
             Action::RefuseLink => {
                 if let Some((secret, _)) = self.offer.lock().await.take() {
@@ -186,6 +195,18 @@ impl Doer {
                 self.settings().await?
             }
         })
+    }
+
+    /// The person waits no more for a device. It may have been linked at the last moment.
+    async fn stopped(&self, secret: &LinkSecret, offer: &LinkOffer) -> Result<Outcome, ClientError> {
+        let devices = self.devices().await?;
+        if devices.iter().any(|device| device.device_id == offer.device_id && device.removed_at.is_none()) {
+            return Ok(
+                Outcome::from(Found::Devices(devices)).saying("It was too late: the device is linked; x removes it")
+            );
+        }
+        self.client.refuse_link(secret, LinkRefusal::Declined).await?;
+        Ok(Outcome::said("Stopped: the device is not linked"))
     }
 
     async fn devices(&self) -> Result<Vec<OwnDevice>, ClientError> {

@@ -6,6 +6,7 @@ mod files;
 mod hands;
 mod live;
 mod terminal;
+mod welcome;
 mod yourself;
 
 use std::io;
@@ -13,9 +14,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use rossby_client::Client;
+use rossby_client::{Client, ClientError};
 use rossby_schemas::time::{Clock as _, SystemClock};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use self::hands::Hands;
@@ -44,18 +45,31 @@ enum Woken {
 
 /// Runs the chat until its person leaves it.
 pub(super) async fn run(client: Client) -> anyhow::Result<()> {
-    let account = client.account().await?;
-    let you = You { box_id: account.box_id, address: address(&account.identifier).to_owned() };
-    if !account.is_authorized {
-        return Err(rossby_client::ClientError::NotAuthorized(account.identifier).into());
+    let account = match client.account().await {
+        Err(ClientError::NotRegistered) => None,
+        account => Some(account?),
+    };
+    if let Some(account) = account.as_ref().filter(|account| !account.is_authorized) {
+        return Err(ClientError::NotAuthorized(account.identifier.clone()).into());
     }
-    let client = Arc::new(client);
-    let (to, woken) = unbounded_channel();
-    let mut hands = Hands::new(Arc::clone(&client), to.clone());
+    let (to, mut woken) = unbounded_channel();
     let has_colours = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let view = View { theme: Theme::new(has_colours), zone: Zone::Local };
-    let screen = Screen::take().context("the terminal can't be taken over")?;
-    terminal::listen(to);
+    let mut screen = Screen::take().context("the terminal can't be taken over")?;
+    terminal::listen(to.clone());
+    let account = match account {
+        Some(account) => account,
+        None => match welcome::link(&client, &mut screen, view, &mut woken).await? {
+            Some(account) => account,
+            None => {
+                client.close().await;
+                return Ok(());
+            }
+        },
+    };
+    let you = You { box_id: account.box_id, address: address(&account.identifier).to_owned() };
+    let client = Arc::new(client);
+    let mut hands = Hands::new(Arc::clone(&client), to);
     let ended = turn(screen, view, State::new(you, SystemClock.now()), &mut hands, woken).await;
     hands.rest().await;
     if let Some(client) = Arc::into_inner(client) {
@@ -73,7 +87,7 @@ async fn turn(
     mut woken: UnboundedReceiver<Woken>,
 ) -> anyhow::Result<()> {
     let mut tick = tokio::time::interval(TICK);
-    let mut stops = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()].map(signal);
+    let mut stops = stops();
     let mut effects = first;
     hands.begin();
     loop {
@@ -115,8 +129,15 @@ async fn turn(
     }
 }
 
+/// The signals that end a process.
+type Stops = [io::Result<Signal>; 3];
+
+fn stops() -> Stops {
+    [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()].map(signal)
+}
+
 /// Waits for one of the signals that end a process.
-async fn stopped(signals: &mut [io::Result<tokio::signal::unix::Signal>; 3]) {
+async fn stopped(signals: &mut Stops) {
     let [first, second, third] = signals;
     tokio::select! {
         () = came(first) => {}
@@ -125,7 +146,7 @@ async fn stopped(signals: &mut [io::Result<tokio::signal::unix::Signal>; 3]) {
     }
 }
 
-async fn came(signal: &mut io::Result<tokio::signal::unix::Signal>) {
+async fn came(signal: &mut io::Result<Signal>) {
     match signal {
         Ok(signal) => {
             signal.recv().await;

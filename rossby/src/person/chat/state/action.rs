@@ -97,6 +97,8 @@ pub(in crate::person::chat) enum Action {
     Link,
     /// Refuses the device that was found.
     RefuseLink,
+    /// Links the device that was found no more.
+    StopLink,
     /// Reads the settings.
     ReadSettings,
     /// Changes who may find the person.

@@ -14,6 +14,7 @@ pub(super) mod overlay;
 #[cfg(test)]
 pub(super) mod tests;
 pub(super) mod typing;
+pub(super) mod welcome;
 
 use action::{Action, Outcome};
 use drafts::Drafts;
@@ -305,6 +306,9 @@ impl State {
         let asked = self.overlays.iter().position(
             |overlay| matches!(overlay, Overlay::Prompt(prompt) if prompt.waits_for.as_ref() == Some(action)),
         );
+        if *action == Action::Link {
+            self.overlays.retain(|overlay| !matches!(overlay, Overlay::Linking));
+        }
         let is_left = self.left.iter().position(|left| left == action).map(|left| self.left.remove(left)).is_some();
         match result {
             // Whoever left the question wants nothing opened.

@@ -29,6 +29,8 @@ pub(in crate::person::chat) enum Overlay {
     Files { chosen: usize },
     /// The person's devices; none until they are known.
     Devices { devices: Option<Vec<OwnDevice>>, chosen: usize },
+    /// A device is being linked.
+    Linking,
     /// The settings; none until they are known.
     Settings { settings: Option<(Settings, ReceiptSettings)>, chosen: usize },
     /// Somebody; none until they were looked up.

@@ -26,9 +26,10 @@ impl View {
             format!("You are {}", state.you.address),
             "Enter opens a conversation, n begins one, F1 shows all keys".to_owned(),
         ];
-        for (y, line) in (area.top() + area.height / 3..area.bottom()).zip(lines) {
-            let text = cut(&line, usize::from(area.width.saturating_sub(2)));
-            frame.buffer_mut().set_string(area.x + 1, y, text, self.theme.faint());
+        let cells = usize::from(area.width.saturating_sub(2));
+        let rows = lines.iter().flat_map(|line| wrapped(line, cells));
+        for (y, row) in (area.top() + area.height / 3..area.bottom()).zip(rows) {
+            frame.buffer_mut().set_string(area.x + 1, y, row, self.theme.faint());
         }
     }
 

@@ -192,6 +192,15 @@ pub(in crate::person::chat) const KEYS: &[Part] = &[
             Key("X", "none of them is shown again", &["inbox"]),
         ],
     ),
+    ("A device is being linked", &[Key("Esc", "wait for it no more", &[])]),
+    (
+        "Without an account",
+        &[
+            Key("l", "make this device one of an account that you have elsewhere", &["link"]),
+            Key("Esc", "wait for the other device no more", &[]),
+            Key("q", "quit", &[]),
+        ],
+    ),
     (
         "Questions",
         &[Key("Enter", "go on with what you have typed", &[]), Key("y", "yes", &[]), Key("n, Esc", "no", &[])],

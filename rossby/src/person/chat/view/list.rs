@@ -11,7 +11,7 @@ use crate::person::chat::names;
 use crate::person::chat::state::event::Measures;
 use crate::person::chat::state::list::Entry;
 use crate::person::chat::state::{Focus, State};
-use crate::person::chat::text::{cut, width};
+use crate::person::chat::text::{cut, width, wrapped};
 
 /// How many rows an entry has.
 const ENTRY: usize = 2;
@@ -45,11 +45,12 @@ impl View {
         }
         if entries.is_empty() {
             let text = match (&state.list.search, state.list.is_loaded) {
-                (Some(_), _) => " Nothing is called so",
-                (None, true) => " No conversations yet; n begins one",
-                (None, false) => " Reading ...",
+                (Some(_), _) => "Nothing is called so",
+                (None, true) => "No conversations yet; n begins one",
+                (None, false) => "Reading ...",
             };
-            shown.push(Line::styled(cut(text, cells), self.theme.faint()));
+            let rows = wrapped(text, cells.saturating_sub(1)).into_iter();
+            shown.extend(rows.map(|row| Line::styled(format!(" {}", row), self.theme.faint())));
         }
         lines.extend(shown.into_iter().skip(chosen_end.saturating_sub(room)).take(room));
         for (y, line) in (area.top()..area.bottom()).zip(lines) {

@@ -11,6 +11,7 @@ mod status;
 mod tests;
 pub(super) mod theme;
 pub(super) mod time;
+mod welcome;
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};

@@ -20,6 +20,10 @@ impl State {
         match self.overlays.last_mut() {
             Some(Overlay::Prompt(_)) => self.prompt_key(key, effects),
             Some(Overlay::Confirm(_)) => self.confirm_key(key, effects),
+            Some(Overlay::Linking) if is_left => {
+                self.overlays.pop();
+                effects.push(Effect::Do(Action::StopLink));
+            }
             _ if is_left => {
                 self.overlays.pop();
             }
@@ -83,6 +87,9 @@ impl State {
         };
         if let Some(Overlay::Confirm(confirm)) = self.overlays.pop() {
             let action = if is_yes { Some(confirm.yes) } else { confirm.no };
+            if action == Some(Action::Link) {
+                self.overlays.push(Overlay::Linking);
+            }
             effects.extend(action.map(Effect::Do));
         }
     }

@@ -7,6 +7,7 @@ use world::{claimed, devices, group, known, own, somebody, text, transfer, warni
 use super::*;
 use crate::person::chat::state::action::{Action, Known, Person};
 use crate::person::chat::state::overlay::{Ask, Confirm, Overlay, Prompt};
+use crate::person::chat::state::welcome::Welcome;
 use crate::person::chat::view::keys::{KEYS, Key};
 
 /// The keys of an entry, by their names; none for a sign that is explained.
@@ -63,6 +64,7 @@ fn part(name: &str, key: &str) -> State {
             let person = Person { changed: vec!["p2@example.org".to_owned()], known, ..somebody(2) };
             Overlay::Person { box_id: person.box_id, person: Some(Box::new(person)), top: 0 }
         }
+        "A device is being linked" => Overlay::Linking,
         "You" => Overlay::Yourself {
             profile: Some(Box::default()),
             identifiers: Some([1, 2, 3].map(claimed).into()),
@@ -93,6 +95,10 @@ fn part(name: &str, key: &str) -> State {
 
 /// Whether a key does something in a part of the screen.
 fn does_something(name: &str, key: &str) -> bool {
+    if name == "Without an account" {
+        let welcome = if key == "esc" { Welcome::Asking } else { Welcome::Choice };
+        return welcome.wish(super::key(key)).is_some();
+    }
     let mut state = part(name, key);
     let before = format!("{state:?}");
     let effects = state.press(&[key]);

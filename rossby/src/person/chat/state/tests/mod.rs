@@ -3,6 +3,7 @@ mod drafts;
 mod files;
 mod groups;
 mod keys;
+mod linking;
 mod people;
 mod reading;
 pub(in crate::person::chat) mod world;

@@ -59,6 +59,10 @@ impl View {
             Overlay::Warnings { chosen } => self.warnings_sheet(state, *chosen, cells),
             Overlay::Files { chosen } => self.files(state, *chosen, cells),
             Overlay::Devices { devices, chosen } => self.devices(devices.as_deref(), *chosen, cells),
+            Overlay::Linking => Sheet::new(
+                "Link a device",
+                Self::paragraph("Waiting for the new device ... Keep `rossby link` running there; Esc stops.", cells),
+            ),
             Overlay::Settings { settings, chosen } => self.settings(settings.as_ref(), *chosen),
             Overlay::Person { person: None, .. } => self.waiting("About them"),
             Overlay::Person { person: Some(person), top, .. } => {

@@ -83,7 +83,8 @@ fn question(ask: &Ask) -> (&'static str, String) {
         Ask::IdentifierCode => ("The code that came", "Its 8 digits".to_owned()),
         Ask::LinkCode => (
             "Link a device",
-            "Run `rossby link` on the new device. Type the code that it shows, or paste what a camera read from its picture"
+            "Run `rossby link`, or `rossby chat`, on the new device. Type the code that it shows, or paste what a camera read from its \
+             picture"
                 .to_owned(),
         ),
     }

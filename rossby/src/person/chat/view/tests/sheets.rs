@@ -7,6 +7,8 @@ use rossby_schemas::ids::DeviceId;
 use super::*;
 use crate::person::chat::state::action::{Action, Found, Known, Person};
 use crate::person::chat::state::tests::world;
+use crate::person::chat::state::welcome::Welcome;
+use crate::person::devices::picture;
 use crate::person::screen::qr_code;
 
 const SIZE: (u16, u16) = (80, 24);
@@ -208,4 +210,33 @@ fn files_are_asked_for_and_how_far_they_are_is_shown() {
     state.update(Event::Uploads(Vec::new()));
     let shown = screen(&mut state, SIZE);
     assert!(shown.contains("No file is on its way") && !shown.contains("waits to be sent"), "{shown}");
+}
+
+#[test]
+fn a_device_without_an_account_shows_its_code() {
+    let view = View { theme: Theme::new(true), zone: Zone::Utc };
+    let shown = |welcome: &Welcome, (width, height)| {
+        let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+        terminal.draw(|frame| view.welcome(frame, welcome)).unwrap();
+        terminal.backend().to_string()
+    };
+    let waiting = |code: &str| Welcome::Waiting { code: zeroize::Zeroizing::new(code.to_owned()), until: at(600) };
+    let code = "ABCD-EFGH-IJKL-MNOP-QRST-UVWX-YZ23";
+    insta::assert_snapshot!("no_account", shown(&Welcome::Choice, (80, 12)));
+    let failed = shown(&Welcome::Failed("it was\u{1b} refused".to_owned()), (80, 12));
+    assert!(failed.contains("it was\u{fffd} refused"), "{failed}");
+    // With the picture where there is room for all of it, and as text anyway.
+    let picture = picture(code);
+    for (size, has_picture) in
+        [((80, 24), true), ((120, 40), true), ((80, 20), false), ((40, 24), false), ((30, 40), false)]
+    {
+        let shown = shown(&waiting(code), size);
+        let has_text = shown.replace(['"', '\n', ' '], "").contains(code);
+        let rows = picture.lines().filter(|row| shown.contains(row.trim_end())).count();
+        assert!(has_text && (rows == picture.lines().count()) == has_picture, "{size:?}\n{shown}");
+        assert!(has_picture || !shown.contains('█'), "{size:?}\n{shown}");
+    }
+    for size in [(1, 1), (5, 3)] {
+        shown(&waiting(code), size);
+    }
 }
