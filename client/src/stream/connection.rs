@@ -6,6 +6,7 @@ use futures::{SinkExt as _, StreamExt as _};
 use rossby_schemas::http::stream::{ClientFrame, ServerFrame, close};
 use serde::Deserialize;
 use tokio::time::{Instant, timeout};
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
 
 use crate::http::WebSocket;
@@ -32,7 +33,9 @@ impl From<Error> for Lost {
     fn from(error: Error) -> Self {
         Self::because(match error {
             Error::Io(error) => format!("the connection was lost: {error}"),
-            Error::ConnectionClosed | Error::AlreadyClosed => "the connection was closed".to_owned(),
+            Error::ConnectionClosed
+            | Error::AlreadyClosed
+            | Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => "the connection was closed".to_owned(),
             error => format!("the server's stream can't be read: {error}"),
         })
     }

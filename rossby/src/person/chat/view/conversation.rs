@@ -196,7 +196,7 @@ fn seen(rows: &[(i64, usize)], first: usize, window: usize) -> Vec<i64> {
 }
 
 /// What somebody of a conversation is called.
-fn name_of(open: &Open, who: rossby_schemas::ids::BoxId) -> String {
+pub(super) fn name_of(open: &Open, who: rossby_schemas::ids::BoxId) -> String {
     let message = open.messages.iter().find(|message| message.author == who);
     message.map_or_else(|| names::person(who, None), names::author)
 }

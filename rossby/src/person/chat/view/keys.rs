@@ -117,6 +117,7 @@ pub(in crate::person::chat) const KEYS: &[Part] = &[
         "A group",
         &[
             Key(STEPS, "choose a member", &["group members GROUP"]),
+            Key("Enter", "about the member: devices, safety number, verify", &["lookup WHO"]),
             Key("h", "what was done in it: who, what and when", &["group history GROUP"]),
             Key("a", "add people; where it asks you in, take part", &["group add GROUP MEMBER", "group accept GROUP"]),
             Key(

@@ -2,6 +2,7 @@
 
 use ratatui::text::{Line, Span};
 use rossby_client::{Attachment, Content, Kind, Message, MessageState, Recipient};
+use rossby_schemas::ids::BoxId;
 
 use super::View;
 use crate::person::attachments;
@@ -75,7 +76,12 @@ impl View {
     }
 
     /// All of one message, for a sheet of its own.
-    pub(super) fn details(self, message: &Message, cells: usize) -> Vec<Line<'static>> {
+    pub(super) fn details(
+        self,
+        message: &Message,
+        called: impl Fn(BoxId) -> String,
+        cells: usize,
+    ) -> Vec<Line<'static>> {
         let fact = |name: &str, value: String| {
             Line::from(vec![Span::styled(format!("{name:<10}"), self.theme.faint()), Span::raw(value)])
         };
@@ -88,11 +94,11 @@ impl View {
         }
         lines.push(fact("id", message.message_id.to_string()));
         for recipient in &message.recipients {
-            lines.push(fact("to", format!("box {}", recipient.box_id)));
+            lines.push(fact("to", called(recipient.box_id)));
             lines.extend(self.recipient(recipient).into_iter().map(|(name, value)| fact(name, value)));
         }
         for emoji in &message.reactions {
-            let by = emoji.authors.iter().map(|author| names::person(*author, None)).collect::<Vec<_>>().join(", ");
+            let by = emoji.authors.iter().map(|author| called(*author)).collect::<Vec<_>>().join(", ");
             lines.push(fact(&one_line(&emoji.emoji), by));
         }
         lines.push(Line::default());

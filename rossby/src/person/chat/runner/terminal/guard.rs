@@ -7,7 +7,9 @@ use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 use ratatui::crossterm::cursor::Show;
 use ratatui::crossterm::event::{DisableBracketedPaste, DisableFocusChange, EnableBracketedPaste, EnableFocusChange};
 use ratatui::crossterm::execute;
-use ratatui::crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
+use ratatui::crossterm::terminal::{
+    Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
+};
 
 /// Whether the terminal is taken over. Held while something is written to it, so that nothing is drawn into a panic's text.
 static IS_TAKEN: Mutex<bool> = Mutex::new(false);
@@ -28,7 +30,9 @@ impl Guard {
         *taken = true;
         // Dropped, it gives back what was taken by then.
         let guard = Self(());
-        let entered = execute!(stdout(), EnterAlternateScreen, EnableBracketedPaste, EnableFocusChange);
+        // A terminal that has one screen only is not empty.
+        let empty = Clear(ClearType::All);
+        let entered = execute!(stdout(), EnterAlternateScreen, empty, EnableBracketedPaste, EnableFocusChange);
         drop(taken);
         entered.map(|()| guard)
     }

@@ -51,6 +51,9 @@ impl State {
             matches!(group.membership, Membership::Member | Membership::Admin),
         );
         match (key.typed(), member) {
+            (None, Some(member)) if key.code == KeyCode::Enter && !member.is_you => {
+                self.show_person(member.box_id, effects);
+            }
             (Some('h'), _) => {
                 self.overlays.push(Overlay::GroupHistory { id, history: None, top: 0 });
                 effects.push(Effect::Do(Action::ReadGroupHistory(id)));

@@ -230,9 +230,13 @@ impl State {
         if let Some(group) = self.meant_group() {
             self.show_group(group, effects);
         } else if let Some(box_id) = self.meant() {
-            self.overlays.push(Overlay::Person { box_id, person: None, top: 0 });
-            effects.push(Effect::Do(Action::LookUp(box_id)));
+            self.show_person(box_id, effects);
         }
+    }
+
+    fn show_person(&mut self, box_id: BoxId, effects: &mut Vec<Effect>) {
+        self.overlays.push(Overlay::Person { box_id, person: None, top: 0 });
+        effects.push(Effect::Do(Action::LookUp(box_id)));
     }
 
     fn accept(&mut self, effects: &mut Vec<Effect>) {

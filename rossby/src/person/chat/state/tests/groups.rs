@@ -86,6 +86,16 @@ fn a_group_that_asks_is_answered() {
 }
 
 #[test]
+fn a_member_is_looked_up() {
+    let mut state = asked_in();
+    state.press(&["i"]);
+    read(&mut state, &Group { id: group(7, 1).id, ..group(7, 3) });
+    assert!(actions(&state.press(&["enter"])).is_empty(), "that is oneself");
+    assert_eq!(actions(&state.press(&["down", "down", "enter"])), [Action::LookUp(box_id(3))]);
+    assert!(matches!(state.overlays.last(), Some(Overlay::Person { box_id: about, .. }) if *about == box_id(3)));
+}
+
+#[test]
 fn what_was_done_in_a_group_is_shown() {
     let mut state = state();
     let id = group(1, 3).id;

@@ -35,7 +35,7 @@ impl View {
             Membership::Member => "l leaves; admins can change it",
             Membership::Declined | Membership::Left | Membership::Removed => "You are not in it",
         };
-        let keys = format!("{keys}; h shows what was done in it");
+        let keys = format!("{keys}; Enter shows more of one, h what was done in the group");
         let mut lines: Vec<Line<'static>> =
             wrapped(&keys, cells).into_iter().map(|row| Line::styled(row.to_owned(), self.theme.faint())).collect();
         lines.push(Line::raw(cut(&format!("{}, {}", count(group), one_line(&standing(group))), cells)));

@@ -11,9 +11,13 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Clear};
+use rossby_client::Conversation;
+use rossby_schemas::ids::BoxId;
 
 use super::View;
+use super::conversation::name_of;
 use super::keys::{KEYS, Key};
+use crate::person::chat::names;
 use crate::person::chat::state::State;
 use crate::person::chat::state::overlay::Overlay;
 use crate::person::chat::text::{cut, one_line, width, wrapped};
@@ -53,7 +57,8 @@ impl View {
             Overlay::Confirm(confirm) => self.confirm(confirm, cells),
             Overlay::Message { id, top } => {
                 let message = state.open.iter().flat_map(|open| &open.messages).find(|message| message.id == *id);
-                let lines = message.map(|message| self.details(message, cells)).unwrap_or_default();
+                let called = |who| called(state, who);
+                let lines = message.map(|message| self.details(message, called, cells)).unwrap_or_default();
                 Sheet { top: Some(*top), ..Sheet::new("Message", lines) }
             }
             Overlay::Warnings { chosen } => self.warnings_sheet(state, *chosen, cells),
@@ -176,5 +181,15 @@ impl View {
     fn waiting(self, title: &str) -> Sheet {
         let lines = vec![Line::styled("Asking the server ...", self.theme.faint())];
         Sheet { is_waiting: true, ..Sheet::new(title, lines) }
+    }
+}
+
+/// What somebody is called whom the open conversation knows.
+fn called(state: &State, who: BoxId) -> String {
+    let overview = state.list.overview(Conversation::Direct(who)).map(names::overview);
+    match &state.open {
+        _ if who == state.you.box_id => "you".to_owned(),
+        Some(open) => overview.unwrap_or_else(|| name_of(open, who)),
+        None => overview.unwrap_or_else(|| names::person(who, None)),
     }
 }
