@@ -158,8 +158,9 @@ impl Client {
             tries += 1;
             match self.upload_once(device, upload, tell).await {
                 Ok(blob_id) => return Ok(blob_id),
-                // It took too long, and the server has swept what it had.
-                Err(error) if tries < TRIES && error.problem() == Some(ProblemType::NoSuchBlob) => {
+                // It took too long, and the server has swept what it had; or the answer has set this device's clock right, which was
+                // ahead when the file was kept.
+                Err(error) if tries < TRIES && self.begins_anew_after(upload, &error) => {
                     upload.upload_key = UploadKey(FixedOctets(random::octets()));
                     upload.attachment.expires_at = self.expiry();
                     self.store.renew_upload(&self.vault, upload).await?;
@@ -167,6 +168,14 @@ impl Client {
                 Err(error) if tries < TRIES && error.problem() == Some(ProblemType::BlobIncomplete) => {}
                 Err(error) => return Err(error),
             }
+        }
+    }
+
+    fn begins_anew_after(&self, upload: &StoredUpload, error: &ClientError) -> bool {
+        match error.problem() {
+            Some(ProblemType::NoSuchBlob) => true,
+            Some(ProblemType::InvalidRequest) => upload.attachment.expires_at > self.expiry(),
+            _ => false,
         }
     }
 

@@ -3,14 +3,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Json};
+use axum::routing::post;
 use rossby_crypto::message::MessageValue;
-use rossby_schemas::encoding::Octets;
-use rossby_schemas::http::problem::ProblemType;
-use rossby_schemas::time::{Clock as _, Timestamp};
+use rossby_schemas::encoding::{FixedOctets, Octets};
+use rossby_schemas::http::blobs::{CHUNK_OCTETS, UploadRequest, UploadResponse};
+use rossby_schemas::http::problem::{Problem, ProblemType};
+use rossby_schemas::time::{Clock as _, ManualClock, Timestamp};
 
 use super::outbox::{Server, accepted, known, shown, write};
 use super::{Receiver, at};
-use crate::{Conversation, MessageState};
+use crate::contacts::tests::Server as Lookups;
+use crate::store::records;
+use crate::{Content, Conversation, FileSent, FileToSend, MessageState, Peer};
 
 const HOUR: Duration = Duration::from_secs(3600);
 /// For how long a server keeps a message.
@@ -59,4 +66,44 @@ async fn an_answer_that_sets_the_clock_right_lets_it_out() {
     for message in messages {
         assert_eq!(shown(&ann, message).await.0, MessageState::Sent);
     }
+}
+
+/// A server that takes what does not live too long, and whose answers set the clock right.
+fn takes_uploads(clock: Arc<ManualClock>) -> Router {
+    let takes = async move |Json(request): Json<UploadRequest>| {
+        clock.set(at(0));
+        if request.expires_at > at(0).plus(LONGEST) {
+            let problem = Problem::new(ProblemType::InvalidRequest);
+            return (StatusCode::BAD_REQUEST, Json(problem)).into_response();
+        }
+        Json(uploaded(request.octets, request.expires_at)).into_response()
+    };
+    let completes = async || Json(uploaded(0, at(0)));
+    Router::new().route("/v1/blobs", post(takes)).route("/v1/blobs/{id}/complete", post(completes))
+}
+
+fn uploaded(octets: u64, expires_at: Timestamp) -> UploadResponse {
+    let blob_id = FixedOctets([1; 34]);
+    let (chunk_octets, chunks) = (CHUNK_OCTETS, 1);
+    let (next_chunk, complete, upload_until) = (1, true, expires_at);
+    UploadResponse { blob_id, octets, chunk_octets, chunks, next_chunk, complete, expires_at, upload_until }
+}
+
+#[tokio::test]
+async fn an_upload_gets_another_expiry_too() {
+    let clock = Arc::new(ManualClock::new(at(0)));
+    let (server, url) = Lookups::with(takes_uploads(Arc::clone(&clock))).await;
+    let ann = Receiver::with_clock(&url, Arc::clone(&clock)).await;
+    let ben = known(&ann, 1).await;
+    let record = records::key_record(&mut ann.client.store.read().await.unwrap(), ben).await.unwrap().unwrap();
+    server.knows(ben, &record);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file.bin");
+    std::fs::write(&file, b"something").unwrap();
+    clock.set(at(0).plus(48 * HOUR));
+    let sent = ann.client.send_file(&Peer::Box(ben), FileToSend::new(&file), None).await.unwrap();
+    assert!(matches!(sent, FileSent::Said(_)), "{sent:?}");
+    let [said] = &ann.client.latest(10).await.unwrap()[..] else { panic!("it was not said") };
+    let Some(Content::Attachment(attachment)) = &said.content else { panic!("{:?}", said.content) };
+    assert!(attachment.expires_at <= at(0).plus(LONGEST));
 }

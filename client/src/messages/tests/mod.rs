@@ -51,11 +51,14 @@ impl Receiver {
     }
 
     pub(crate) async fn at_server(url: &str) -> Self {
+        Self::with_clock(url, Arc::new(ManualClock::new(at(0)))).await
+    }
+
+    pub(crate) async fn with_clock(url: &str, clock: Arc<ManualClock>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let home = folder.path().join("home");
         let mut config = ClientConfig::new(home, Unlock::KeyFile(folder.path().join("key")));
         config.server = Some(url.to_owned());
-        let clock = Arc::new(ManualClock::new(at(0)));
         config.clock = clock.clone();
         let client = Client::create(config).await.unwrap();
         let options = RegisterOptions { region: RegionNumber(1), recovery_key: false, start_over: false };
