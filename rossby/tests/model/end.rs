@@ -39,6 +39,7 @@ impl Town {
             assert!(difference.is_none(), "{}", difference.unwrap_or_default());
             self.told(*device).await;
         }
+        self.receipts_are_right(&live).await;
         for device in (0..self.model.devices.len()).filter(|device| self.model.devices[*device].is_gone) {
             self.is_dead(device).await;
         }

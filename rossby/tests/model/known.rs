@@ -41,7 +41,20 @@ pub(crate) enum Fate {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct View {
     pub(crate) places: BTreeMap<Place, Vec<Line>>,
+    /// How many of a conversation's messages are new.
+    pub(crate) unread: BTreeMap<Place, usize>,
     pub(crate) stands: BTreeMap<PersonNo, Stand>,
+}
+
+impl View {
+    /// Counts what is new, and leaves so many lines of each conversation.
+    pub(crate) fn cut(&mut self, lines: usize) {
+        let is_new = |line: &&Line| line.fate == Fate::New;
+        for (place, shown) in &mut self.places {
+            self.unread.insert(*place, shown.iter().filter(is_new).count());
+            shown.drain(..shown.len().saturating_sub(lines));
+        }
+    }
 }
 
 /// What a device knows.

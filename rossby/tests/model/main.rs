@@ -17,6 +17,7 @@ mod known;
 mod look;
 mod model;
 mod proxy;
+mod receipts;
 mod seeds;
 mod town;
 

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::known::Known;
+use crate::receipts::Wishes;
 
 /// A moment: all that happens to boxes has one of its own.
 pub(crate) type Tick = u64;
@@ -124,8 +125,12 @@ pub(crate) struct Device {
 #[derive(Debug, Default)]
 pub(crate) struct Model {
     pub(crate) people: Vec<String>,
+    /// Which receipts each of them sends.
+    pub(crate) wishes: Vec<Wishes>,
     pub(crate) devices: Vec<Device>,
     pub(crate) said: Vec<Said>,
+    /// The files that texts of what was said came with: a caption is as a text, and is not edited.
+    pub(crate) files: BTreeMap<SaidNo, Vec<u8>>,
     /// Who has blocked whom.
     pub(crate) blocks: BTreeSet<(PersonNo, PersonNo)>,
     /// Who has blocked whom at some time.

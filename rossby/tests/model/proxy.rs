@@ -15,6 +15,9 @@ use crate::process::Server;
 /// How many messages the server gives again of those that it gave a device before.
 const GIVEN_AGAIN: usize = 20;
 
+/// How much of a stream is carried at once.
+const STREAM_OCTETS: usize = 4096;
+
 /// What becomes of one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
@@ -58,6 +61,8 @@ struct Ways {
     given: BTreeMap<String, Vec<Value>>,
     /// Signed requests that the server took twice.
     replayed: Vec<String>,
+    /// After how many octets of the server's the next streams are cut.
+    cuts: VecDeque<usize>,
 }
 
 #[derive(Clone)]
@@ -87,7 +92,13 @@ impl Proxy {
         // It says the way's address: its own is chosen here.
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let server = Server::start(&settings, &data_dir, port);
-        let ways = Ways { trouble: Trouble::Calm, server: Some(server), given: BTreeMap::new(), replayed: Vec::new() };
+        let ways = Ways {
+            trouble: Trouble::Calm,
+            server: Some(server),
+            given: BTreeMap::new(),
+            replayed: Vec::new(),
+            cuts: VecDeque::new(),
+        };
         let proxy = Self {
             url,
             settings: Arc::new(settings),
@@ -110,6 +121,11 @@ impl Proxy {
     /// What becomes of the requests from now on.
     pub(crate) fn set(&self, trouble: Trouble) {
         self.ways.lock().unwrap().trouble = trouble;
+    }
+
+    /// After how many octets of the server's each of the next streams is cut; those after them last.
+    pub(crate) fn cut_streams(&self, cuts: &[usize]) {
+        self.ways.lock().unwrap().cuts = cuts.iter().copied().collect();
     }
 
     /// Ends the server as a loss of power would, and starts it again.
@@ -153,6 +169,9 @@ impl Proxy {
         if matches!(fault, Fault::KilledBefore) {
             return self.kill();
         }
+        if request.line.starts_with("GET /v1/stream ") {
+            return self.carry_stream(device, &request).await;
+        }
         let Some(mut server) = self.hand_over(&request).await else { return };
         if matches!(fault, Fault::KilledWhile) {
             return self.kill();
@@ -172,6 +191,34 @@ impl Proxy {
         }
         let _ = device.write_all(&answer).await;
         let _ = device.shutdown().await;
+    }
+
+    /// Carries a stream to its end, or to where it is cut.
+    async fn carry_stream(&self, mut device: TcpStream, request: &Request) {
+        let mut left = self.ways.lock().unwrap().cuts.pop_front();
+        let Ok(mut server) = TcpStream::connect(("127.0.0.1", self.port)).await else { return };
+        if server.write_all(&request.itself()).await.is_err() {
+            return;
+        }
+        let (mut up, mut down) = (vec![0; STREAM_OCTETS], vec![0; STREAM_OCTETS]);
+        loop {
+            tokio::select! {
+                read = server.read(&mut down) => {
+                    let Ok(octets @ 1..) = read else { return };
+                    let passed = left.map_or(octets, |left| octets.min(left));
+                    if device.write_all(&down[..passed]).await.is_err() || passed < octets {
+                        return;
+                    }
+                    left = left.map(|left| left - passed);
+                }
+                read = device.read(&mut up) => {
+                    let Ok(octets @ 1..) = read else { return };
+                    if server.write_all(&up[..octets]).await.is_err() {
+                        return;
+                    }
+                }
+            }
+        }
     }
 
     /// What becomes of a request; nothing for one of a device that dies with it.
@@ -277,6 +324,10 @@ impl Request {
                 return None;
             }
         }
+    }
+
+    fn itself(&self) -> Vec<u8> {
+        [format!("{}\r\n{}", self.line, self.headers).as_bytes(), &self.body].concat()
     }
 
     /// It as it goes to the server, which closes the connection after it.

@@ -4,7 +4,7 @@
 use crate::run;
 
 /// How many steps each has.
-pub(crate) const STEPS: usize = 400;
+pub(crate) const STEPS: usize = 600;
 
 /// What it found: a device that was linked was told that messages of before were missing; what was said on one that had no key of
 /// somebody who had blocked its person waited, and came once they were unblocked; what was written while time passed had an expiry
@@ -27,4 +27,19 @@ fn seed_3() {
 #[test]
 fn seed_4() {
     run(4, STEPS);
+}
+
+#[test]
+fn seed_5() {
+    run(5, STEPS);
+}
+
+#[test]
+fn seed_6() {
+    run(6, STEPS);
+}
+
+#[test]
+fn seed_7() {
+    run(7, STEPS);
 }

@@ -22,7 +22,7 @@ const ROTATED_AFTER: Duration = Duration::from_secs(3 * 3600);
 /// A device's folder, and the client that has it open.
 pub(crate) struct Home {
     path: PathBuf,
-    client: Option<Client>,
+    client: Option<Arc<Client>>,
     pub(crate) device_id: DeviceId,
 }
 
@@ -98,7 +98,7 @@ impl Town {
     /// A client that has become a device.
     pub(crate) async fn moved_in(&mut self, path: PathBuf, client: Client) {
         let device_id = client.account().await.unwrap().device_id;
-        self.homes.push(Home { path, client: Some(client), device_id });
+        self.homes.push(Home { path, client: Some(Arc::new(client)), device_id });
         assert_eq!(self.homes.len(), self.model.devices.len());
     }
 
@@ -106,16 +106,21 @@ impl Town {
         self.homes[device].client.as_ref().unwrap()
     }
 
+    /// The same, for what goes on while others act.
+    pub(crate) fn shared_client(&self, device: DeviceNo) -> Arc<Client> {
+        Arc::clone(self.homes[device].client.as_ref().unwrap())
+    }
+
     /// Ends a device's process, in order or not, and starts it again.
     pub(crate) async fn restart(&mut self, device: DeviceNo, in_order: bool) {
         let client = self.homes[device].client.take().unwrap();
         if in_order {
-            client.close().await;
+            Arc::into_inner(client).expect("a client that is used still").close().await;
         } else {
             drop(client);
         }
         let client = Client::open(self.config(self.homes[device].path.clone())).await.unwrap();
-        self.homes[device].client = Some(client);
+        self.homes[device].client = Some(Arc::new(client));
     }
 
     /// Lets a device do something in this trouble.

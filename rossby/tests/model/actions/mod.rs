@@ -2,6 +2,8 @@
 //! it does nothing, and another is picked.
 
 mod devices;
+mod files;
+mod follow;
 mod people;
 mod standing;
 mod talk;
@@ -13,7 +15,7 @@ use crate::proxy::Trouble;
 use crate::town::{Did, Town};
 
 /// One step in this many is of this kind.
-const ACTIONS: [(usize, Action); 22] = [
+const ACTIONS: [(usize, Action); 26] = [
     (3, Action::Register),
     (4, Action::Link),
     (2, Action::Remove),
@@ -36,6 +38,10 @@ const ACTIONS: [(usize, Action); 22] = [
     (2, Action::Kill),
     (2, Action::Pass),
     (1, Action::Ghost),
+    (8, Action::Follow),
+    (1, Action::ChangeReceipts),
+    (3, Action::SendFile),
+    (4, Action::FetchFile),
 ];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +68,10 @@ enum Action {
     Kill,
     Pass,
     Ghost,
+    Follow,
+    ChangeReceipts,
+    SendFile,
+    FetchFile,
 }
 
 impl Town {
@@ -111,11 +121,15 @@ impl Town {
             }
             Action::Pass => self.pass(),
             Action::Ghost => self.ghost().await,
+            Action::Follow => self.follow().await,
+            Action::ChangeReceipts => self.change_receipts().await,
+            Action::SendFile => self.send_file().await,
+            Action::FetchFile => self.fetch_file().await,
         }
     }
 
     /// A device of somebody, which knows what it has.
-    async fn some_device(&mut self) -> Option<DeviceNo> {
+    pub(crate) async fn some_device(&mut self) -> Option<DeviceNo> {
         let live = self.model.live();
         let device = self.dice.one_of(&live)?;
         self.is_clear(device).await.then_some(device)

@@ -31,6 +31,9 @@ impl Town {
         let code = self.proxy.code_for(&identifier);
         let account = client.authorize(&code).await.unwrap();
         self.proxy.set(Trouble::Calm);
+        let wishes = self.some_wishes();
+        client.set_receipts(wishes.settings()).await.unwrap();
+        self.model.wishes.push(wishes);
         self.boxes.push(account.box_id);
         self.model.add_device(person, "first", None);
         self.moved_in(path, client).await;

@@ -13,7 +13,7 @@ const LAST: usize = 12;
 
 impl Town {
     /// A text that nobody has written before.
-    fn new_text(&mut self) -> String {
+    pub(super) fn new_text(&mut self) -> String {
         let word = ["rain", "soup", "a boat", "the key", "Tuesday"][self.dice.below(5)];
         format!("{word} {}", self.model.said.len())
     }
@@ -106,6 +106,9 @@ impl Town {
 
     pub(crate) async fn edit(&mut self) -> Option<()> {
         let (device, message) = self.some_message(true).await?;
+        if self.model.files.contains_key(&message) {
+            return None;
+        }
         let text = self.new_text();
         let name = self.name_of(message);
         let edit = What::Edit { of: message, text: text.clone() };
