@@ -39,6 +39,8 @@ struct Filling {
     name: &'static str,
     /// The numbers from 0 to below `$1`, with an id of 16 octets, as a table `n(i, id)`.
     numbers: &'static str,
+    /// 32 octets that come from such an id.
+    hash: &'static str,
     octets: &'static str,
 }
 
@@ -46,12 +48,14 @@ const SQLITE: Filling = Filling {
     name: "SQLite",
     numbers: "with recursive c(i) as (select 0 union all select i + 1 from c where i + 1 < $1), \
               n(i, id) as (select i, cast(printf('%016d', i) as blob) from c)",
+    hash: "cast(n.id || n.id as blob)",
     octets: "randomblob(1500)",
 };
 
 const POSTGRES: Filling = Filling {
     name: "PostgreSQL",
     numbers: "with n(i, id) as (select i, convert_to(lpad(i::text, 16, '0'), 'UTF8') from generate_series(0, $1 - 1) i)",
+    hash: "n.id || n.id",
     octets: "decode(repeat(md5(n.i::text), 94), 'hex')",
 };
 
@@ -115,16 +119,16 @@ fn middle(times: &mut [Duration]) -> Duration {
 }
 
 async fn fill(filling: &Filling, pool: &AnyPool, number: u8, messages: u64, now: Timestamp) {
-    let Filling { numbers, octets, .. } = filling;
+    let Filling { numbers, hash, octets, .. } = filling;
     let (at, expires) = (now.millis(), now.plus(30 * DAY).millis());
     for rows in [
         format!(
             "insert into enqueued (box_id, outer_id, content_hash, accepted_at, expires_at, region, partition, record_offset, \
-             value) select $2, n.id, n.id || n.id, {at} + n.i, {expires}, 1, 0, n.i, {octets} from n"
+             value) select $2, n.id, {hash}, {at} + n.i, {expires}, 1, 0, n.i, {octets} from n"
         ),
         format!(
             "insert into owed (box_id, device_id, outer_id, content_hash, expires_at, accepted_at) \
-             select $2, $2, n.id, n.id || n.id, {expires}, {at} + n.i from n"
+             select $2, $2, n.id, {hash}, {expires}, {at} + n.i from n"
         ),
     ] {
         sqlx::query(sqlx::AssertSqlSafe(format!("{numbers} {rows}")))
