@@ -4,6 +4,7 @@ mod change;
 mod conversation;
 mod drafts;
 mod file;
+mod given_up;
 mod keep;
 mod outbox;
 mod own_devices;
