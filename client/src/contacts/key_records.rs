@@ -69,7 +69,7 @@ impl Client {
         Ok(Known { shorter: Some(shown), ..known })
     }
 
-    /// Keeps what a part of a record adds to the known one.
+    /// Keeps what a part of a record that the server shows adds to the known one.
     ///
     /// # Errors
     /// [`ClientError::Forked`] for one that contradicts it by valid signatures, which is kept as evidence.
@@ -78,6 +78,29 @@ impl Client {
         box_id: BoxId,
         statements: &[Octets],
         sealing_statements: &[Octets],
+    ) -> Result<Known, ClientError> {
+        self.merge_record(box_id, statements, sealing_statements, true).await
+    }
+
+    /// The same with what somebody else brings, who may know less: older sealing statements of theirs are nothing to tell.
+    ///
+    /// # Errors
+    /// Those of [`Client::keep_record`].
+    pub(crate) async fn keep_brought_record(
+        &self,
+        box_id: BoxId,
+        statements: &[Octets],
+        sealing_statements: &[Octets],
+    ) -> Result<Known, ClientError> {
+        self.merge_record(box_id, statements, sealing_statements, false).await
+    }
+
+    async fn merge_record(
+        &self,
+        box_id: BoxId,
+        statements: &[Octets],
+        sealing_statements: &[Octets],
+        is_shown_by_server: bool,
     ) -> Result<Known, ClientError> {
         let mut transaction = self.store.begin().await?;
         let known = records::key_record(&mut transaction, box_id).await?;
@@ -101,6 +124,9 @@ impl Client {
             match newest(&record, octets, &held) {
                 Ok(Some(statement)) => records::keep_sealing_statement(&mut transaction, &statement).await?,
                 Ok(None) => {}
+                Err(error) if !is_shown_by_server => {
+                    tracing::debug!(%box_id, %error, "a sealing statement that somebody brings is refused");
+                }
                 Err(error) => {
                     let warning = Warning::RefusedSealingStatement { box_id, reason: error.to_string() };
                     self.warn(&mut transaction, &warning).await?;

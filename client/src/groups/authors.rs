@@ -63,7 +63,7 @@ impl Client {
         }
         drop(connection);
         for record in &brought.records {
-            match self.keep_record(record.box_id, &record.statements, &record.sealing_statements).await {
+            match self.keep_brought_record(record.box_id, &record.statements, &record.sealing_statements).await {
                 Ok(_) => {}
                 Err(ClientError::Forked(box_id)) => self.warn_alone(&Warning::Fork(box_id)).await?,
                 Err(ClientError::BadRecord { box_id, reason }) => {

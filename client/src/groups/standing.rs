@@ -117,7 +117,18 @@ impl Client {
         let known = self.graph(connection, id).await?.ok_or(ClientError::NoSuchGroup(id.0))?;
         let state = known.graph.state();
         let member = state.member(device.box_id).ok_or_else(|| ClientError::NotInGroup(state.name().to_owned()))?;
-        self.set_group_standing(connection, id, standing, member.seniority.change).await?;
+        let decided = (member.seniority.change, self.now());
+        self.set_group_standing(connection, id, standing, decided).await?;
+        self.tell_standing(connection, device, id).await
+    }
+
+    /// Tells the own devices how the person stands to a group.
+    pub(super) async fn tell_standing(
+        &self,
+        connection: &mut SqliteConnection,
+        device: &Device,
+        id: GroupId,
+    ) -> Result<(), ClientError> {
         let row = rows::group(connection, id).await?;
         let groups: Vec<GroupEntry> = row.iter().filter_map(GroupEntry::of).collect();
         self.tell_devices(connection, device, &OwnMessage::GroupStates(GroupStates { groups })).await
@@ -128,9 +139,9 @@ impl Client {
         connection: &mut SqliteConnection,
         id: GroupId,
         standing: GroupStanding,
-        member_by: Sha256Digest,
+        (member_by, decided_at): (Sha256Digest, Timestamp),
     ) -> Result<(), ClientError> {
-        rows::stand(connection, id, standing, member_by, self.now()).await?;
+        rows::stand(connection, id, standing, member_by, decided_at).await?;
         if standing == GroupStanding::Declined {
             self.erase_graph(connection, id).await?;
             transcripts::erase_all(connection, &self.vault, Conversation::Group(id.0)).await?;
@@ -138,8 +149,9 @@ impl Client {
         Ok(())
     }
 
-    /// Takes what another of the own devices has decided: of two decisions on one addition the later, and one on an addition
-    /// that is not known here yet for when it comes.
+    /// Takes what another of the own devices has decided: of two decisions on one addition the later, of two of one time the one that
+    /// says more, and one on an addition that is not known here yet for when it comes. So what the person says counts before what
+    /// the devices decide by themselves, which has no time.
     pub(crate) async fn heed_group_states(
         &self,
         connection: &mut SqliteConnection,
@@ -150,14 +162,16 @@ impl Client {
             rows::hear(connection, id, self.now()).await?;
             let Some(row) = rows::group(connection, id).await? else { continue };
             let is_same = row.member_by == Some(entry.member_by);
+            let (decided, known) = ((entry.decided_at, entry.standing.into()), (row.decided_at, row.standing));
             let is_news = match self.graph(connection, id).await? {
                 Some(known) if !is_same => is_later_addition(&known.graph, row.member_by, entry.member_by),
                 // The changes of a group that was declined are erased.
-                None if row.standing == GroupStanding::Declined => row.decided_at < entry.decided_at,
+                None if row.standing == GroupStanding::Declined => known < decided,
                 Some(_) | None => true,
             };
-            if is_news && (!is_same || row.decided_at < entry.decided_at) {
-                self.set_group_standing(connection, id, entry.standing.into(), entry.member_by).await?;
+            if is_news && (!is_same || known < decided) {
+                let by = (entry.member_by, entry.decided_at.min(self.now()));
+                self.set_group_standing(connection, id, decided.1, by).await?;
             }
         }
         Ok(())

@@ -3,6 +3,7 @@
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use rossby_crypto::group::{
     Action, ChangeError, Former, GroupGraph, GroupId, GroupState, SignedChange, VerifiedChange,
@@ -196,7 +197,7 @@ impl Client {
         known: &Arc<KnownGraph>,
     ) -> Result<(), ClientError> {
         let (id, state, own_box) = (known.graph.id(), known.graph.state(), own.device.box_id);
-        self.decide_standing(connection, own_box, before, known).await?;
+        self.decide_standing(connection, own, before, known).await?;
         let was_member = before.is_some_and(|before| before.is_member(own_box));
         let former = state.former_of(own_box);
         // By an addition that does not count any more it is none either, and nobody has removed it.
@@ -214,24 +215,35 @@ impl Client {
     }
 
     /// How the person stands to a group that this box was added to: it takes part if they added themselves or have accepted who
-    /// did, and is asked otherwise.
+    /// did, and is asked otherwise. Another of the own devices may have taken the change before it knew of whom the person accepts:
+    /// it is told what it could not know.
     async fn decide_standing(
         &self,
         connection: &mut SqliteConnection,
-        own_box: BoxId,
+        own: &Own,
         before: Option<&GroupState>,
         known: &KnownGraph,
     ) -> Result<(), ClientError> {
-        let (id, state) = (known.graph.id(), known.graph.state());
+        let (id, state, own_box) = (known.graph.id(), known.graph.state(), own.device.box_id);
         let Some(member) = state.member(own_box) else { return Ok(()) };
         let Some(row) = rows::group(connection, id).await? else { return Ok(()) };
         let by = member.seniority.change;
         if row.member_by == Some(by) {
             return Ok(());
         }
-        let stays = before.is_some_and(|before| before.is_member(own_box)) && row.standing != GroupStanding::Unknown;
-        let standing = if stays { row.standing } else { self.first_standing(connection, own_box, known, by).await? };
-        rows::stand(connection, id, standing, by, self.now()).await
+        if before.is_some_and(|before| before.is_member(own_box)) && row.standing != GroupStanding::Unknown {
+            return rows::stand(connection, id, row.standing, by, row.decided_at).await;
+        }
+        let standing = self.first_standing(connection, own_box, known, by).await?;
+        // In 1970: whatever the person says is later.
+        rows::stand(connection, id, standing, by, self.now().minus(Duration::MAX)).await?;
+        let is_for_all = known.graph.change_of(&by).is_some_and(|change| change.change().author == own_box);
+        match standing {
+            GroupStanding::Joined | GroupStanding::Declined if !is_for_all => {
+                self.tell_standing(connection, &own.device, id).await
+            }
+            _ => Ok(()),
+        }
     }
 
     async fn first_standing(

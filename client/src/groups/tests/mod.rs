@@ -8,6 +8,7 @@ mod floods;
 mod hostile;
 mod membership;
 mod naming;
+mod own_devices;
 mod removed_devices;
 mod stored;
 mod talking;
