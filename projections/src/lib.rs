@@ -17,7 +17,7 @@ pub use projection::Projection;
 pub use read_models::{
     AcceptedMessage, Arrival, ArrivalLimits, Arrivals, BoxIdentifier, Claim, ClaimState, DevicePointer, DeviceState,
     HeldMessages, HeldPage, IdentifierOwner, IdentifierState, IssuedCode, LinkedSince, Profile, Purpose, ReadModels,
-    Registration, RegistrationDay, Stretch, Waiting, WaitingMessage, WatchedDevice, WatchedIdentifier,
+    Registration, RegistrationDay, SecretCheck, Stretch, Waiting, WaitingMessage, WatchedDevice, WatchedIdentifier,
 };
 pub use runner::{Homes, PartitionStatus, Projector, ProjectorConfig, ProjectorError, ProjectorStatus, StatusHandle};
 pub use store::{

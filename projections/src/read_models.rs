@@ -20,7 +20,7 @@ use crate::projection::Projection;
 pub use crate::store::{
     AcceptedMessage, Arrival, ArrivalLimits, Arrivals, BoxIdentifier, Claim, ClaimState, DevicePointer, DeviceState,
     HeldMessages, HeldPage, IdentifierOwner, IdentifierState, IssuedCode, LinkedSince, Profile, Purpose, Registration,
-    RegistrationDay, Stretch, Waiting, WaitingMessage, WatchedDevice, WatchedIdentifier,
+    RegistrationDay, SecretCheck, Stretch, Waiting, WaitingMessage, WatchedDevice, WatchedIdentifier,
 };
 use crate::store::{CommandEvent, Permission, PositionRow, Snapshot, Store, StoreError, StoredKeyRecord, Swept, Taken};
 use crate::wake::{Applied, Wakes};
@@ -166,6 +166,16 @@ impl ReadModels {
         to_its_end(async move { store.give_upload_back(box_id, counted_at, octets).await }).await
     }
 
+    /// Keeps what the current master secret is known again by, unless one is kept already. Gives the one that is kept. Goes on to its
+    /// end when it is dropped.
+    ///
+    /// # Errors
+    /// [`StoreError`]: the database can't be reached.
+    pub async fn keep_secret_check(&self, check: SecretCheck) -> Result<SecretCheck, StoreError> {
+        let store = self.store.clone();
+        to_its_end(async move { store.keep_secret_check(check).await }).await
+    }
+
     /// Blanks bodies that nobody waits for, and deletes what has expired at `now`. Goes on to its end when it is dropped.
     ///
     /// # Errors
@@ -289,6 +299,8 @@ queries! {
     permission(asked: BoxId, tag: AclTag) -> Permission;
     /// Where every projection stands.
     positions() -> Vec<PositionRow>;
+    /// What the current master secret is known again by, if one was kept.
+    secret_check() -> Option<SecretCheck>;
     /// How many records lie in quarantine.
     quarantined() -> u64;
     /// All rows of the derived tables that live at `at`, for comparing two databases, swept or not.

@@ -86,7 +86,7 @@ fn new_secrets(file: &Path) -> anyhow::Result<()> {
             file.display()
         );
     }
-    let secrets = config::load_secrets(file, true)?;
+    let secrets = config::make_secrets(file)?;
     let number = secrets.last().map_or(0, |secret| secret.number);
     print(&format!(
         "wrote {} with master secret {number}; keep it like a private key, and back it up\n",

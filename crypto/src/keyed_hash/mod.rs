@@ -66,6 +66,13 @@ impl MasterSecret {
         self.mac(label, data).ct_eq(mac).into()
     }
 
+    /// What it is known again by: HKDF-SHA-256 of the secret with info `rossby/v1/secret-check`. It may stand where the secret must
+    /// not: it says nothing of the secret, nor of anything else that comes from it.
+    #[must_use]
+    pub fn check_value(&self) -> [u8; 32] {
+        *self.derive(b"rossby/v1/secret-check", &[])
+    }
+
     /// The key for one use: HKDF-SHA-256 with the concatenation of `info` and `bound_to`, 32 octets.
     fn derive(&self, info: &[u8], bound_to: &[&[u8]]) -> Zeroizing<[u8; 32]> {
         let info = [info, &bound_to.concat()].concat();

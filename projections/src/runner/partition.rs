@@ -32,7 +32,7 @@ impl From<StoreError> for Interruption {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Unavailable(_) | StoreError::Moved => Self::Retry(error.to_string()),
-            StoreError::Failed(_) => Self::Stop(error.to_string()),
+            StoreError::Failed(_) | StoreError::Damaged(_) => Self::Stop(error.to_string()),
         }
     }
 }

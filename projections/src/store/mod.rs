@@ -17,19 +17,20 @@ mod queue;
 mod registrations;
 mod rendezvous;
 mod row;
+mod secret_check;
 mod snapshot;
 mod streams;
 mod sweep;
 mod sweep_hints;
 mod uploads;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::any::{Any, AnyPoolOptions};
-use sqlx::migrate::Migrator;
-use sqlx::{AnyPool, Executor as _, Transaction};
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::{AnyConnection, AnyPool, Connection as _, Executor as _, Transaction};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 pub(crate) use self::account::{BoxState, Setting, TagList};
@@ -43,6 +44,7 @@ pub(crate) use self::positions::{LastRecord, Position, Quarantined};
 pub use self::queue::{AcceptedMessage, DevicePointer, Permission, Waiting, WaitingMessage};
 pub(crate) use self::queue::{BoxFact, Enqueued};
 pub use self::registrations::{IssuedCode, Purpose, Registration, RegistrationDay};
+pub use self::secret_check::SecretCheck;
 pub use self::snapshot::{DERIVED_TABLES, OPERATIONAL_TABLES, Snapshot};
 pub use self::streams::{CommandEvent, EventStatus, Taken};
 pub use self::sweep::Swept;
@@ -63,6 +65,12 @@ pub enum StoreError {
     /// Waiting won't cure it: the schema is another's, or a row can't be read.
     #[error("the read models failed: {0}")]
     Failed(String),
+    /// The SQLite file is no database, or not whole. What it holds comes from the log.
+    #[error(
+        "{0} is damaged, or no database; delete it, and the files beside it that end in -wal and -shm, and start again: \
+         all that was in it is made anew from the log, but for how much each account has uploaded today"
+    )]
+    Damaged(PathBuf),
     /// Another projector has moved the partition's position: this one is a zombie, and nothing was written.
     #[error("another projector has moved the position")]
     Moved,
@@ -88,8 +96,13 @@ impl From<sqlx::Error> for StoreError {
 fn is_for_ever(code: &str) -> bool {
     match code.len() {
         5 => code.starts_with("22") || code.starts_with("42"),
-        _ => matches!(code, "1" | "11" | "26"),
+        _ => code == "1" || is_damage(code),
     }
+}
+
+/// Whether a SQLite error says that the file is damaged (11) or no database (26). The low octet is the code, and the rest says more.
+fn is_damage(code: &str) -> bool {
+    code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 11 | 26))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,16 +134,12 @@ impl Store {
         let options = AnyPoolOptions::new().max_connections(max_connections).acquire_timeout(ACQUIRE_TIMEOUT);
         let (kind, pool) = match url.strip_prefix("sqlite:") {
             Some(path) => (Kind::Sqlite, sqlite_pool(options, Path::new(path)).await?),
-            None => (Kind::Postgres, options.connect(url).await.map_err(hide_url)?),
+            None => {
+                let pool = options.connect(url).await.map_err(hide_url)?;
+                POSTGRES_MIGRATIONS.run(&pool).await.map_err(not_migrated)?;
+                (Kind::Postgres, pool)
+            }
         };
-        let migrations = match kind {
-            Kind::Sqlite => &SQLITE_MIGRATIONS,
-            Kind::Postgres => &POSTGRES_MIGRATIONS,
-        };
-        if kind == Kind::Sqlite {
-            check_sqlite(&pool).await?;
-        }
-        migrations.run(&pool).await.map_err(|error| StoreError::Failed(error.to_string()))?;
         Ok(Self { pool, kind, writer: Arc::default() })
     }
 
@@ -180,17 +189,36 @@ async fn sqlite_pool(options: AnyPoolOptions, path: &Path) -> Result<AnyPool, St
     let failed = |error: std::io::Error| StoreError::Failed(format!("{}: {error}", path.display()));
     create_private(path).map_err(failed)?;
     let path = std::path::absolute(path).map_err(failed)?;
+    let damaged = |error: sqlx::Error| match &error {
+        sqlx::Error::Database(database) if database.code().is_some_and(|code| is_damage(&code)) => {
+            StoreError::Damaged(path.clone())
+        }
+        _ => error.into(),
+    };
     // `?` and `%` would be read as a part of the URL.
-    let path = path.display().to_string().replace('%', "%25").replace('?', "%3F");
-    let options = options.after_connect(|connection, _| {
-        Box::pin(async move {
-            connection
-                .execute("pragma journal_mode = wal; pragma synchronous = full; pragma busy_timeout = 5000")
-                .await
-                .map(|_| ())
-        })
-    });
-    Ok(options.connect(&format!("sqlite:{path}")).await?)
+    let url = format!("sqlite:{}", path.display().to_string().replace('%', "%25").replace('?', "%3F"));
+    // Once by itself first: a pool would try again and again, and not say what it met.
+    let mut first = AnyConnection::connect(&url).await.map_err(damaged)?;
+    prepare(&mut first).await.map_err(damaged)?;
+    check_sqlite(&mut first).await?;
+    let migrated = SQLITE_MIGRATIONS.run(&mut first).await;
+    migrated.map_err(|error| match error {
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => damaged(error),
+        error => not_migrated(error),
+    })?;
+    first.close().await?;
+    let options = options.after_connect(|connection, _| Box::pin(prepare(connection)));
+    Ok(options.connect(&url).await?)
+}
+
+/// Sets a connection to SQLite up.
+async fn prepare(connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
+    let pragmas = "pragma journal_mode = wal; pragma synchronous = full; pragma busy_timeout = 5000";
+    connection.execute(pragmas).await.map(|_| ())
+}
+
+fn not_migrated(error: MigrateError) -> StoreError {
+    StoreError::Failed(error.to_string())
 }
 
 /// Makes the file, with access for its owner alone, if it is not there.
@@ -202,8 +230,8 @@ fn create_private(path: &Path) -> std::io::Result<()> {
     options.open(path).map(|_| ())
 }
 
-async fn check_sqlite(pool: &AnyPool) -> Result<(), StoreError> {
-    let version: String = sqlx::query_scalar("select sqlite_version()").fetch_one(pool).await?;
+async fn check_sqlite(connection: &mut AnyConnection) -> Result<(), StoreError> {
+    let version: String = sqlx::query_scalar("select sqlite_version()").fetch_one(connection).await?;
     let mut parts = version.split('.').map(|part| part.parse().unwrap_or(0));
     let mut part = || parts.next().unwrap_or(0);
     if (part(), part(), part()) < OLDEST_SQLITE {

@@ -238,6 +238,7 @@ macro_rules! contract {
             positions::a_quiet_partition_moves_past_what_retention_took,
             positions::a_truncated_day_of_registrations_is_no_error,
             positions::a_log_that_comes_back_is_read_on,
+            positions::what_the_secret_is_known_by_is_kept_once,
             rebuild::a_rebuild_gives_the_same_tables,
             rebuild::keys_and_profiles_say_what_was_admitted,
         );

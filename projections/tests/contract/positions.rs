@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use rossby_log::{
     AppendError, Batch, BatchLimit, Bounds, Log, LogError, LogRecord, Offset, PartitionReader, ReadError,
 };
+use rossby_projections::SecretCheck;
 use rossby_schemas::topic::{MESSAGE_LIFETIME, Topic, TopicName};
 use tokio::sync::Semaphore;
 
@@ -31,6 +32,19 @@ pub(crate) async fn a_restart_goes_on_where_it_stood(mut world: World) {
     for number in 0..15 {
         assert_eq!(world.models.key_record(box_number(number)).await.unwrap().unwrap().statements.len(), 1);
     }
+}
+
+pub(crate) async fn what_the_secret_is_known_by_is_kept_once(mut world: World) {
+    assert_eq!(world.models.secret_check().await.unwrap(), None);
+    let check = |number| SecretCheck { number, check_value: [7; 32].into() };
+    assert_eq!(world.models.keep_secret_check(check(1)).await.unwrap(), check(1));
+    assert_eq!(world.models.keep_secret_check(check(2)).await.unwrap(), check(1));
+    world.restart().await;
+    assert_eq!(world.models.secret_check().await.unwrap(), Some(check(1)));
+    // Two processes that start at once agree on one.
+    let models = world.empty_models().await;
+    let (one, other) = tokio::join!(models.keep_secret_check(check(3)), models.keep_secret_check(check(4)));
+    assert_eq!(one.unwrap(), other.unwrap());
 }
 
 /// A log whose readers wait for a permit before they hand on records.

@@ -61,7 +61,8 @@ impl Settings {
         }
         let blobs = &self.blobs;
         if blobs.kept_in == BlobsIn::S3 {
-            if !blobs.s3_endpoint.starts_with("http://") && !blobs.s3_endpoint.starts_with("https://") {
+            let endpoint = &blobs.s3_endpoint.0;
+            if !endpoint.starts_with("http://") && !endpoint.starts_with("https://") {
                 return refuse("blobs.s3_endpoint", "must begin with https:// or http:// with blobs.in = \"s3\"");
             }
             let [bucket, region, key] = [&blobs.s3_bucket, &blobs.s3_region, &blobs.s3_access_key_id];
@@ -99,7 +100,7 @@ impl Settings {
         if self.stream.ping_seconds == 0 || self.stream.silence_seconds <= self.stream.ping_seconds {
             return refuse("stream.silence_seconds", "must be more than stream.ping_seconds, which must not be 0");
         }
-        let webhook_set = !self.codes.webhook_url.is_empty() && self.codes.webhook_secret.0.len() >= 16;
+        let webhook_set = !self.codes.webhook_url.0.is_empty() && self.codes.webhook_secret.0.len() >= 16;
         if self.codes.sms_via == SmsVia::Webhook && !webhook_set {
             return refuse(
                 "codes.webhook_url",

@@ -6,8 +6,9 @@
 mod check;
 mod secrets;
 mod settings;
+mod unreadable;
 
-pub(crate) use secrets::load_or_create as load_secrets;
+pub(crate) use secrets::{load as load_secrets, make as make_secrets};
 pub(crate) use settings::{BlobsIn, EmailVia, LogFormat, LogProvider, Settings, SmsVia};
 
 use std::path::{Path, PathBuf};
@@ -36,8 +37,8 @@ pub(crate) enum ConfigError {
     #[error("the settings file {0} is not there")]
     NoFile(PathBuf),
     /// A setting has the wrong type or an unknown name.
-    #[error("the settings cannot be read: {0}")]
-    Unreadable(#[from] Box<figment::Error>),
+    #[error("{0}")]
+    Unreadable(String),
     /// A setting has a value that cannot be used.
     #[error("the setting {name} {why}")]
     Unusable {
@@ -66,7 +67,7 @@ pub(crate) fn load(overrides: &Overrides) -> Result<Settings, ConfigError> {
     if let Some(data_dir) = &overrides.data_dir {
         figment = figment.merge(Serialized::default("server.data_dir", data_dir));
     }
-    let settings: Settings = figment.extract().map_err(Box::new)?;
+    let settings: Settings = figment.extract().map_err(|error| ConfigError::Unreadable(unreadable::text(error)))?;
     settings.check()?;
     Ok(settings)
 }
@@ -141,7 +142,9 @@ mod tests {
     fn passwords_are_hidden() {
         let text = "[log]\nprovider = \"kafka\"\nkafka_brokers = \"b:1\"\n\
                     kafka_settings = { \"sasl.password\" = \"s3cret\" }\n\
-                    [read_models]\nurl = \"postgres://u:s3cret@h/d\"\n[blobs]\ns3_secret_access_key = \"s3cret\"\n";
+                    [read_models]\nurl = \"postgres://u:s3cret@h/d\"\n[blobs]\ns3_secret_access_key = \"s3cret\"\n\
+                    s3_endpoint = \"https://u:s3cret@h\"\n[codes]\nwebhook_url = \"https://u:s3cret@h/\"\n\
+                    webhook_secret = \"s3cret\"\nsmtp_url = \"smtp://u:s3cret@h\"\n";
         let settings = load_text(text).unwrap();
         assert!(!format!("{settings:?}").contains("s3cret"));
         assert!(!settings.to_toml().unwrap().contains("s3cret"));

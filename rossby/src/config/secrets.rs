@@ -1,8 +1,8 @@
 //! The server's secrets: a file that all processes of all regions share, or one made at the first embedded start.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
@@ -21,6 +21,9 @@ pub(crate) enum SecretsError {
         /// What the system says.
         source: io::Error,
     },
+    /// It is not there.
+    #[error("the secrets file {0} is not there; bring it back, or for a new server run: rossby secrets new {0}")]
+    Missing(PathBuf),
     /// Others could read it.
     #[error("the secrets file {0} can be read by others; run: chmod 600 {0}")]
     ReadableByOthers(PathBuf),
@@ -54,14 +57,13 @@ struct MasterEntry {
     key: String,
 }
 
-/// Reads the secrets in their numbers' order; the last is the current one. With `create`, a missing file is made with a
-/// new secret.
-pub(crate) fn load_or_create(path: &Path, create: bool) -> Result<Vec<NumberedSecret>, SecretsError> {
+/// Reads the secrets in their numbers' order; the last is the current one.
+pub(crate) fn load(path: &Path) -> Result<Vec<NumberedSecret>, SecretsError> {
     let file_error = |source| SecretsError::File { path: path.to_owned(), source };
-    if create && !path.exists() {
-        write_new(path).map_err(file_error)?;
-    }
-    let mut file = File::open(path).map_err(file_error)?;
+    let mut file = File::open(path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => SecretsError::Missing(path.to_owned()),
+        _ => file_error(error),
+    })?;
     let mode = file.metadata().map_err(file_error)?.permissions().mode();
     if mode & 0o077 != 0 {
         return Err(SecretsError::ReadableByOthers(path.to_owned()));
@@ -69,6 +71,16 @@ pub(crate) fn load_or_create(path: &Path, create: bool) -> Result<Vec<NumberedSe
     let mut text = Zeroizing::new(String::new());
     file.read_to_string(&mut text).map_err(file_error)?;
     parse(&text).ok_or_else(|| SecretsError::Malformed(path.to_owned()))
+}
+
+/// Makes a file with a new secret. One that is there is left as it is, and read.
+pub(crate) fn make(path: &Path) -> Result<Vec<NumberedSecret>, SecretsError> {
+    match write_new(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            Err(SecretsError::File { path: path.to_owned(), source: error })
+        }
+        _ => load(path),
+    }
 }
 
 fn parse(text: &str) -> Option<Vec<NumberedSecret>> {
@@ -92,33 +104,36 @@ fn write_new(path: &Path) -> io::Result<()> {
          [[master]]\nnumber = 1\nkey = \"{}\"\n",
         Zeroizing::new(URL_SAFE_NO_PAD.encode(key.as_slice())).as_str()
     ));
-    // Under another name first, so that a start that dies here leaves no half a secret.
-    let unfinished = path.with_extension("toml.new");
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&unfinished, path)?;
+    // Under a name of its own first, so that a start that dies here leaves no half a secret, and two at once leave one.
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(text.as_bytes())?;
+    file.as_file().sync_all()?;
+    file.persist_noclobber(path)?;
     File::open(folder)?.sync_all()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
     fn a_secret_is_made_once_and_kept_private() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("secrets.toml");
-        assert!(matches!(load_or_create(&path, false), Err(SecretsError::File { .. })));
-        let made = load_or_create(&path, true).unwrap();
-        let read = load_or_create(&path, true).unwrap();
-        assert_eq!(made[0].key, read[0].key);
+        assert!(matches!(load(&path), Err(SecretsError::Missing(_))));
+        let made = make(&path).unwrap();
+        for read in [load(&path).unwrap(), make(&path).unwrap()] {
+            assert_eq!(made[0].key, read[0].key);
+        }
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 1, "nothing else is left");
         assert_ne!(made[0].key, [0; 32]);
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
 
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
-        assert!(matches!(load_or_create(&path, true), Err(SecretsError::ReadableByOthers(_))));
+        assert!(matches!(load(&path), Err(SecretsError::ReadableByOthers(_))));
     }
 
     #[test]

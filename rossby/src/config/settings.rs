@@ -173,8 +173,8 @@ pub(crate) struct CodesSettings {
     pub(crate) smtp_url: Hidden,
     /// The sender's address.
     pub(crate) smtp_from: String,
-    /// The webhook's URL.
-    pub(crate) webhook_url: String,
+    /// The webhook's URL, which may hold a name and a password.
+    pub(crate) webhook_url: Hidden,
     /// The secret under which the webhook's requests are signed.
     pub(crate) webhook_secret: Hidden,
 }
@@ -186,7 +186,7 @@ impl Default for CodesSettings {
             sms_via: SmsVia::Console,
             smtp_url: Hidden::default(),
             smtp_from: String::new(),
-            webhook_url: String::new(),
+            webhook_url: Hidden::default(),
             webhook_secret: Hidden::default(),
         }
     }
@@ -211,7 +211,7 @@ pub(crate) struct BlobsSettings {
     /// The folder; empty for `blobs` in the data folder.
     pub(crate) folder: PathBuf,
     /// The S3-compatible store's URL, its bucket, the region that requests are signed for, and the access key.
-    pub(crate) s3_endpoint: String,
+    pub(crate) s3_endpoint: Hidden,
     pub(crate) s3_bucket: String,
     pub(crate) s3_region: String,
     pub(crate) s3_access_key_id: String,
@@ -229,7 +229,7 @@ impl Default for BlobsSettings {
         Self {
             kept_in: BlobsIn::Folder,
             folder: PathBuf::new(),
-            s3_endpoint: String::new(),
+            s3_endpoint: Hidden::default(),
             s3_bucket: String::new(),
             s3_region: "us-east-1".into(),
             s3_access_key_id: String::new(),
@@ -385,7 +385,9 @@ impl Settings {
         };
         hide(&mut shown.read_models.url);
         hide(&mut shown.codes.smtp_url);
+        hide(&mut shown.codes.webhook_url);
         hide(&mut shown.codes.webhook_secret);
+        hide(&mut shown.blobs.s3_endpoint);
         hide(&mut shown.blobs.s3_secret_access_key);
         shown.log.kafka_settings.values_mut().for_each(hide);
         toml::to_string(&shown)

@@ -5,6 +5,7 @@ mod banner;
 mod data_dir;
 mod notifiers;
 mod readiness;
+mod secrets;
 mod signals;
 pub(crate) mod storage;
 
@@ -104,7 +105,7 @@ impl Running {
         storage::ensure_topics(&log, settings).await?;
         let models = storage::open_read_models(settings).await?;
         let blobs = storage::open_blobs(settings)?;
-        let secrets = storage::open_secrets(settings)?;
+        let secrets = secrets::open(settings, &*log.log, &models).await?;
 
         let config = ProjectorConfig::single_region(region);
         let projector = Projector::new(models.clone(), Arc::clone(&log.log), Arc::clone(&clock), config);

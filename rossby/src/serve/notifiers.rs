@@ -21,7 +21,7 @@ pub(super) fn from_settings(settings: &Settings, clock: &Arc<dyn Clock>) -> anyh
     let sms: Arc<dyn CodeSender> = match codes.sms_via {
         SmsVia::Console => Arc::new(Console),
         SmsVia::Webhook => {
-            let webhook = Webhook::new(&codes.webhook_url, &codes.webhook_secret.0, Arc::clone(clock));
+            let webhook = Webhook::new(&codes.webhook_url.0, &codes.webhook_secret.0, Arc::clone(clock));
             Arc::new(webhook.context("the setting codes.webhook_url can't be used")?)
         }
     };

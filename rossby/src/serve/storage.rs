@@ -1,12 +1,10 @@
 //! What a server keeps its data in: the log with its topics, the read models, the secrets. The two seams are chosen here.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use rossby_blobs::{BlobStore, S3Config};
-use rossby_crypto::keyed_hash::{MasterSecret, MasterSecrets};
 use rossby_log::providers::kafka::{KafkaConfig, KafkaLog};
 use rossby_log::providers::sqlite::{SqliteConfig, SqliteLog};
 use rossby_log::topics::{TopicReport, TopicSpec, TopicState};
@@ -15,7 +13,7 @@ use rossby_projections::ReadModels;
 use rossby_schemas::time::Clock;
 
 use super::data_dir;
-use crate::config::{BlobsIn, LogProvider, Settings, load_secrets};
+use crate::config::{BlobsIn, LogProvider, Settings};
 
 /// The log, by what each of its users needs of it.
 pub(crate) struct OpenLog {
@@ -111,7 +109,7 @@ pub(super) fn open_blobs(settings: &Settings) -> anyhow::Result<BlobStore> {
             BlobStore::folder(&folder)
         }
         BlobsIn::S3 => BlobStore::s3(&S3Config {
-            endpoint: blobs.s3_endpoint.clone(),
+            endpoint: blobs.s3_endpoint.0.clone(),
             bucket: blobs.s3_bucket.clone(),
             region: blobs.s3_region.clone(),
             access_key_id: blobs.s3_access_key_id.clone(),
@@ -119,23 +117,4 @@ pub(super) fn open_blobs(settings: &Settings) -> anyhow::Result<BlobStore> {
         }),
     };
     opened.context("blobs can't be kept")
-}
-
-/// Reads the master secrets. The embedded set-up makes its own at its first start.
-///
-/// # Errors
-/// The file can't be read, is readable by others, or malformed.
-pub(super) fn open_secrets(settings: &Settings) -> anyhow::Result<MasterSecrets> {
-    let named = !settings.secrets.file.as_os_str().is_empty();
-    if !named && !settings.is_embedded() {
-        bail!(
-            "the setting secrets.file must name the file of master secrets that all processes share; \
-             `rossby secrets new FILE` makes one"
-        );
-    }
-    let file: PathBuf =
-        if named { settings.secrets.file.clone() } else { settings.server.data_dir.join("secrets.toml") };
-    let secrets = load_secrets(&file, !named)?;
-    let secrets = secrets.iter().map(|secret| MasterSecret::new(secret.number, &secret.key)).collect();
-    Ok(MasterSecrets::new(secrets)?)
 }

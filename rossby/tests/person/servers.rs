@@ -26,6 +26,12 @@ async fn two_people_talk() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_server_keeps_to_its_master_secret() {
+    let set_up = SetUp::on_servers().await;
+    tokio::task::spawn_blocking(move || stories::secrets::are_kept_to(&set_up)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn several_devices_are_one_person() {
     let set_up = SetUp::on_servers().await;
     tokio::task::spawn_blocking(move || stories::devices::share(&set_up)).await.unwrap();

@@ -1,6 +1,7 @@
 //! What a server keeps its data in: SQLite in a folder, or topics and a database of this test's own on servers that run.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 
 use rossby_log::Log;
@@ -71,20 +72,33 @@ impl SetUp {
 
     /// A server with this set-up, its data or secrets in `data_dir`.
     pub(crate) fn start(&self, data_dir: &Path, port: u16) -> Server {
+        if self.kafka.is_some() && !self.secrets(data_dir).exists() {
+            new_secrets(&self.secrets(data_dir));
+        }
+        Server::start(&self.settings_in(data_dir), data_dir, port)
+    }
+
+    /// The file of its master secret.
+    pub(crate) fn secrets(&self, data_dir: &Path) -> PathBuf {
+        if self.kafka.is_some() { data_dir.with_extension("secrets.toml") } else { data_dir.join("secrets.toml") }
+    }
+
+    fn settings_in(&self, data_dir: &Path) -> Vec<(String, String)> {
         let mut settings = self.settings.clone();
         if self.kafka.is_some() {
-            let secrets = data_dir.with_extension("secrets.toml");
-            if !secrets.exists() {
-                let made = std::process::Command::new(env!("CARGO_BIN_EXE_rossby"))
-                    .args(["secrets", "new"])
-                    .arg(&secrets)
-                    .output()
-                    .unwrap();
-                assert!(made.status.success(), "{made:?}");
-            }
-            settings.push(("ROSSBY_SECRETS__FILE".to_owned(), secrets.display().to_string()));
+            settings.push(("ROSSBY_SECRETS__FILE".to_owned(), self.secrets(data_dir).display().to_string()));
         }
-        Server::start(&settings, data_dir, port)
+        settings
+    }
+
+    /// What a server that does not start says.
+    pub(crate) fn refused(&self, data_dir: &Path) -> String {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rossby"));
+        command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(data_dir);
+        command.env("ROSSBY_SERVER__OPERATOR_LISTEN", "127.0.0.1:0").envs(self.settings_in(data_dir));
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        String::from_utf8(output.stderr).unwrap()
     }
 
     /// The log, once the server has stopped.
@@ -103,4 +117,10 @@ impl SetUp {
             }
         }
     }
+}
+
+/// Makes a file with a master secret that is like no other.
+pub(crate) fn new_secrets(file: &Path) {
+    let made = Command::new(env!("CARGO_BIN_EXE_rossby")).args(["secrets", "new"]).arg(file).output().unwrap();
+    assert!(made.status.success(), "{made:?}");
 }

@@ -8,12 +8,12 @@ use std::sync::Arc;
 
 use crate::process::{Lines, Server};
 
-fn rossby(arguments: &[&str]) -> Output {
+pub(crate) fn rossby(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rossby"));
     command.args(arguments).env("ROSSBY_SERVER__OPERATOR_LISTEN", "127.0.0.1:0").output().unwrap()
 }
 
-fn text(octets: &[u8]) -> String {
+pub(crate) fn text(octets: &[u8]) -> String {
     String::from_utf8_lossy(octets).into_owned()
 }
 
@@ -75,6 +75,36 @@ fn mistakes_are_named() {
     assert!(bare.unwrap().status.success(), "a name without a folder is one here");
     let again = rossby(&["secrets", "new", &secrets]);
     assert!(!again.status.success() && text(&again.stderr).contains("is there already"));
+}
+
+#[test]
+fn a_mistake_in_the_settings_is_told_once_with_the_name_that_was_meant() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("bad.toml");
+    let says = |text: &str, variable: Option<(&str, &str)>| {
+        std::fs::write(&file, text).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rossby"));
+        let output = command.args(["serve", "--config"]).arg(&file).envs(variable).output().unwrap();
+        assert!(!output.status.success());
+        self::text(&output.stderr)
+    };
+    let shown = file.display();
+    for (text, message) in [
+        ("[server]\nlistn = \"127.0.0.1:1\"\n", "there is no setting server.listn; did you mean server.listen?"),
+        ("listen = \"127.0.0.1:1\"\n", "there is no setting listen; did you mean server.listen?"),
+        ("[sever]\nlisten = \"127.0.0.1:1\"\n", "there is no setting sever; did you mean server?"),
+        ("[server]\ncolour = 1\n", "there is no setting server.colour"),
+        ("[limits]\ndevices = \"many\"\n", "the setting limits.devices must be a whole number, not below 0"),
+        ("[server]\nlisten = 3\n", "the setting server.listen must be a text in quotes"),
+        ("[server]\npublic_urls = 3\n", "the setting server.public_urls must be a list"),
+        ("[server]\ndata_dir = 3\n", "the setting server.data_dir must be a text in quotes"),
+    ] {
+        assert_eq!(says(text, None), format!("error: {shown}: {message}\n"));
+    }
+    let broken = says("[server\n", None);
+    assert!(broken.starts_with(&format!("error: {shown}: ")) && broken.lines().count() == 1, "{broken}");
+    let variable = says("", Some(("ROSSBY_SERVER__LISTN", "127.0.0.1:1")));
+    assert_eq!(variable, "error: there is no setting ROSSBY_SERVER__LISTN; did you mean ROSSBY_SERVER__LISTEN?\n");
 }
 
 #[test]

@@ -24,7 +24,7 @@ const HOME: RegionNumber = RegionNumber(1);
 const ROUNDS: u64 = 8;
 const CLIENTS: usize = 4;
 
-fn request(number: u64) -> RegisterRequest {
+pub(crate) fn request(number: u64) -> RegisterRequest {
     let now = SystemClock.now();
     let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
     let key = SigningKey::generate(&mut rng);

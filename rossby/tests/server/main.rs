@@ -5,3 +5,4 @@ mod command_line;
 mod kills;
 mod process;
 mod rebuild;
+mod secrets;

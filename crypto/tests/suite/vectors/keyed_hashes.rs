@@ -29,7 +29,7 @@ fn keyed_hashes() {
     });
     let token_id = secret.token_id(one, a.id, 4);
     let vectors = json!([{
-        "secret": { "number": 3, "key": hex(SECRET) },
+        "secret": { "number": 3, "key": hex(SECRET), "check_value": hex(secret.check_value()) },
         "identifiers": identifiers,
         "acl": {
             "box_id": hex(one.as_bytes()), "acl_key": hex(secret.acl_key(one).as_bytes()),

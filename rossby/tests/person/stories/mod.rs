@@ -18,6 +18,7 @@ pub(crate) mod profile;
 pub(crate) mod proxied;
 pub(crate) mod recovery;
 pub(crate) mod search;
+pub(crate) mod secrets;
 pub(crate) mod transfers;
 pub(crate) mod two_people;
 pub(crate) mod typing;
