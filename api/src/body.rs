@@ -10,7 +10,7 @@ use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use rossby_schemas::http::messages::{MAX_SEND_OCTETS, SEND_OCTETS_A_SECOND};
-use rossby_schemas::http::problem::ProblemType;
+use rossby_schemas::http::problem::{Problem, ProblemType};
 use serde::de::{DeserializeOwned, Deserializer};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -108,7 +108,8 @@ impl LargeBodies {
 }
 
 fn too_long(limit: usize) -> ApiError {
-    ApiError::field(ProblemType::TooLarge, "", format!("has more than {limit} octets"))
+    let problem = ApiError::field(ProblemType::TooLarge, "", format!("has more than {limit} octets")).into_problem();
+    Problem { limit: u64::try_from(limit).ok(), ..problem }.into()
 }
 
 /// Reads a body whole, within a time. What it takes of `all` is free once the second of the two is dropped.

@@ -14,6 +14,38 @@ fn the_description_is_the_one_that_is_checked_in() {
     assert!(checked_in == now, "api/openapi.json is not what the code says; ROSSBY_BLESS=1 rewrites it");
 }
 
+/// A path as the protocol writes it: where the description has a parameter, it has a word in capitals.
+fn stands_in(protocol: &str, path: &str) -> bool {
+    let parts: Vec<&str> = path.split('/').collect();
+    let is_place = |place: &str| {
+        let place: Vec<&str> = place.split('/').collect();
+        let fits = |(part, said): (&&str, &&str)| {
+            if part.starts_with('{') {
+                !said.is_empty() && said.chars().all(|c| c.is_ascii_uppercase())
+            } else {
+                part == said
+            }
+        };
+        place.len() == parts.len() && parts.iter().zip(&place).all(fits)
+    };
+    // Between backticks: a method, and the path, before any query.
+    let said = protocol.split('`').flat_map(str::split_whitespace).map(|word| word.split('?').next().unwrap_or(word));
+    said.filter(|word| word.starts_with('/')).any(is_place)
+}
+
+#[test]
+fn every_path_is_in_the_protocol() {
+    let protocol = include_str!("../../docs/PROTOCOL.md");
+    let document = serde_json::to_value(rossby_api::openapi()).unwrap();
+    let paths = document["paths"].as_object().unwrap().keys().filter(|path| path.starts_with("/v1/"));
+    let missing: Vec<_> = paths.filter(|path| !stands_in(protocol, path)).collect();
+    assert!(missing.is_empty(), "docs/PROTOCOL.md says nothing of {missing:?}");
+    assert!(stands_in("`GET /v1/blobs/ID`", "/v1/blobs/{blob_id}"));
+    for other in ["`/v1/blobs`", "`/v1/blobs/ID/upload`", "`/v1/blobs/id`"] {
+        assert!(!stands_in(other, "/v1/blobs/{blob_id}"), "{other}");
+    }
+}
+
 #[test]
 fn every_operation_says_its_errors_as_problem_documents() {
     let document = serde_json::to_value(rossby_api::openapi()).unwrap();

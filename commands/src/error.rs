@@ -200,29 +200,31 @@ impl Refusal {
             Self::Invalid { field, reason } => field_error(ProblemType::InvalidRequest, field, reason.clone()),
             Self::Statement { field, reason } => field_error(ProblemType::InvalidStatement, field, reason.clone()),
             Self::TooLarge { field, limit } => {
-                field_error(ProblemType::TooLarge, field, format!("has more than {limit} octets"))
+                let limit = u64::try_from(*limit).unwrap_or(u64::MAX);
+                let problem = field_error(ProblemType::TooLarge, field, format!("has more than {limit} octets"));
+                Problem { limit: Some(limit), ..problem }
             }
             Self::WrongCode { guesses_left } => {
                 Problem { guesses_left: Some(*guesses_left), ..Problem::new(ProblemType::WrongCode) }
             }
             Self::CodeSpent => Problem {
-                detail: Some("Its time is over or its guesses are used up: ask for another code.".to_owned()),
+                detail: Some("The code's time is over, or its guesses are used up: ask for another one.".to_owned()),
                 ..Problem::new(ProblemType::CodeSpent)
             },
             Self::CodesExhausted { retry_after } => Problem {
-                detail: Some("No more codes are sent to it today (UTC)".to_owned()),
+                detail: Some("No more codes are sent to the identifier today (UTC).".to_owned()),
                 retry_after: Some(*retry_after),
                 ..Problem::new(ProblemType::CodesExhausted)
             },
             Self::NoSuchRegistration => Problem {
-                detail: Some("It is unknown, or its day (UTC) is over: register again.".to_owned()),
+                detail: Some("The registration is unknown, or its day (UTC) is over: register again.".to_owned()),
                 ..Problem::new(ProblemType::NoSuchRegistration)
             },
             // No detail at all: unknown, undiscoverable and blocked are one answer.
             Self::NoSuchRecipient => Problem::new(ProblemType::NoSuchRecipient),
             Self::IdentifierTaken => Problem {
                 detail: Some(
-                    "Someone has an account with it; if that is you, go on with the device that has it, or claim it."
+                    "Someone has an account with the identifier; if that is you, go on with the device that has it, or claim it."
                         .to_owned(),
                 ),
                 ..Problem::new(ProblemType::IdentifierTaken)

@@ -419,7 +419,9 @@ fn problem(kind: ProblemType) -> Problem {
         ProblemType::InvalidStatement => {
             Problem { errors: error("/statement", "the signature does not verify"), ..plain }
         }
-        ProblemType::TooLarge => Problem { errors: error("", "has more than 2097152 octets"), ..plain },
+        ProblemType::TooLarge => {
+            Problem { errors: error("", "has more than 2097152 octets"), limit: Some(2_097_152), ..plain }
+        }
         ProblemType::UnsupportedMediaType => {
             Problem { errors: error("content-type", "must be application/json"), ..plain }
         }

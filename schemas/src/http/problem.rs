@@ -180,6 +180,9 @@ pub struct Problem {
     /// For `blob-incomplete`: the first chunk that is missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_chunk: Option<u32>,
+    /// For `too-large`: how many octets there may be, if it is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u64>,
     /// For `rate-limited`, `codes-exhausted`, `uploads-exhausted` and `claim-too-soon`: the seconds after which to try again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<u64>,
