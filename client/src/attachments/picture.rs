@@ -28,9 +28,9 @@ pub enum PictureError {
     /// It is larger than what is decoded.
     #[error("it is too large to be decoded: at most {MAX_SIDE} pixels a side, and 64 million in all")]
     TooLarge,
-    /// It can't be written anew as what it is.
-    #[error("only JPEG and PNG pictures can be written anew without their metadata")]
-    NotWritten,
+    /// It is another kind of file.
+    #[error("it is no JPEG, PNG or WebP picture")]
+    NoPicture,
     /// A preview has other sides than it says.
     #[error("the preview is not as large as it says")]
     OtherSize,
@@ -52,7 +52,7 @@ fn decode_within(
     limits.max_image_height = Some(max_side);
     limits.max_alloc = Some(max_octets);
     reader.limits(limits);
-    let format = reader.format().ok_or(PictureError::NotWritten)?;
+    let format = reader.format().ok_or(PictureError::NoPicture)?;
     let mut decoder = reader.into_decoder()?;
     let (width, height) = decoder.dimensions();
     if width > max_side || height > max_side || decoder.total_bytes() > max_octets {
@@ -108,7 +108,18 @@ pub(super) fn without_metadata(picture: &DynamicImage, format: ImageFormat) -> R
             picture.write_to(&mut octets, ImageFormat::Png)?;
             Ok(octets.into_inner())
         }
-        _ => Err(PictureError::NotWritten),
+        // Without loss, since there is no other way here: larger than it came, but the same to look at.
+        ImageFormat::WebP => {
+            let picture = if picture.color().has_alpha() {
+                DynamicImage::from(picture.to_rgba8())
+            } else {
+                DynamicImage::from(picture.to_rgb8())
+            };
+            let mut octets = Cursor::new(Vec::new());
+            picture.write_to(&mut octets, ImageFormat::WebP)?;
+            Ok(octets.into_inner())
+        }
+        _ => Err(PictureError::NoPicture),
     }
 }
 
@@ -207,15 +218,58 @@ mod tests {
     }
 
     #[test]
-    fn pngs_are_written_anew_and_webps_are_not() {
-        let mut png = Cursor::new(Vec::new());
-        colourful(20, 10).write_to(&mut png, ImageFormat::Png).unwrap();
-        let (picture, format) = decode(Cursor::new(png.into_inner())).unwrap();
-        assert!(without_metadata(&picture, format).unwrap().starts_with(b"\x89PNG"));
-        assert!(matches!(without_metadata(&picture, ImageFormat::WebP), Err(PictureError::NotWritten)));
-        for nothing in [&b"hello"[..], b"", b"\xff\xd8\xff\xe0", b"GIF89a"] {
-            assert!(decode(Cursor::new(nothing)).is_err());
+    fn pngs_and_webps_are_written_anew() {
+        for (written, begins, alpha) in [
+            (ImageFormat::Png, &b"\x89PNG"[..], 255),
+            (ImageFormat::WebP, b"RIFF", 255),
+            (ImageFormat::WebP, b"RIFF", 7),
+        ] {
+            let mut pixels = colourful(20, 10).to_rgba8();
+            pixels.get_pixel_mut(3, 4).0[3] = alpha;
+            let mut octets = Cursor::new(Vec::new());
+            DynamicImage::from(pixels.clone()).write_to(&mut octets, written).unwrap();
+            let (picture, format) = decode(Cursor::new(octets.into_inner())).unwrap();
+            assert_eq!(format, written);
+            let anew = without_metadata(&picture, format).unwrap();
+            assert!(anew.starts_with(begins));
+            assert_eq!(decode(Cursor::new(&anew)).unwrap().0.to_rgba8(), pixels, "not a pixel is another");
         }
+        for nothing in [&b"hello"[..], b"", b"root:x:0:0"] {
+            assert!(matches!(decode(Cursor::new(nothing)), Err(PictureError::NoPicture)));
+        }
+        for nothing in [&b"\xff\xd8\xff\xe0"[..], b"GIF89a", b"RIFF\x04\0\0\0WEBP"] {
+            let refused = decode(Cursor::new(nothing)).unwrap_err().to_string();
+            assert!(refused.starts_with("it is no JPEG, PNG or WebP picture"), "{refused}");
+        }
+    }
+
+    /// A WebP with an Exif chunk that says where it was taken.
+    fn webp_photograph() -> Vec<u8> {
+        let mut simple = Cursor::new(Vec::new());
+        colourful(40, 30).write_to(&mut simple, ImageFormat::WebP).unwrap();
+        let simple = simple.into_inner();
+        let exif = b"MM\0\x2a\0\0\0\x08\0\0\0\0\0\0GPS 52.5200N 13.4050E ";
+        // VP8X: flags (alpha, Exif), and the sides less one; then what the simple file has, and the Exif.
+        let mut chunks = b"WEBPVP8X\x0a\0\0\0\x18\0\0\0\x27\0\0\x1d\0\0".to_vec();
+        chunks.extend_from_slice(&simple[12..]);
+        chunks.extend_from_slice(b"EXIF");
+        chunks.extend(u32::try_from(exif.len()).unwrap().to_le_bytes());
+        chunks.extend_from_slice(exif);
+        [b"RIFF", &u32::try_from(chunks.len()).unwrap().to_le_bytes()[..], &chunks].concat()
+    }
+
+    #[test]
+    fn a_webp_says_nothing_but_its_pixels_once_it_is_written_anew() {
+        let photograph = webp_photograph();
+        assert!(holds(&photograph, b"GPS 52") && holds(&photograph, b"EXIF"), "it can find what is there");
+        let (picture, format) = decode(Cursor::new(&photograph)).unwrap();
+        let anew = without_metadata(&picture, format).unwrap();
+        assert!(!holds(&anew, b"GPS") && !holds(&anew, b"EXIF"));
+        assert_eq!(decode(Cursor::new(&anew)).unwrap().0.to_rgba8(), picture.to_rgba8());
+        // One of a few octets that says it has a hundred million pixels.
+        let mut bomb = photograph;
+        bomb[24..30].copy_from_slice(&[0xff, 0x3f, 0, 0xff, 0x3f, 0]);
+        assert!(decode(Cursor::new(&bomb)).is_err());
     }
 
     /// The sides of a JPEG stand in its frame header.

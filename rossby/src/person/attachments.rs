@@ -55,7 +55,7 @@ pub(super) struct FileOptions {
     /// How long a voice message takes, in seconds
     #[arg(long, value_name = "SECONDS", requires = "file")]
     duration: Option<u64>,
-    /// Write a JPEG or PNG anew, without where, when and with what it was taken. Without this the file goes as it is; its preview
+    /// Write a JPEG, PNG or WebP anew, without where, when and with what it was taken. Without this the file goes as it is; its preview
     /// never says any of that
     #[arg(long, requires = "file")]
     strip_metadata: bool,
