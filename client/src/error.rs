@@ -1,5 +1,7 @@
 //! Why something can't be done, and what to do next.
 
+mod text;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -16,7 +18,8 @@ use rossby_schemas::http::problem::{Problem, ProblemType};
 use rossby_schemas::ids::{BoxId, DeviceId, MessageId};
 use uuid::Uuid;
 
-use crate::account::IdentifierError;
+use self::text::{clause, size, store_hint, taken};
+use crate::account::{IdentifierError, address};
 use crate::archive::ArchiveError;
 use crate::attachments::PictureError;
 use crate::content::ContentError;
@@ -35,6 +38,12 @@ pub enum ClientError {
     /// There is a home already.
     #[error("{0} has an account already")]
     HomeExists(PathBuf),
+    /// What is to be a home is a file.
+    #[error("{0} is a file, and a home is a folder: name another one with --home")]
+    NotAHome(PathBuf),
+    /// The file that locks the home is gone.
+    #[error("the key file {0}, which locks this home, is not there: bring it back, or say with --key-file where it is")]
+    NoKeyFile(PathBuf),
     /// A file or folder can't be used.
     #[error("{path} can't be used: {source}")]
     File {
@@ -53,7 +62,7 @@ pub enum ClientError {
     #[error("{0} can be read by others; run: chmod go= {0}")]
     ReadableByOthers(PathBuf),
     /// The local store can't be read or written.
-    #[error("the local store can't be used: {0}")]
+    #[error("the local store can't be used: {0}{hint}", hint = store_hint(.0))]
     Store(#[from] sqlx::Error),
     /// The local store was made by a newer version.
     #[error("the local store is of version {found}, and this program knows up to {known}: use a newer one")]
@@ -119,8 +128,9 @@ pub enum ClientError {
     NotAPeer(String),
     /// The identifier leads to another box than the one that is pinned: sending is withheld.
     #[error(
-        "{identifier} led to box {pinned}, and leads to box {found} now: whoever answers has other keys. Ask them by another \
-         way; if it is them, run `rossby lookup {identifier} --accept-change`"
+        "{address} led to box {pinned}, and leads to box {found} now: whoever answers has other keys. Ask them by another \
+         way; if it is them, run `rossby lookup {address} --accept-change`",
+        address = address(.identifier.as_str())
     )]
     RootChanged {
         /// The identifier.
@@ -245,6 +255,16 @@ pub enum ClientError {
     /// What is to be sent, or stands where a file is to be, is none.
     #[error("{0} is no file")]
     NotAFile(PathBuf),
+    /// The server takes no file that is so large.
+    #[error("{name} has {}; {}", size(.octets), taken(.limit))]
+    FileTooLarge {
+        /// Its name.
+        name: String,
+        /// How many octets it has.
+        octets: u64,
+        /// How many the server takes, encrypted, if it says that.
+        limit: Option<u64>,
+    },
     /// A file can't be encrypted, or what came can't be read.
     #[error(transparent)]
     Attachment(#[from] AttachmentError),
@@ -376,9 +396,9 @@ impl ClientError {
         match self {
             Self::NoHome(_) | Self::NotRegistered => "not-registered",
             Self::HomeExists(_) | Self::AlreadyRegistered(_) => "already-registered",
-            Self::File { .. } | Self::ReadableByOthers(_) | Self::DownloadUnderWay { .. } => "file",
+            Self::NotAHome(_) | Self::File { .. } | Self::ReadableByOthers(_) | Self::DownloadUnderWay { .. } => "file",
             Self::Store(_) | Self::NewerStore { .. } | Self::DamagedStore(_) => "store",
-            Self::Unlock(_) => "locked",
+            Self::Unlock(_) | Self::NoKeyFile(_) => "locked",
             Self::Keyring(_) => "keyring",
             Self::BadServer(_) => "bad-server",
             Self::Unreachable { may_be_done: true, .. } => ProblemType::OutcomeUnknown.name(),
@@ -420,6 +440,7 @@ impl ClientError {
             Self::NoMember { error, .. } => error.name(),
             Self::NoRequest(_) => "no-request",
             Self::NotAFile(_) => "not-a-file",
+            Self::FileTooLarge { .. } => "too-large",
             Self::Attachment(_) => "bad-attachment",
             Self::Picture(_) => "bad-picture",
             Self::NoAttachment(_) => "no-attachment",
@@ -464,7 +485,7 @@ fn lasting(seconds: u64) -> String {
 
 /// What a problem document says, with what the kind's own fields add.
 fn said(problem: &Problem) -> String {
-    let mut text = problem.detail.clone().unwrap_or_else(|| problem.title.clone());
+    let mut text = clause(problem.detail.as_ref().unwrap_or(&problem.title));
     for error in &problem.errors {
         text += &format!("; {}: {}", error.field, error.reason);
     }

@@ -166,6 +166,11 @@ impl Client {
                     self.store.renew_upload(&self.vault, upload).await?;
                 }
                 Err(error) if tries < TRIES && error.problem() == Some(ProblemType::BlobIncomplete) => {}
+                Err(ClientError::Refused(problem)) if problem.problem_type() == Some(ProblemType::TooLarge) => {
+                    let attachment = &upload.attachment;
+                    let (name, octets) = (attachment.name.clone(), attachment.size);
+                    return Err(ClientError::FileTooLarge { name, octets, limit: problem.limit });
+                }
                 Err(error) => return Err(error),
             }
         }

@@ -30,6 +30,8 @@ use crate::warning::Warning;
 /// How long a looked-up record is good for sending without another look-up. What changes in between, the server tells as
 /// stale.
 const FRESH: Duration = Duration::from_secs(24 * 3600);
+/// How long it is taken that an identifier leads where it led. Whoever has got it meanwhile is asked for before anything is sent.
+const LEADS_THERE: Duration = Duration::from_secs(3600);
 /// How often one of many is looked up again where the server has enough.
 const TRIES_AMONG_MANY: u32 = 8;
 
@@ -217,6 +219,7 @@ impl Client {
                 }
             };
             contacts::set_pin(&mut transaction, identifier, pin).await?;
+            contacts::set_asked_for(&mut transaction, identifier, self.now()).await?;
         }
         self.tell_new_devices(&mut transaction, &known.record).await?;
         if answer.box_id != device.box_id {
@@ -232,14 +235,17 @@ impl Client {
     /// # Errors
     /// [`ClientError::RootChanged`] and [`ClientError::Forked`] withhold the sending.
     pub(crate) async fn recipient(&self, peer: &Peer) -> Result<Known, ClientError> {
-        let box_id = match peer {
-            Peer::Box(box_id) => Some(*box_id),
+        if let Some(own) = self.oneself(peer).await? {
+            return Ok(own);
+        }
+        let (box_id, is_recent) = match peer {
+            Peer::Box(box_id) => (Some(*box_id), true),
             Peer::Identifier(identifier) => {
                 let mut connection = self.store.read().await?;
-                contacts::pin(&mut connection, identifier)
-                    .await?
-                    .filter(|pin| pin.changed_to.is_none())
-                    .map(|p| p.box_id)
+                let pin = contacts::pin(&mut connection, identifier).await?;
+                let asked_at = contacts::asked_for(&mut connection, identifier).await?;
+                let pinned = pin.filter(|pin| pin.changed_to.is_none()).map(|pin| pin.box_id);
+                (pinned, asked_at.is_some_and(|at| self.is_within(LEADS_THERE, at)))
             }
         };
         let known = match box_id {
@@ -247,7 +253,12 @@ impl Client {
             None => None,
         };
         let known = match known {
-            Some(known) => known,
+            Some(known) if is_recent => known,
+            Some(known) => match self.look_up(peer).await {
+                // Where it leads now was not said, and what the box's devices take is said when the message comes.
+                Err(ClientError::Unreachable { .. } | ClientError::Refused(_) | ClientError::NotKnown(_)) => known,
+                asked => asked?,
+            },
             None => self.look_up(peer).await?,
         };
         let mut connection = self.store.read().await?;
@@ -273,6 +284,7 @@ impl Client {
         let pin = contacts::pin(connection, identifier).await?;
         let Some(before) = pin.filter(|pin| pin.changed_to == Some(box_id)) else { return Ok(()) };
         contacts::set_pin(connection, identifier, Pin { box_id, changed_to: None }).await?;
+        contacts::leave(connection, identifier, before.box_id, self.now()).await?;
         if !contacts::is_pinned(connection, before.box_id).await? {
             self.give_up(connection, before.box_id, "whoever it was for has another box now, which you accepted")
                 .await?;
@@ -336,11 +348,34 @@ impl Client {
         if found == own_box { Err(ClientError::Oneself) } else { Ok(found) }
     }
 
+    /// This account, if it is meant: its record is here, and nobody need be asked for it.
+    async fn oneself(&self, peer: &Peer) -> Result<Option<Known>, ClientError> {
+        let device = self.device().await?;
+        let is_own = match peer {
+            Peer::Box(box_id) => *box_id == device.box_id,
+            Peer::Identifier(identifier) => {
+                self.known_identifiers().await?.iter().any(|known| known == identifier.as_uri())
+            }
+        };
+        if !is_own {
+            return Ok(None);
+        }
+        let own = Known::load(&mut *self.store.read().await?, device.box_id).await?;
+        // Keys that are known here may have expired while nothing was fetched.
+        let is_enough =
+            |own: &Known| own.record.members().count() < 2 || !self.sealable(&device, own).devices.is_empty();
+        Ok(own.filter(is_enough))
+    }
+
+    fn is_within(&self, time: Duration, at: Timestamp) -> bool {
+        at <= self.now() && self.now().since(at) < time
+    }
+
     /// What is known of a box, if it was looked up not long ago.
     async fn fresh(&self, box_id: BoxId) -> Result<Option<Known>, ClientError> {
         let mut connection = self.store.read().await?;
         let looked_up = contacts::looked_up_at(&mut connection, box_id).await?;
-        if !looked_up.is_some_and(|at| at <= self.now() && self.now().since(at) < FRESH) {
+        if !looked_up.is_some_and(|at| self.is_within(FRESH, at)) {
             return Ok(None);
         }
         let known = Known::load(&mut connection, box_id).await?;

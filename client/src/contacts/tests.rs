@@ -20,7 +20,7 @@ use tokio::net::TcpListener;
 use crate::content::{Mark, Standing};
 use crate::messages::tests::{Receiver, Sender, at};
 use crate::store::contacts::{self, Pin};
-use crate::store::refresh;
+use crate::store::{records, refresh};
 use crate::{ClientError, Conversation, Peer, Shown, Warning};
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -215,4 +215,57 @@ async fn what_the_answers_say_is_told() {
     let box_id = bad.record.box_id();
     assert!(told.iter().any(|w| matches!(w, Warning::RefusedRecord { box_id: of, .. } if *of == box_id)), "{told:?}");
     assert_eq!(told.len(), 4, "{told:?}");
+}
+
+#[tokio::test]
+async fn where_an_address_leads_is_asked_again_after_an_hour_before_anything_is_sent() {
+    let (server, ann) = Server::start().await;
+    let (ben, eve) = (Receiver::new().await, Receiver::new().await);
+    let known = async |of: &Receiver| {
+        let record =
+            records::own_record(&mut ann.client.store.read().await.unwrap(), of.sealing.content().box_id).await;
+        record.unwrap()
+    };
+    for of in [&ben, &eve] {
+        let box_id = of.sealing.content().box_id;
+        let record = records::own_record(&mut of.client.store.read().await.unwrap(), box_id).await.unwrap();
+        ann.client.keep_record(box_id, record.statements(), &[of.sealing.octets().clone()]).await.unwrap();
+    }
+    let (ben, eve) = (known(&ben).await, known(&eve).await);
+    server.knows("mailto:ben@example.org", &ben);
+    let peer: Peer = "ben@example.org".parse().unwrap();
+    let recipient = async || ann.client.recipient(&peer).await.map(|known| known.record.box_id());
+    let later = |time| ann.clock.set(ann.client.now().plus(time));
+
+    for asked in [1, 0] {
+        assert_eq!(recipient().await.unwrap(), ben.box_id());
+        assert_eq!(server.asked().len(), asked);
+    }
+    later(HOUR / 2);
+    assert_eq!(recipient().await.unwrap(), ben.box_id());
+    assert_eq!(server.asked(), [""; 0], "it was asked for half an hour ago");
+    // An answer about the box says nothing of the address.
+    server.knows(ben.box_id(), &ben);
+    ann.client.look_up(&Peer::Box(ben.box_id())).await.unwrap();
+    server.asked();
+    later(HOUR / 2);
+    assert_eq!(recipient().await.unwrap(), ben.box_id());
+    assert_eq!(server.asked(), ["mailto:ben@example.org"]);
+
+    // By the box nobody is asked, and where the server says nothing, today's answer is good.
+    later(HOUR);
+    ann.client.recipient(&Peer::Box(ben.box_id())).await.unwrap();
+    assert_eq!(server.asked(), [""; 0]);
+    *server.refuses.lock().unwrap() = Some(ProblemType::RateLimited);
+    assert_eq!(recipient().await.unwrap(), ben.box_id());
+    assert_eq!(server.asked(), ["mailto:ben@example.org"]);
+    later(24 * HOUR);
+    assert!(matches!(recipient().await, Err(ClientError::Refused(_))), "and yesterday's is not");
+    *server.refuses.lock().unwrap() = None;
+
+    assert_eq!(recipient().await.unwrap(), ben.box_id());
+    server.knows("mailto:ben@example.org", &eve);
+    later(HOUR);
+    let refused = recipient().await;
+    assert!(matches!(&refused, Err(ClientError::RootChanged { found, .. }) if *found == eve.box_id()), "{refused:?}");
 }

@@ -146,13 +146,17 @@ impl Client {
     }
 }
 
-/// Whether the person has verified a box. Where its address leads elsewhere now, the mark is not shown: nobody knows who answers.
+/// Whether the person has verified a box. Where its address leads elsewhere now, the mark is not shown: nobody knows who answers. Nor
+/// is it once the person has accepted the other box, unless they have verified this one since.
 pub(crate) async fn shown_mark(
     connection: &mut SqliteConnection,
     box_id: BoxId,
 ) -> Result<Option<Verified>, ClientError> {
     let Some(mark) = verified::mark(connection, box_id).await?.filter(|mark| mark.is_verified) else { return Ok(None) };
     if contacts::moved(connection, box_id).await?.is_some() || records::is_forked(connection, box_id).await? {
+        return Ok(None);
+    }
+    if contacts::left(connection, box_id).await?.iter().any(|(_, at)| mark.changed_at <= *at) {
         return Ok(None);
     }
     let record = records::key_record(connection, box_id).await?;

@@ -34,6 +34,9 @@ pub struct ConversationOverview {
     pub verified: Option<Verified>,
     /// Whether sending is withheld: the address of the other side of a direct one leads to another box now.
     pub is_changed: bool,
+    /// The addresses that led to the other side of a direct one until the person accepted that they lead elsewhere, the last one
+    /// first.
+    pub formerly: Vec<String>,
     /// How many of its messages weren't read yet.
     pub unread: u64,
     /// The message that came or was sent last.
@@ -56,10 +59,16 @@ impl ConversationOverview {
             standing: None,
             verified: None,
             is_changed: false,
+            formerly: Vec::new(),
             unread: 0,
             last,
         }
     }
+}
+
+/// The addresses that led to a box, and lead elsewhere now.
+async fn formerly(connection: &mut SqliteConnection, box_id: BoxId) -> Result<Vec<String>, ClientError> {
+    Ok(contacts::left(connection, box_id).await?.into_iter().map(|(identifier, _)| identifier).collect())
 }
 
 impl Message {
@@ -96,12 +105,12 @@ impl Client {
                 ),
                 None => (Vec::new(), None),
             };
-            let (verified, is_changed) = match overview.conversation.peer() {
+            let (verified, is_changed, formerly) = match overview.conversation.peer() {
                 Some(peer) => {
                     let moved = contacts::moved(&mut connection, peer).await?;
-                    (shown_mark(&mut connection, peer).await?, moved.is_some())
+                    (shown_mark(&mut connection, peer).await?, moved.is_some(), formerly(&mut connection, peer).await?)
                 }
-                None => (None, false),
+                None => (None, false, Vec::new()),
             };
             let claimed_name = match overview.conversation.peer().filter(|peer| *peer != own) {
                 Some(peer) => profiles::name(&mut connection, &self.vault, peer).await?,
@@ -115,6 +124,7 @@ impl Client {
                 standing,
                 verified,
                 is_changed,
+                formerly,
                 unread: overview.unread,
                 last: self.show(&mut connection, own, last).await?,
             });
@@ -127,6 +137,7 @@ impl Client {
                 overview.standing = Some(peers::state(&mut connection, peer).await?.standing);
                 overview.verified = shown_mark(&mut connection, peer).await?;
                 overview.is_changed = contacts::moved(&mut connection, peer).await?.is_some();
+                overview.formerly = formerly(&mut connection, peer).await?;
             }
             conversations.push(overview);
         }

@@ -48,6 +48,68 @@ pub(crate) async fn set_pin(
     Ok(())
 }
 
+/// When this device last asked where an identifier leads.
+pub(crate) async fn asked_for(
+    connection: &mut SqliteConnection,
+    identifier: &Identifier,
+) -> Result<Option<Timestamp>, ClientError> {
+    let found: Option<Option<i64>> = sqlx::query_scalar("select looked_up_at from pins where identifier = ?")
+        .bind(identifier.as_uri())
+        .fetch_optional(connection)
+        .await?;
+    found.flatten().map(time).transpose()
+}
+
+/// This device has just asked where a pinned identifier leads.
+pub(crate) async fn set_asked_for(
+    connection: &mut SqliteConnection,
+    identifier: &Identifier,
+    now: Timestamp,
+) -> Result<(), ClientError> {
+    sqlx::query("update pins set looked_up_at = ? where identifier = ?")
+        .bind(now.signed_millis())
+        .bind(identifier.as_uri())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// An identifier leads elsewhere than to this box from now on, and the person has accepted that.
+pub(crate) async fn leave(
+    connection: &mut SqliteConnection,
+    identifier: &Identifier,
+    box_id: BoxId,
+    now: Timestamp,
+) -> Result<(), ClientError> {
+    sqlx::query(
+        "insert into former_pins (box_id, identifier, left_at) values (?, ?, ?)
+         on conflict (box_id, identifier) do update set left_at = excluded.left_at",
+    )
+    .bind(box_id.as_bytes().as_slice())
+    .bind(identifier.as_uri())
+    .bind(now.signed_millis())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// The identifiers that led to a box until the person accepted that they lead elsewhere, the last one first, and when that was: none
+/// if one is pinned to it.
+pub(crate) async fn left(
+    connection: &mut SqliteConnection,
+    box_id: BoxId,
+) -> Result<Vec<(String, Timestamp)>, ClientError> {
+    let rows: Vec<(String, i64)> = sqlx::query_as(
+        "select identifier, left_at from former_pins where box_id = ?1
+             and not exists (select 1 from pins where box_id = ?1)
+         order by left_at desc, identifier",
+    )
+    .bind(box_id.as_bytes().as_slice())
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter().map(|(identifier, at)| Ok((identifier, time(at)?))).collect()
+}
+
 /// Every identifier that was looked up, and the box that it led to, but for those that lead elsewhere now.
 pub(crate) async fn pins(connection: &mut SqliteConnection) -> Result<Vec<(String, BoxId)>, ClientError> {
     let rows: Vec<(String, Vec<u8>)> =

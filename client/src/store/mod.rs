@@ -43,7 +43,7 @@ use crate::vault::{Costs, Lock, LockedBy};
 const FILE: &str = "rossby.sqlite";
 /// The schema, step by step; `pragma user_version` counts the steps that a store has taken. A step that was released never
 /// changes.
-const SCHEMA: [&str; 17] = [
+const SCHEMA: [&str; 18] = [
     include_str!("schema/1_first.sql"),
     include_str!("schema/2_devices.sql"),
     include_str!("schema/3_conversations.sql"),
@@ -61,6 +61,7 @@ const SCHEMA: [&str; 17] = [
     include_str!("schema/15_history.sql"),
     include_str!("schema/16_known_by.sql"),
     include_str!("schema/17_left_out.sql"),
+    include_str!("schema/18_former_pins.sql"),
 ];
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -78,10 +79,15 @@ pub(crate) struct Home {
 
 /// Makes the home's folder, for its owner alone.
 pub(crate) fn make_folder(home: &Path) -> Result<(), ClientError> {
+    refuse_file(home)?;
     let failed = |source| ClientError::File { path: home.to_owned(), source };
     DirBuilder::new().recursive(true).mode(0o700).create(home).map_err(failed)?;
     let mode = fs::metadata(home).map_err(failed)?.permissions().mode();
     if mode & 0o077 == 0 { Ok(()) } else { Err(ClientError::ReadableByOthers(home.to_owned())) }
+}
+
+fn refuse_file(home: &Path) -> Result<(), ClientError> {
+    if home.is_file() { Err(ClientError::NotAHome(home.to_owned())) } else { Ok(()) }
 }
 
 impl Store {
@@ -121,6 +127,7 @@ impl Store {
 
     /// Opens the store of a home.
     pub(crate) async fn open(home: &Path) -> Result<Self, ClientError> {
+        refuse_file(home)?;
         let file = home.join(FILE);
         if !file.exists() {
             return Err(ClientError::NoHome(home.to_owned()));

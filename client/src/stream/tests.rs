@@ -28,13 +28,17 @@ const POSITION: &str = "1/rossby.inbox/0/0";
 
 /// What the server does on a stream, in order.
 enum Act {
-    Sends(ServerFrame),
+    Sends(Box<ServerFrame>),
     /// Something that is no frame.
     SendsRaw(Frame),
     /// Waits until the client confirms, and answers as if to the frame of so many numbers later.
     AnswersConfirm(u64),
     /// Waits until the client confirms, and answers nothing.
     KeepsConfirm,
+}
+
+fn sends(frame: ServerFrame) -> Act {
+    Act::Sends(Box::new(frame))
 }
 
 /// A server that does on each stream what the test says, and nothing more; without anything to do there is no stream.
@@ -160,7 +164,7 @@ fn confirmed(reference: Option<u64>) -> String {
 }
 
 fn message(message: &FetchedMessage) -> Act {
-    Act::Sends(ServerFrame::Message(message.clone()))
+    sends(ServerFrame::Message(message.clone()))
 }
 
 /// What Ann is told while she follows, until it is enough.
@@ -230,8 +234,8 @@ async fn what_a_hostile_server_makes_up_is_neither_shown_nor_confirmed() {
     let mut acts: Vec<Act> = vec![
         Act::SendsRaw(Frame::text(made_up)),
         Act::SendsRaw(Frame::text(confirmed(None))),
-        Act::Sends(ServerFrame::Signalled { reference: Some(5), results: Vec::new() }),
-        Act::Sends(ServerFrame::Problem { reference: Some(6), problem }),
+        sends(ServerFrame::Signalled { reference: Some(5), results: Vec::new() }),
+        sends(ServerFrame::Problem { reference: Some(6), problem }),
         Act::SendsRaw(Frame::text(r#"{"type":"dance"}"#)),
         Act::SendsRaw(Frame::text(r#"{"type":"changed","what":"weather"}"#)),
     ];
@@ -239,7 +243,7 @@ async fn what_a_hostile_server_makes_up_is_neither_shown_nor_confirmed() {
     // As it is, once more.
     acts.extend([&good, &forged].map(message));
     // It answers to something that was never confirmed, then to what was.
-    acts.extend([Act::AnswersConfirm(7), Act::Sends(ServerFrame::Changed { what: Changed::Profile })]);
+    acts.extend([Act::AnswersConfirm(7), sends(ServerFrame::Changed { what: Changed::Profile })]);
     server.then(acts);
 
     let told = follow(&ann, |told| told.contains(&Event::Changed(Changed::Profile))).await;
@@ -252,7 +256,7 @@ async fn what_a_hostile_server_makes_up_is_neither_shown_nor_confirmed() {
     let handles: HashSet<Octets> = all.iter().map(|message| message.handle.clone()).collect();
     let left: HashSet<Octets> = ann.client.store.confirmations(100).await.unwrap().into_iter().collect();
     assert_eq!(left, handles);
-    server.then(vec![Act::AnswersConfirm(0), Act::Sends(ServerFrame::Changed { what: Changed::Profile })]);
+    server.then(vec![Act::AnswersConfirm(0), sends(ServerFrame::Changed { what: Changed::Profile })]);
     follow(&ann, |told| told.contains(&Event::Changed(Changed::Profile))).await;
     assert_eq!(server.confirmed().last().unwrap(), &handles);
     assert_eq!(ann.client.store.confirmations(100).await.unwrap(), []);
@@ -278,7 +282,7 @@ async fn a_stream_of_rubbish_is_left_and_following_goes_on() {
         message(&first),
         message(&last),
         Act::AnswersConfirm(0),
-        Act::Sends(ServerFrame::CaughtUp { lost: None }),
+        sends(ServerFrame::CaughtUp { lost: None }),
     ]);
     let told = follow(&ann, |told| received(told).new == 2).await;
     assert_eq!(count(&told, |event| matches!(event, Event::Disconnected { .. })), count_of, "{told:?}");
@@ -364,7 +368,7 @@ async fn a_server_that_confirms_in_no_way_is_lost() {
     let (_, first) = ben.writes(&ann, 1, b"first");
     server.then(vec![message(&first), Act::KeepsConfirm]);
     // The same over the next stream, which takes what was not confirmed.
-    server.then(vec![Act::AnswersConfirm(0), Act::Sends(ServerFrame::Changed { what: Changed::Profile })]);
+    server.then(vec![Act::AnswersConfirm(0), sends(ServerFrame::Changed { what: Changed::Profile })]);
     let told = follow(&ann, |told| told.contains(&Event::Changed(Changed::Profile))).await;
     assert_eq!(count(&told, |event| matches!(event, Event::Disconnected { .. })), 1, "{told:?}");
     assert_eq!(server.confirmed(), [HashSet::from([first.handle.clone()])]);

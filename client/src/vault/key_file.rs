@@ -14,7 +14,10 @@ use crate::error::ClientError;
 /// Reads the key.
 pub(super) fn read(path: &Path) -> Result<Key, ClientError> {
     let failed = |source| ClientError::File { path: path.to_owned(), source };
-    let mut file = File::open(path).map_err(failed)?;
+    let mut file = File::open(path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => ClientError::NoKeyFile(path.to_owned()),
+        _ => failed(error),
+    })?;
     let metadata = file.metadata().map_err(failed)?;
     if !metadata.is_file() {
         return Err(UnlockError::NotAKeyFile.into());

@@ -55,15 +55,18 @@ impl fmt::Display for Named<'_> {
             ),
             Warning::RootChanged { identifier, was_verified: false } => write!(
                 f,
-                "{identifier} leads to another box than before, with other keys; nothing is sent to it until you accept that"
+                "{} leads to another box than before, with other keys; nothing is sent to it until you accept that",
+                names.address(identifier)
             ),
             Warning::RootChanged { identifier, was_verified: true } => write!(
                 f,
-                "{identifier}, whom you had verified, leads to another box than before, with other keys: the mark is gone, and \
-                 nothing is sent until you verify or accept the new one"
+                "{}, whom you had verified, leads to another box than before, with other keys: the mark is gone, and nothing is \
+                 sent until you verify or accept the new one",
+                names.address(identifier)
             ),
             Warning::NewDevices { box_id, identifier, devices } => {
-                let who = identifier.clone().unwrap_or_else(|| names.who(box_id));
+                let known = identifier.as_deref().map(|identifier| names.address(identifier).to_owned());
+                let who = known.unwrap_or_else(|| names.who(box_id));
                 let devices = if *devices == 1 { "1 new device".to_owned() } else { format!("{devices} new devices") };
                 write!(f, "{who} has {devices} since you verified them; ask them whether that is theirs")
             }

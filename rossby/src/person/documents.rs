@@ -235,6 +235,7 @@ pub(super) fn conversation(overview: &ConversationOverview) -> Value {
         "standing": overview.standing,
         "verified": verified(overview.verified),
         "changed": overview.is_changed,
+        "formerly": overview.formerly,
         "unread": overview.unread,
         "last": message(&overview.last),
     })

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::conversation::peer;
 use super::options::PersonOptions;
-use super::screen::{Screen, bold, claimed, counted, faint, minute};
+use super::screen::{Screen, address, bold, claimed, counted, faint, minute, printable};
 use super::{changes, documents, lines};
 
 /// How many messages are shown at once, if nothing else is asked for.
@@ -82,10 +82,14 @@ fn line(overview: &ConversationOverview) -> String {
         (Some(_), false) => " (verified)",
         (None, false) => "",
     };
+    let formerly = match overview.formerly.first() {
+        Some(before) => format!(" (was {}, who has another box now)", printable(address(before))),
+        None => String::new(),
+    };
     let (time, last) = (faint(&minute(overview.last.time)), lines::summary(&overview.last));
     let claimed =
         overview.claimed_name.as_deref().map(|name| faint(&format!(" ({})", claimed(name)))).unwrap_or_default();
-    format!("{}{claimed}{mark}{unread}\n    {time} {last}\n", bold(&name))
+    format!("{}{claimed}{formerly}{mark}{unread}\n    {time} {last}\n", bold(&name))
 }
 
 /// A request in their list: a group's with its id, since strangers may give two groups one name.

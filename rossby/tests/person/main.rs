@@ -5,6 +5,7 @@
 mod chat;
 mod demo;
 mod following;
+mod hints;
 mod hostile;
 mod hostile_claims;
 mod hostile_profile;
@@ -31,6 +32,11 @@ use set_up::SetUp;
 #[test]
 fn two_people_talk() {
     stories::two_people::talk(&SetUp::embedded());
+}
+
+#[test]
+fn a_server_keeps_to_its_master_secret() {
+    stories::secrets::are_kept_to(&SetUp::embedded());
 }
 
 #[test]

@@ -85,7 +85,7 @@ fn mistakes_are_named_and_change_nothing() {
     fs::set_permissions(&store, fs::Permissions::from_mode(0o600)).unwrap();
     assert_eq!(ann.refused(&["whoami", "--passphrase-file", "/dev/null"]).0, "locked");
     let nowhere = ann.with("ROSSBY_KEY_FILE", "/no/such/key");
-    assert_eq!(nowhere.refused(&["whoami"]).0, "file");
+    assert_eq!(nowhere.refused(&["whoami"]).0, "locked");
     let (error, text) = ann.with("ROSSBY_KEY_FILE", "/").refused(&["whoami"]);
     assert_eq!(error, "locked");
     assert!(text.contains("32 octets"), "a folder is no key file: {text}");

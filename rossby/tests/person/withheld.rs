@@ -81,7 +81,9 @@ async fn nothing_goes_to_the_box_before_and_the_mark_is_gone() {
         assert!(warnings(&seen)[0].contains("whom you had verified") && warnings(&seen).len() == 1, "{seen}");
 
         // By the address, by the box, what waits, and to what Ben writes.
-        assert_eq!(ann.refused(&["send", "ben@example.org", "by the address"]).0, "root-changed");
+        let (error, says) = ann.refused(&["send", "ben@example.org", "by the address"]);
+        assert_eq!(error, "root-changed");
+        assert!(says.contains("rossby lookup ben@example.org --accept-change"), "{says}");
         assert_eq!(ann.refused(&["send", &bens_box, "by the box"]).0, "root-changed");
         ann.done(&["inbox"]);
         ben.done(&["send", "ann@example.org", "from Ben"]);
@@ -115,6 +117,18 @@ async fn what_waited_is_not_sent_once_the_new_box_is_accepted() {
         assert_eq!((town.ben.new_texts(), town.eve.new_texts()), (vec![], vec![]));
         assert_eq!(town.ann.done(&["send", "ben@example.org", "to the new box"])["state"], "sent");
         town.eve.reads(&["to the new box"]);
+        // What was written before stands apart, under the name that it had, and no mark says that it was verified who is there now.
+        let conversations = town.ann.done(&["conversations"])["conversations"].clone();
+        let by_box = |human: &Human| {
+            let box_id = human.done(&["whoami"])["box_id"].clone();
+            conversations.as_array().unwrap().iter().find(|one| one["peer"] == box_id).unwrap().clone()
+        };
+        let [before, now] = [by_box(&town.ben), by_box(&town.eve)];
+        assert_eq!((&before["formerly"], &before["verified"]), (&json!(["mailto:ben@example.org"]), &Value::Null));
+        assert_eq!((&now["formerly"], &now["identifiers"]), (&json!([]), &json!(["mailto:ben@example.org"])));
+        let shown = town.ann.command(&["conversations"]).output().unwrap();
+        let shown = String::from_utf8(shown.stdout).unwrap();
+        assert!(shown.contains("was ben@example.org") && !shown.contains("verified"), "{shown}");
         server.stop();
     })
     .await;

@@ -19,7 +19,7 @@ fn a_name_a_picture_and_addresses_are_changed() {
 
         // One more address, by the code that comes to it.
         ann_sees.types("a").shows("One more address").types("ann@example.net").types(ENTER).shows("The code that came");
-        ann_sees.types("00000000").types(ENTER).shows("The code is wrong").types(CTRL_U);
+        ann_sees.types("00000000").types(ENTER).shows("the code is wrong").types(CTRL_U);
         ann_sees.types(&server.code_for("mailto:ann@example.net")).types(ENTER).shows("leads to you from now on");
         ann_sees.shows_row(&["ann@example.net", "since"]);
 

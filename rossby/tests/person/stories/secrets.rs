@@ -33,7 +33,8 @@ pub(crate) fn are_kept_to(set_up: &SetUp) {
     fs::copy(&own, &file).unwrap();
     let server = set_up.start(&data, port);
     assert_eq!(ann.done(&["whoami"])["waiting"], 0);
-    let eve = Human { home: folder.path().join("eve"), ..ann.clone() };
+    let mut eve = ann.clone();
+    eve.home = folder.path().join("eve");
     eve.done(&["register", "ann@example.org"]);
     assert_eq!(eve.refused(&["authorize", &server.code_for("mailto:ann@example.org")]).0, "identifier-taken");
     server.stop();

@@ -242,6 +242,7 @@ pub(in crate::person::chat) fn overview(last: Message, unread: u64, standing: St
         standing: Some(standing),
         verified: None,
         is_changed: false,
+        formerly: Vec::new(),
         unread,
         last,
     }
