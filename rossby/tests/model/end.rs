@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rossby_client::Warning;
+use rossby_client::{GroupId, Warning};
 use rossby_log::providers::sqlite::{SqliteConfig, SqliteLog};
 use rossby_schemas::time::SystemClock;
 
@@ -27,7 +27,9 @@ impl Town {
         self.settle().await;
         // What waits in one outbox is for another device: all go out before all fetch.
         for device in &live {
+            self.learns_before_it_speaks(*device).await;
             self.client(*device).receive(Duration::ZERO).await.unwrap();
+            self.learns_affirmations(*device).await;
             self.model.hand_over(*device);
         }
         for device in &live {
@@ -73,11 +75,18 @@ impl Town {
         let own = self.model.devices[device].person;
         for notice in self.client(device).warnings().await.unwrap() {
             let is_so = match &notice.warning {
-                // What the server refused while they were blocked has a number, too.
-                Warning::Gap { sender, .. } => self.model.was_blocked(own, self.person(*sender)),
+                // What the server refused while they were blocked has a number, too; so has what was not sent because they were
+                // in a group no more.
+                Warning::Gap { sender, .. } => {
+                    let sender = self.person(*sender);
+                    self.model.was_blocked(own, sender) || self.is_no_fellow(own, sender)
+                }
+                Warning::RemovedFromGroup { group, .. } => self.was_removed(own, self.group(GroupId(*group))),
+                Warning::GroupChangedByRemovedDevice { author, .. } => self.has_removed_a_device(self.person(*author)),
                 other => TOLD.contains(&other.name()),
             };
-            assert!(is_so, "{} was told: {notice}", self.name(device));
+            let people = || self.boxes.iter().zip(&self.model.people).collect::<Vec<_>>();
+            assert!(is_so, "{} was told: {notice}; the people are {:?}", self.name(device), people());
         }
     }
 

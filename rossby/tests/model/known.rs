@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::groups::{Answer, Change, GroupNo, Hidden};
 use crate::model::{Copy, DeviceNo, Model, PersonNo, Place, SaidNo, Stand, Tick, Until, What};
 
 /// What a device shows of a message.
@@ -44,6 +45,19 @@ pub(crate) struct View {
     /// How many of a conversation's messages are new.
     pub(crate) unread: BTreeMap<Place, usize>,
     pub(crate) stands: BTreeMap<PersonNo, Stand>,
+    pub(crate) groups: BTreeMap<GroupNo, ShownGroup>,
+}
+
+/// A group, as a device shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ShownGroup {
+    pub(crate) name: String,
+    /// Who is in it, and whether they are admins.
+    pub(crate) members: BTreeMap<String, bool>,
+    /// How the person stands to it.
+    pub(crate) membership: &'static str,
+    /// How many changes of it are known.
+    pub(crate) changes: usize,
 }
 
 impl View {
@@ -62,6 +76,7 @@ pub(crate) struct Known<'a> {
     model: &'a Model,
     device: DeviceNo,
     own: PersonNo,
+    until: Until,
     messages: Vec<SaidNo>,
     deleted: BTreeSet<SaidNo>,
     edits: BTreeMap<SaidNo, &'a str>,
@@ -69,6 +84,8 @@ pub(crate) struct Known<'a> {
     read: BTreeSet<SaidNo>,
     declined: Vec<(PersonNo, Tick)>,
     stands: BTreeMap<PersonNo, Stand>,
+    /// The changes of each group, and what of it is hidden.
+    groups: Vec<(BTreeSet<SaidNo>, Hidden)>,
 }
 
 impl<'a> Known<'a> {
@@ -78,6 +95,7 @@ impl<'a> Known<'a> {
             model,
             device,
             own: model.devices[device].person,
+            until,
             messages: Vec::new(),
             deleted: BTreeSet::new(),
             edits: BTreeMap::new(),
@@ -85,10 +103,14 @@ impl<'a> Known<'a> {
             read: BTreeSet::new(),
             declined: Vec::new(),
             stands: BTreeMap::new(),
+            groups: (0..model.groups)
+                .map(|group| (model.changes(device, group, until), model.hidden(device, group, until)))
+                .collect(),
         };
         for number in (0..model.said.len()).filter(|said| model.has(device, *said, until)) {
             match &model.said[number].what {
-                What::Text(_) | What::Reply { .. } => known.messages.push(number),
+                What::Text(_) | What::Reply { .. } | What::Change(_) => known.messages.push(number),
+                What::Brings(_) | What::Answers { .. } => {}
                 What::Edit { of, text } => drop(known.edits.insert(*of, text)),
                 What::Deletion { of } => drop(known.deleted.insert(*of)),
                 What::Reaction { to, emoji, removed } => {
@@ -152,9 +174,33 @@ impl<'a> Known<'a> {
     fn is_in(&self, place: Place, message: SaidNo) -> bool {
         let author = self.model.author(message);
         let is_declined = |(peer, until): &(PersonNo, Tick)| {
-            *peer == author && author != self.own && self.came(message).is_some_and(|at| at <= *until)
+            *peer == author
+                && place == Place::between(author, self.own)
+                && author != self.own
+                && self.came(message).is_some_and(|at| at <= *until)
         };
-        self.model.said[message].place == place && !self.declined.iter().any(is_declined)
+        self.model.said[message].place == place && !self.declined.iter().any(is_declined) && self.is_in_group(message)
+    }
+
+    /// Whether a message is shown in its group, if it is of one: it came for the membership that the person has now, or one that they
+    /// have not declined.
+    fn is_in_group(&self, message: SaidNo) -> bool {
+        let Place::Group(group) = self.model.said[message].place else { return true };
+        let (changes, hidden) = &self.groups[group];
+        let is_hidden = match hidden {
+            Hidden::Nothing => false,
+            Hidden::Before(again, at) => match self.came(message) {
+                Some(came) => at.is_some_and(|at| came < at),
+                None => message < *again,
+            },
+            Hidden::All => true,
+        };
+        !is_hidden && self.model.said[message].seen.is_subset(changes)
+    }
+
+    /// Whether a message is one that people write, of which others can say something.
+    pub(crate) fn is_written(&self, message: SaidNo) -> bool {
+        !matches!(self.model.said[message].what, What::Change(_))
     }
 
     /// The text of a message as it is now, and whether that is another than at first; none if it was taken back.
@@ -189,7 +235,9 @@ impl<'a> Known<'a> {
         }
         let to_others = said.copies.iter().filter(|(person, _)| **person != self.own || said.copies.len() == 1);
         let copies: Vec<Copy> = to_others.map(|(_, copy)| *copy).collect();
-        if copies.iter().any(|copy| matches!(copy, Copy::Waiting | Copy::Never)) {
+        if copies.is_empty() {
+            Fate::Sent
+        } else if copies.iter().any(|copy| matches!(copy, Copy::Waiting | Copy::Never)) {
             Fate::Pending
         } else if copies.iter().any(|copy| matches!(copy, Copy::Taken(_))) {
             Fate::Sent
@@ -201,7 +249,8 @@ impl<'a> Known<'a> {
     fn line(&self, message: SaidNo) -> Line {
         let said = &self.model.said[message];
         let name = |person: PersonNo| self.model.people[person].clone();
-        let text = self.text(message);
+        let text = self.text(message).map(|(text, is_edited)| (text.to_owned(), is_edited));
+        let text = text.or_else(|| Some((self.told(message)?, false)));
         let answers = match &said.what {
             What::Reply { to, .. } if text.is_some() => Some(self.answered(said.place, *to)),
             _ => None,
@@ -211,20 +260,69 @@ impl<'a> Known<'a> {
         let peer = said.place.peer_of(self.own).filter(|peer| *peer != self.own);
         Line {
             author: name(self.model.author(message)),
-            text: text.map(|(text, _)| text.to_owned()),
-            is_edited: text.is_some_and(|(_, is_edited)| is_edited),
+            is_edited: text.as_ref().is_some_and(|(_, is_edited)| *is_edited),
+            text: text.as_ref().map(|(text, _)| text.clone()),
             answers,
             emojis: emojis
                 .map(|(emoji, authors)| ((*emoji).to_owned(), authors.iter().map(|author| name(*author)).collect()))
                 .collect(),
-            is_request: peer.is_some_and(|peer| self.stand(peer) == Stand::Stranger),
+            is_request: match said.place {
+                Place::Group(group) => self.answer(group) == Some(Answer::Requested),
+                _ => peer.is_some_and(|peer| self.stand(peer) == Stand::Stranger),
+            },
             fate: self.fate(message),
         }
+    }
+
+    fn answer(&self, group: GroupNo) -> Option<Answer> {
+        self.model.answer(self.device, group, self.until)
+    }
+
+    /// What a change tells people.
+    fn told(&self, message: SaidNo) -> Option<String> {
+        let (_, _, change) = self.model.change(message)?;
+        let name = |person: &PersonNo| self.model.people[*person].clone();
+        let names = |people: &[PersonNo]| -> BTreeSet<String> { people.iter().map(name).collect() };
+        Some(match change {
+            Change::Found { name, members } => format!("founds {name:?} with {:?}", names(members)),
+            Change::Add { members, is_admin } => format!("adds {:?}, as admins: {is_admin}", names(members)),
+            Change::Remove { member } => format!("removes {}", name(member)),
+            Change::Leave => "leaves".to_owned(),
+            Change::SetAdmin { member, is_admin } => format!("says of {}, an admin: {is_admin}", name(member)),
+            Change::Rename { name } => format!("calls it {name:?}"),
+            Change::Affirm => "affirms".to_owned(),
+        })
+    }
+
+    fn shown_group(&self, group: GroupNo) -> Option<ShownGroup> {
+        if !self.model.shows_group(self.device, group, self.until) {
+            return None;
+        }
+        let changes = &self.groups[group].0;
+        let state = self.model.state_of(changes);
+        let name = |person: &PersonNo| self.model.people[*person].clone();
+        let members = state.members().iter().map(|person| (name(person), state.is_admin(*person))).collect();
+        let membership = match self.answer(group)? {
+            _ if !state.is_member(self.own) && state.has_left(self.own) => "left",
+            _ if !state.is_member(self.own) => "removed",
+            Answer::Requested => "requested",
+            _ if state.is_admin(self.own) => "admin",
+            _ => "member",
+        };
+        Some(ShownGroup { name: state.name, members, membership, changes: changes.len() })
     }
 
     /// What the device shows.
     pub(crate) fn view(&self) -> View {
         let mut view = View::default();
+        for group in 0..self.model.groups {
+            let lines: Vec<Line> =
+                self.messages(Place::Group(group)).into_iter().map(|message| self.line(message)).collect();
+            if !lines.is_empty() {
+                view.places.insert(Place::Group(group), lines);
+            }
+            view.groups.extend(self.shown_group(group).map(|shown| (group, shown)));
+        }
         for other in 0..self.model.people.len() {
             let place = Place::between(self.own, other);
             let lines: Vec<Line> = self.messages(place).into_iter().map(|message| self.line(message)).collect();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
-use rossby_client::{Client, Content, Conversation, Message, MessageState, Referred, Standing};
+use rossby_client::{Client, Content, Conversation, GroupId, Message, MessageState, Referred, Standing};
 
 use crate::known::{Answered, Fate, Known, Line, View};
 use crate::model::{DeviceNo, Place, Stand, Until};
@@ -23,13 +23,17 @@ impl Town {
         for overview in client.conversations().await.unwrap() {
             let place = match overview.conversation {
                 Conversation::Direct(peer) => Place::between(own, self.person(peer)),
-                Conversation::Group(group) => panic!("there is no group {group}"),
+                Conversation::Group(group) => Place::Group(self.group(GroupId(group))),
             };
             let limit = u32::try_from(lines).unwrap();
             let messages = client.transcript(overview.conversation, limit, None).await.unwrap();
             let shown = messages.iter().map(|message| self.line(message)).collect();
             assert!(view.places.insert(place, shown).is_none());
             view.unread.insert(place, usize::try_from(overview.unread).unwrap());
+        }
+        for group in client.groups().await.unwrap() {
+            let number = self.group(group.id);
+            assert!(view.groups.insert(number, self.shown_group(group)).is_none());
         }
         for other in (0..self.boxes.len()).filter(|other| *other != own) {
             let stand = match client.standing(self.boxes[other]).await.unwrap() {
@@ -54,7 +58,7 @@ impl Town {
         };
         Line {
             author: name(message.author),
-            text: message.text.clone(),
+            text: message.text.clone().or_else(|| self.told_of_group(message)),
             is_edited: message.edited_at.is_some(),
             answers,
             emojis: emojis.collect::<BTreeMap<_, _>>(),
@@ -103,6 +107,12 @@ impl Town {
         if expected.unread != found.unread {
             let _ = writeln!(text, "unread: expected {:?}, found {:?}", expected.unread, found.unread);
         }
+        for group in 0..self.model.groups {
+            let (expected, found) = (expected.groups.get(&group), found.groups.get(&group));
+            if expected != found {
+                let _ = writeln!(text, "group {group}:\n  expected {expected:?}\n  found    {found:?}");
+            }
+        }
         let places = expected.places.keys().chain(found.places.keys());
         for place in places.collect::<std::collections::BTreeSet<_>>() {
             let empty = Vec::new();
@@ -128,6 +138,7 @@ impl Town {
 
     /// Fetches until a device is as it must be: what was sent is seen a moment later.
     pub(crate) async fn fetches_all(&mut self, device: DeviceNo) {
+        self.learns_before_it_speaks(device).await;
         let deadline = Instant::now() + PATIENCE;
         let lines = if self.dice.percent(10) { ALL } else { LAST };
         loop {
@@ -135,6 +146,8 @@ impl Town {
                 panic!("{} can't fetch: {error}", self.name(device));
             }
             // What waited there has gone out, too.
+            self.learns_affirmations(device).await;
+            self.model.joins_by_itself(device);
             self.model.hand_over(device);
             let Some(difference) = self.difference_of(device, lines).await else { break };
             assert!(Instant::now() < deadline, "{difference}");

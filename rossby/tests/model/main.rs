@@ -13,8 +13,10 @@ mod actions;
 mod clock;
 mod dice;
 mod end;
+mod groups;
 mod known;
 mod look;
+mod look_groups;
 mod model;
 mod proxy;
 mod receipts;
@@ -35,14 +37,14 @@ use town::Town;
 const SAID_EVERY: usize = 100;
 
 /// Lets this happen. What happens is printed, and the seed with a failure.
-fn run(seed: u64, steps: usize) {
+fn run(seed: u64, steps: usize, has_groups: bool) {
     // A client says so why it keeps something in its outbox.
     let told = tracing_subscriber::fmt().with_env_filter("rossby_client=debug").with_test_writer().try_init();
     drop(told);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         println!("seed {seed}, {steps} steps");
-        let (begun, mut town) = (Instant::now(), Town::new(seed, steps).await);
+        let (begun, mut town) = (Instant::now(), Town::new(seed, steps, has_groups).await);
         for step in 1..=steps {
             town.step().await;
             if step % SAID_EVERY == 0 {
@@ -61,5 +63,6 @@ fn variable<T: FromStr>(name: &str) -> Option<T> {
 #[test]
 fn the_seed_that_is_asked_for() {
     let (seed, steps) = (variable("ROSSBY_MODEL_SEED"), variable("ROSSBY_MODEL_STEPS"));
-    run(seed.unwrap_or(seeds::FIRST), steps.unwrap_or(seeds::STEPS));
+    let has_groups = variable::<u8>("ROSSBY_MODEL_GROUPS").is_some_and(|number| number > 0);
+    run(seed.unwrap_or(seeds::FIRST), steps.unwrap_or(seeds::STEPS), has_groups);
 }

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::groups::{Change, GroupNo};
 use crate::known::Known;
 use crate::receipts::Wishes;
 
@@ -18,6 +19,8 @@ pub(crate) type SaidNo = usize;
 pub(crate) enum Place {
     /// Between two people, the one with the lower number first; or between one's own devices.
     Direct(PersonNo, PersonNo),
+    /// In a group.
+    Group(GroupNo),
     /// By a device to the person's others, which people don't see.
     Own,
 }
@@ -31,7 +34,7 @@ impl Place {
     pub(crate) fn peer_of(self, person: PersonNo) -> Option<PersonNo> {
         match self {
             Self::Direct(one, other) => Some(if one == person { other } else { one }),
-            Self::Own => None,
+            Self::Group(_) | Self::Own => None,
         }
     }
 }
@@ -76,6 +79,17 @@ pub(crate) enum What {
     },
     /// To the own devices: these were read.
     Read(Vec<SaidNo>),
+    /// In a group: it was changed.
+    Change(Change),
+    /// To who is new in a group: all that was done there.
+    Brings(Vec<SaidNo>),
+    /// To the own devices: whether the person takes part in the group that this change has added them to.
+    Answers {
+        to: SaidNo,
+        joins: bool,
+        /// Whether the person has said so, and not a device by itself.
+        is_own: bool,
+    },
 }
 
 /// What became of something that was said, for one box.
@@ -96,6 +110,8 @@ pub(crate) struct Said {
     pub(crate) by: DeviceNo,
     pub(crate) place: Place,
     pub(crate) what: What,
+    /// Of a group, what had been done with it, as was known there.
+    pub(crate) seen: BTreeSet<SaidNo>,
     /// For each box that is to have it; for the own one, as the other devices are to have it.
     pub(crate) copies: BTreeMap<PersonNo, Copy>,
 }
@@ -112,6 +128,10 @@ pub(crate) struct Device {
     pub(crate) is_gone: bool,
     /// What it was told when it was linked, of what the own devices know.
     pub(crate) inherited: BTreeSet<SaidNo>,
+    /// The changes of groups that it was told when it was linked.
+    pub(crate) told: BTreeSet<SaidNo>,
+    /// The changes that have added its person to groups of which it knows whether they take part by that.
+    pub(crate) judged: BTreeSet<SaidNo>,
     /// Whom it has looked up, and whether by their address.
     pub(crate) knows: BTreeSet<(PersonNo, bool)>,
     /// Whether some of what waits in its outbox may have gone out.
@@ -131,6 +151,8 @@ pub(crate) struct Model {
     pub(crate) said: Vec<Said>,
     /// The files that texts of what was said came with: a caption is as a text, and is not edited.
     pub(crate) files: BTreeMap<SaidNo, Vec<u8>>,
+    /// How many groups there are.
+    pub(crate) groups: usize,
     /// Who has blocked whom.
     pub(crate) blocks: BTreeSet<(PersonNo, PersonNo)>,
     /// Who has blocked whom at some time.
@@ -145,6 +167,8 @@ pub(crate) enum Until {
     Synced,
     /// What it has when it has fetched all.
     Now,
+    /// What it has when it has fetched what came until then.
+    Tick(Tick),
 }
 
 impl Model {
@@ -156,12 +180,14 @@ impl Model {
     /// A new device: of a new person, or linked by another, which tells it what it knows.
     pub(crate) fn add_device(&mut self, person: PersonNo, name: &str, linked_by: Option<DeviceNo>) -> DeviceNo {
         let since = self.tick();
-        let inherited = linked_by.map_or_else(BTreeSet::new, |by| {
+        let (mut inherited, mut told) = (BTreeSet::new(), BTreeSet::new());
+        if let Some(by) = linked_by {
             // It has fetched before it tells.
             self.devices[by].synced = since;
             let own = |said: &SaidNo| self.said[*said].place == Place::Own && self.has(by, *said, Until::Synced);
-            (0..self.said.len()).filter(own).collect()
-        });
+            inherited = (0..self.said.len()).filter(own).collect();
+            told = (0..self.groups).flat_map(|group| self.changes(by, group, Until::Synced)).collect();
+        }
         self.devices.push(Device {
             person,
             name: name.to_owned(),
@@ -169,12 +195,22 @@ impl Model {
             synced: since,
             is_gone: false,
             inherited,
+            told,
+            judged: BTreeSet::new(),
             knows: BTreeSet::new(),
             is_unsure: false,
             is_vague: false,
             is_offline: false,
         });
         self.devices.len() - 1
+    }
+
+    /// One of the places where a person can write: with each other one, and each group.
+    pub(crate) fn place(&self, person: PersonNo, number: usize) -> Place {
+        match number.checked_sub(self.people.len()) {
+            Some(group) => Place::Group(group),
+            None => Place::between(person, number),
+        }
     }
 
     /// The devices of a person that were not removed.
@@ -197,9 +233,30 @@ impl Model {
         let boxes = match place {
             Place::Direct(one, other) => vec![one, other, own],
             Place::Own => vec![own],
+            Place::Group(group) => {
+                self.group(by, group, Until::Synced).map(|state| state.members()).unwrap_or_default()
+            }
         };
-        let copies = boxes.into_iter().map(|person| (person, Copy::Waiting)).collect();
-        self.said.push(Said { by, place, what, copies });
+        self.say_to(by, place, what, boxes)
+    }
+
+    /// The same, to these boxes.
+    pub(crate) fn say_to(&mut self, by: DeviceNo, place: Place, what: What, boxes: Vec<PersonNo>) -> SaidNo {
+        let own = self.devices[by].person;
+        let mut copies: BTreeMap<PersonNo, Copy> = boxes.into_iter().map(|person| (person, Copy::Waiting)).collect();
+        let seen = match place {
+            Place::Group(group) => {
+                // Only where there are other devices has one's own box a copy.
+                if self.devices_of(own).len() < 2 {
+                    copies.remove(&own);
+                } else {
+                    copies.insert(own, Copy::Waiting);
+                }
+                self.changes(by, group, Until::Synced)
+            }
+            Place::Direct(..) | Place::Own => BTreeSet::new(),
+        };
+        self.said.push(Said { by, place, what, seen, copies });
         self.said.len() - 1
     }
 
@@ -216,7 +273,8 @@ impl Model {
             }
             // The own devices are told of what somebody has taken.
             let is_taken = |(person, copy): (&PersonNo, &Copy)| *person != own && matches!(copy, Copy::Taken(_));
-            let is_told = said.copies.len() == 1 || said.copies.iter().any(is_taken);
+            let is_group = matches!(said.place, Place::Group(_));
+            let is_told = is_group || said.copies.len() == 1 || said.copies.iter().any(is_taken);
             if let Some(copy) = said.copies.get_mut(&own).filter(|copy| **copy == Copy::Waiting) {
                 *copy = if is_told { Copy::Taken(at) } else { Copy::Never };
             }
@@ -232,8 +290,11 @@ impl Model {
             said.copies.values_mut().filter(|copy| **copy == Copy::Waiting).for_each(|copy| *copy = Copy::Never);
         }
         if let [last] = self.devices_of(self.devices[device].person)[..] {
-            for said in self.said.iter_mut().filter(|said| said.by == last && said.copies.len() == 1) {
-                said.copies.values_mut().filter(|copy| **copy == Copy::Waiting).for_each(|copy| *copy = Copy::Refused);
+            let own = self.devices[device].person;
+            for said in self.said.iter_mut().filter(|said| said.by == last) {
+                let is_for_own = said.copies.len() == 1 || matches!(said.place, Place::Group(_));
+                let copy = said.copies.get_mut(&own).filter(|copy| is_for_own && **copy == Copy::Waiting);
+                copy.into_iter().for_each(|copy| *copy = Copy::Refused);
             }
         }
     }
@@ -251,7 +312,12 @@ impl Model {
     pub(crate) fn has(&self, device: DeviceNo, said: SaidNo, until: Until) -> bool {
         let (device_no, said_no) = (device, said);
         let (device, said) = (&self.devices[device], &self.said[said]);
-        let until = if until == Until::Synced || device.is_gone { device.synced } else { Tick::MAX };
+        let until = match until {
+            Until::Synced => device.synced,
+            Until::Now if device.is_gone => device.synced,
+            Until::Now => Tick::MAX,
+            Until::Tick(at) => at,
+        };
         said.by == device_no
             || device.inherited.contains(&said_no)
             || matches!(said.copies.get(&device.person), Some(Copy::Taken(at)) if device.since < *at && *at <= until)

@@ -50,6 +50,8 @@ pub(crate) enum Trouble {
     Cut,
     /// The server takes messages and confirmations, and no answer to these comes back.
     Deaf,
+    /// No message that it sends comes through.
+    Mute,
     /// The device dies with the request of this number, before the server has it or after.
     Dies { with: usize, after: bool },
 }
@@ -229,7 +231,8 @@ impl Proxy {
             Trouble::Bumps(faults) => faults.pop_front().unwrap_or(Fault::None),
             Trouble::Cut => Fault::Refused,
             Trouble::Deaf if request.line.starts_with("POST /v1/messages") => Fault::Lost,
-            Trouble::Deaf => Fault::None,
+            Trouble::Mute if request.line.starts_with("POST /v1/messages ") => Fault::Refused,
+            Trouble::Deaf | Trouble::Mute => Fault::None,
             Trouble::Dies { with: 0, after } => {
                 let after = *after;
                 ways.trouble = Trouble::Cut;

@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use rossby_client::{Client, ClientConfig, ClientError, Peer, Retries, SealingSchedule, Unlock};
+use rossby_client::{Client, ClientConfig, ClientError, Conversation, GroupId, Peer, Retries, SealingSchedule, Unlock};
+use rossby_schemas::encoding::Sha256Digest;
 use rossby_schemas::http::problem::ProblemType;
 use rossby_schemas::ids::{BoxId, DeviceId, MessageId};
 
 use crate::clock::TownClock;
 use crate::dice::Dice;
-use crate::model::{DeviceNo, Model, PersonNo, SaidNo};
+use crate::model::{DeviceNo, Model, PersonNo, Place, SaidNo};
 use crate::proxy::{Fault, Proxy, Trouble};
 use std::time::Duration;
 
@@ -37,6 +38,8 @@ pub(crate) enum Did<T> {
 pub(crate) struct Town {
     seed: u64,
     steps: usize,
+    /// Whether people found groups.
+    pub(crate) has_groups: bool,
     pub(crate) dice: Dice,
     pub(crate) model: Model,
     pub(crate) clock: Arc<TownClock>,
@@ -46,6 +49,10 @@ pub(crate) struct Town {
     pub(crate) boxes: Vec<BoxId>,
     /// The ids of what was said.
     pub(crate) ids: BTreeMap<SaidNo, MessageId>,
+    /// The ids of groups.
+    pub(crate) groups: Vec<GroupId>,
+    /// What was done with groups, by its hash.
+    pub(crate) changes: BTreeMap<Sha256Digest, SaidNo>,
     /// How much was done.
     pub(crate) notes: usize,
     /// How often time has passed.
@@ -53,12 +60,13 @@ pub(crate) struct Town {
 }
 
 impl Town {
-    pub(crate) async fn new(seed: u64, steps: usize) -> Self {
+    pub(crate) async fn new(seed: u64, steps: usize, has_groups: bool) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let proxy = Proxy::start(folder.path().join("data")).await;
         Self {
             seed,
             steps,
+            has_groups,
             dice: Dice::new(seed),
             model: Model::default(),
             clock: Arc::new(TownClock::new()),
@@ -67,6 +75,8 @@ impl Town {
             homes: Vec::new(),
             boxes: Vec::new(),
             ids: BTreeMap::new(),
+            groups: Vec::new(),
+            changes: BTreeMap::new(),
             notes: 0,
             passed: 0,
         }
@@ -198,6 +208,15 @@ impl Town {
         format!("mailto:{}@example.org", self.model.people[person])
     }
 
+    /// Where a device finds what is said.
+    pub(crate) fn conversation(&self, device: DeviceNo, place: Place) -> Conversation {
+        let own = self.model.devices[device].person;
+        match place {
+            Place::Group(group) => Conversation::Group(self.groups[group].0),
+            _ => Conversation::Direct(self.boxes[place.peer_of(own).unwrap_or(own)]),
+        }
+    }
+
     pub(crate) fn person(&self, box_id: BoxId) -> PersonNo {
         self.boxes.iter().position(|known| *known == box_id).expect("a box that nobody has")
     }
@@ -214,7 +233,11 @@ impl Drop for Town {
             for (device, home) in self.homes.iter().enumerate() {
                 println!("{} is device {}", self.name(device), home.device_id);
             }
-            println!("again: ROSSBY_MODEL_SEED={} ROSSBY_MODEL_STEPS={}", self.seed, self.steps);
+            let groups = u8::from(self.has_groups);
+            println!(
+                "again: ROSSBY_MODEL_SEED={} ROSSBY_MODEL_STEPS={} ROSSBY_MODEL_GROUPS={groups}",
+                self.seed, self.steps
+            );
         }
     }
 }

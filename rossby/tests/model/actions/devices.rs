@@ -24,6 +24,7 @@ impl Town {
             return None;
         }
         self.settle().await;
+        self.learns_before_it_speaks(by).await;
         let name = format!("device {}", self.homes.len());
         // What two devices say to each other to be linked is in the server's memory alone.
         let trouble = self.small_trouble().without_kills();
@@ -41,6 +42,8 @@ impl Town {
         if let Err(error) = linked {
             self.failed(by, "link a device", &error);
         }
+        self.learns_affirmations(by).await;
+        self.model.joins_by_itself(by);
         let device = self.model.add_device(person, &name, Some(by));
         // What it is told has yet to come.
         self.model.devices[device].is_vague = true;
@@ -60,6 +63,13 @@ impl Town {
             return None;
         }
         self.settle().await;
+        // What the person's others have not seen of it would not count in groups: they are to say there that it is no more.
+        for sibling in devices {
+            let is_behind = |group| !self.model.knows_all(sibling, group);
+            if !self.model.devices[sibling].is_offline && (0..self.model.groups).any(is_behind) {
+                self.fetches_all(sibling).await;
+            }
+        }
         let trouble = self.small_trouble();
         self.note(format!("{} removes {}; {trouble:?}", self.name(by), self.name(device)));
         let device_ref = self.device_ref(device);
@@ -112,6 +122,9 @@ impl Town {
             self.settle().await;
         }
         let trouble = self.trouble(device);
+        if trouble != Trouble::Cut {
+            self.learns_before_it_speaks(device).await;
+        }
         self.note(format!("{} fetches; {trouble:?}", self.name(device)));
         let fetched = self.at(device, &trouble, async |client| client.receive(Duration::ZERO).await).await;
         let is_whole = match (fetched, &trouble) {
@@ -123,6 +136,7 @@ impl Town {
             (Did::Done(_), Trouble::Deaf | Trouble::Dies { .. }) => false,
             (Did::Done(_), _) => self.model.devices.iter().all(|device| !device.is_unsure),
         };
+        self.learns_affirmations(device).await;
         self.went(device, &trouble);
         if is_whole {
             self.fetches_all(device).await;

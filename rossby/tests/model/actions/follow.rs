@@ -106,6 +106,8 @@ impl Town {
                 written += 1;
                 continue;
             }
+            self.learns_affirmations(device).await;
+            self.model.joins_by_itself(device);
             match self.difference_of_last(device).await {
                 None => return,
                 Some(difference) => assert!(Instant::now() < deadline, "{difference}"),

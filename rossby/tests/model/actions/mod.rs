@@ -4,6 +4,7 @@
 mod devices;
 mod files;
 mod follow;
+mod groups;
 mod people;
 mod standing;
 mod talk;
@@ -15,7 +16,7 @@ use crate::proxy::Trouble;
 use crate::town::{Did, Town};
 
 /// One step in this many is of this kind.
-const ACTIONS: [(usize, Action); 26] = [
+const ACTIONS: [(usize, Action); 34] = [
     (3, Action::Register),
     (4, Action::Link),
     (2, Action::Remove),
@@ -35,6 +36,14 @@ const ACTIONS: [(usize, Action); 26] = [
     (3, Action::Block),
     (4, Action::Unblock),
     (8, Action::Read),
+    (4, Action::FoundGroup),
+    (4, Action::AddToGroup),
+    (3, Action::RemoveFromGroup),
+    (3, Action::SetGroupAdmin),
+    (3, Action::RenameGroup),
+    (2, Action::LeaveGroup),
+    (4, Action::AnswerGroup),
+    (14, Action::TextGroup),
     (2, Action::Kill),
     (2, Action::Pass),
     (1, Action::Ghost),
@@ -42,6 +51,18 @@ const ACTIONS: [(usize, Action); 26] = [
     (1, Action::ChangeReceipts),
     (3, Action::SendFile),
     (4, Action::FetchFile),
+];
+
+/// Those of them that are about groups.
+const GROUP_ACTIONS: [Action; 8] = [
+    Action::FoundGroup,
+    Action::AddToGroup,
+    Action::RemoveFromGroup,
+    Action::SetGroupAdmin,
+    Action::RenameGroup,
+    Action::LeaveGroup,
+    Action::AnswerGroup,
+    Action::TextGroup,
 ];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +86,14 @@ enum Action {
     Block,
     Unblock,
     Read,
+    FoundGroup,
+    AddToGroup,
+    RemoveFromGroup,
+    SetGroupAdmin,
+    RenameGroup,
+    LeaveGroup,
+    AnswerGroup,
+    TextGroup,
     Kill,
     Pass,
     Ghost,
@@ -77,9 +106,11 @@ enum Action {
 impl Town {
     /// Something happens.
     pub(crate) async fn step(&mut self) {
+        let actions: Vec<_> =
+            ACTIONS.iter().filter(|(_, action)| self.has_groups || !GROUP_ACTIONS.contains(action)).collect();
         loop {
-            let mut thrown = self.dice.below(ACTIONS.iter().map(|(weight, _)| weight).sum());
-            let action = ACTIONS.iter().find_map(|(weight, action)| {
+            let mut thrown = self.dice.below(actions.iter().map(|(weight, _)| weight).sum());
+            let action = actions.iter().find_map(|(weight, action)| {
                 let is_it = thrown < *weight;
                 thrown = thrown.saturating_sub(*weight);
                 is_it.then_some(*action)
@@ -114,6 +145,14 @@ impl Town {
             Action::Block => self.block().await,
             Action::Unblock => self.unblock().await,
             Action::Read => self.read().await,
+            Action::FoundGroup => self.found_group().await,
+            Action::AddToGroup => self.add_to_group().await,
+            Action::RemoveFromGroup => self.remove_from_group().await,
+            Action::SetGroupAdmin => self.set_group_admin().await,
+            Action::RenameGroup => self.rename_group().await,
+            Action::LeaveGroup => self.leave_group().await,
+            Action::AnswerGroup => self.answer_group().await,
+            Action::TextGroup => self.text_group().await,
             Action::Kill => {
                 self.note("the server is killed".to_owned());
                 self.proxy.kill();
@@ -168,14 +207,14 @@ impl Town {
     fn went(&mut self, device: DeviceNo, trouble: &Trouble) {
         match trouble {
             Trouble::Calm | Trouble::Bumps(_) => self.model.hand_over(device),
-            Trouble::Cut => {}
+            Trouble::Cut | Trouble::Mute => {}
             Trouble::Deaf | Trouble::Dies { .. } => {
                 self.model.devices[device].is_unsure |= self.model.has_waiting(device);
             }
         }
     }
 
-    fn must_be_done<T>(&self, device: DeviceNo, did: Did<T>) -> T {
+    pub(crate) fn must_be_done<T>(&self, device: DeviceNo, did: Did<T>) -> T {
         match did {
             Did::Done(done) => done,
             Did::Failed(error) => panic!("{} failed: {error}", self.name(device)),

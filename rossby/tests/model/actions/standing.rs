@@ -1,6 +1,6 @@
 //! How people stand to each other: requests that are taken or declined, blocks; and what was read.
 
-use rossby_client::{Conversation, Message, Peer, Setting};
+use rossby_client::{Message, Peer, Setting};
 
 use crate::known::Known;
 use crate::model::{DeviceNo, PersonNo, Place, SaidNo, Stand, Until, What};
@@ -49,7 +49,9 @@ impl Town {
     pub(crate) async fn block(&mut self) -> Option<()> {
         let device = self.some_online_device().await?;
         let own = self.model.devices[device].person;
-        let is_free = |person: &PersonNo| *person != own && !self.model.blocks.contains(&(own, *person));
+        let is_free = |person: &PersonNo| {
+            *person != own && !self.model.blocks.contains(&(own, *person)) && !self.model.share_a_group(own, *person)
+        };
         let others: Vec<PersonNo> = (0..self.model.people.len()).filter(is_free).collect();
         let peer = self.dice.one_of(&others)?;
         // What is on its way would be taken or not.
@@ -113,16 +115,17 @@ impl Town {
         let own = self.model.devices[device].person;
         let known = Known::by(&self.model, device, Until::Synced);
         let is_new = |message: &SaidNo| known.is_new(*message);
-        let other = self.dice.below(self.model.people.len());
-        let new: Vec<SaidNo> = known.messages(Place::between(own, other)).into_iter().filter(is_new).collect();
+        let places = self.model.people.len() + self.model.groups;
+        let place = self.model.place(own, self.dice.below(places));
+        let new: Vec<SaidNo> = known.messages(place).into_iter().filter(is_new).collect();
         let count = self.dice.below(new.len().max(1)) + 1;
         let new: Vec<SaidNo> = new.into_iter().take(count).collect();
         if new.is_empty() {
             return None;
         }
         self.note(format!("{} reads {new:?}", self.name(device)));
-        let direct = Conversation::Direct(self.boxes[other]);
-        let shown = self.client(device).transcript(direct, u32::MAX, None).await.unwrap();
+        let conversation = self.conversation(device, place);
+        let shown = self.client(device).transcript(conversation, u32::MAX, None).await.unwrap();
         let is_meant = |message: &Message| new.iter().any(|said| self.ids[said] == message.message_id);
         let messages: Vec<Message> = shown.into_iter().filter(is_meant).collect();
         let read = self.at(device, &Trouble::Cut, async |client| client.mark_read(&messages).await).await;
