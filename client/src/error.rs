@@ -292,7 +292,7 @@ pub enum ClientError {
     /// There is no such upload, or no longer.
     #[error("there is no upload {0}; it may be finished")]
     NoSuchUpload(i64),
-    /// A thread of this process has failed.
+    /// Somebody has stopped it, or a thread of this process has failed.
     #[error("it was interrupted")]
     Interrupted,
     /// A device's name can't be shown.

@@ -1,6 +1,7 @@
 //! Sending a file: encrypted into the folder of uploads first, then uploaded, then said in a message.
 
 use std::fs::File;
+use std::future::{Future, pending};
 use std::io::{self, Cursor, Read, Seek as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -140,12 +141,12 @@ impl Client {
         file: FileToSend,
         tell: Option<Tell>,
     ) -> Result<FileSent, ClientError> {
-        let kept = self.keep_file_for(addressee, file, tell.clone()).await?;
+        let kept = self.keep_file_for(addressee, file, tell.clone(), pending()).await?;
         self.send_kept(kept.id, tell).await
     }
 
-    /// The first half of [`Client::send_file_to`]: encrypts a file into the home. Nothing is kept if this is dropped; what is kept is
-    /// sent by [`Client::send_kept`] or [`Client::upload_pending`], or given up by [`Client::cancel_upload`].
+    /// The first half of [`Client::send_file_to`]: encrypts a file into the home. Nothing is kept if `stopped` comes before that is done;
+    /// what is kept is sent by [`Client::send_kept`] or [`Client::upload_pending`], or given up by [`Client::cancel_upload`].
     ///
     /// # Errors
     /// Those of [`Client::send_file_to`].
@@ -154,18 +155,32 @@ impl Client {
         addressee: &Addressee,
         file: FileToSend,
         tell: Option<Tell>,
+        stopped: impl Future<Output = ()> + Send,
     ) -> Result<PendingUpload, ClientError> {
-        let conversation = match addressee {
-            Addressee::Peer(peer) => Conversation::Direct(self.recipient_box(&self.device().await?, peer).await?),
+        let encrypting = async {
+            let conversation = self.conversation_for_files(addressee).await?;
+            self.encrypt_file(conversation, file, tell).await
+        };
+        // What goes into the store is not stopped half-way: it could be there all the same.
+        let upload = tokio::select! {
+            biased;
+            upload = encrypting => upload?,
+            () = stopped => return Err(ClientError::Interrupted),
+        };
+        Ok((&self.keep_upload(upload).await?).into())
+    }
+
+    async fn conversation_for_files(&self, addressee: &Addressee) -> Result<Conversation, ClientError> {
+        match addressee {
+            Addressee::Peer(peer) => Ok(Conversation::Direct(self.recipient_box(&self.device().await?, peer).await?)),
             Addressee::Group(group) => {
                 let group = self.group(group).await?;
                 if !matches!(group.membership, Membership::Requested | Membership::Member | Membership::Admin) {
                     return Err(ClientError::NotInGroup(group.name));
                 }
-                Conversation::Group(group.id.0)
+                Ok(Conversation::Group(group.id.0))
             }
-        };
-        Ok((&self.keep_file(conversation, file, tell).await?).into())
+        }
     }
 
     /// The second half of [`Client::send_file_to`]: uploads what is kept under this number, and says it. It stays kept if this is dropped.
@@ -185,8 +200,8 @@ impl Client {
         }
     }
 
-    /// Encrypts a file into the home, and keeps what is to be done with it.
-    pub(super) async fn keep_file(
+    /// Encrypts a file into the home, as something that is to be kept. Nothing stays of it if this is dropped.
+    pub(super) async fn encrypt_file(
         &self,
         conversation: Conversation,
         file: FileToSend,
@@ -223,7 +238,7 @@ impl Client {
         };
         let (name, octets, attachment) = off_the_runtime(filled).await?;
         drop(waiting);
-        let upload = StoredUpload {
+        Ok(StoredUpload {
             id: 0,
             conversation,
             spool: name,
@@ -231,7 +246,11 @@ impl Client {
             begun_at: self.now(),
             attachment,
             upload_key: UploadKey(FixedOctets(random::octets())),
-        };
+        })
+    }
+
+    /// Keeps what is to be done with a file that is encrypted.
+    pub(super) async fn keep_upload(&self, upload: StoredUpload) -> Result<StoredUpload, ClientError> {
         let mut transaction = self.store.begin().await?;
         let id = uploads::insert(&mut transaction, &self.vault, &upload).await?;
         transaction.commit().await?;

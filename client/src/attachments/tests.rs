@@ -337,7 +337,9 @@ async fn what_is_no_file_is_not_sent() {
     let world = World::new().await;
     let path = |name: &str| world.folder.path().join(name);
     let keep = async |file: FileToSend| {
-        world.receiver.client.keep_file(Conversation::Direct(BoxId::from_bytes([1; 16])), file, None).await
+        let client = &world.receiver.client;
+        let upload = client.encrypt_file(Conversation::Direct(BoxId::from_bytes([1; 16])), file, None).await?;
+        client.keep_upload(upload).await
     };
     assert!(matches!(keep(FileToSend::new(path(""))).await, Err(ClientError::NotAFile(_))));
     assert!(matches!(keep(FileToSend::new(path("none"))).await, Err(ClientError::File { .. })));
@@ -366,7 +368,6 @@ async fn what_nobody_waits_for_is_not_kept() {
     let (receiver, folder) = (Receiver::new().await, tempfile::tempdir().unwrap());
     let (client, path) = (&receiver.client, folder.path().join("file.bin"));
     std::fs::write(&path, vec![7; 4_000_000]).unwrap();
-    let conversation = Conversation::Direct(BoxId::from_bytes([2; 16]));
     // The first that is told of it waits until nobody waits for the file.
     let (begun, mut has_begun) = tokio::sync::mpsc::unbounded_channel();
     let (left, is_left) = std::sync::mpsc::channel::<()>();
@@ -376,8 +377,9 @@ async fn what_nobody_waits_for_is_not_kept() {
         let _ = is_left.lock().unwrap().recv();
     });
     let told = Arc::downgrade(&tell);
+    let conversation = Conversation::Direct(BoxId::from_bytes([2; 16]));
     tokio::select! {
-        _ = client.keep_file(conversation, FileToSend::new(&path), Some(tell)) => panic!("it is being told"),
+        _ = client.encrypt_file(conversation, FileToSend::new(&path), Some(tell)) => panic!("it is being told"),
         _ = has_begun.recv() => {}
     }
     drop(left);
@@ -387,7 +389,8 @@ async fn what_nobody_waits_for_is_not_kept() {
     assert_eq!(client.pending_uploads().await.unwrap(), []);
     assert_eq!(std::fs::read_dir(client.home.join("uploads")).unwrap().count(), 0);
 
-    let kept = client.keep_file(conversation, FileToSend::new(&path), None).await.unwrap();
+    let encrypted = client.encrypt_file(conversation, FileToSend::new(&path), None).await.unwrap();
+    let kept = client.keep_upload(encrypted).await.unwrap();
     let pending = client.pending_uploads().await.unwrap();
     assert_eq!(pending.iter().map(|pending| pending.id).collect::<Vec<_>>(), [kept.id]);
     let sent = client.send_kept(kept.id, None).await.unwrap();

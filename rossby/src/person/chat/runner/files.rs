@@ -49,15 +49,19 @@ impl Files {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let begun = self.begin(name, true, None);
         let file = FileToSend { caption, ..FileToSend::new(path) };
-        let sending = async {
-            let _one = self.uploading.lock().await;
-            let kept = self.client.keep_file_for(&addressee(conversation), file, Some(begun.tell())).await?;
-            begun.is_kept_as(kept.id);
-            self.client.send_kept(kept.id, Some(begun.tell())).await
+        let _one = tokio::select! {
+            one = self.uploading.lock() => one,
+            () = begun.stop.cancelled() => return Ok(Outcome::said(GIVEN_UP)),
         };
+        let (to, tell) = (addressee(conversation), Some(begun.tell()));
+        let kept = match self.client.keep_file_for(&to, file, tell, begun.stop.cancelled()).await {
+            Err(_) if begun.stop.is_cancelled() => return Ok(Outcome::said(GIVEN_UP)),
+            kept => kept?.id,
+        };
+        begun.is_kept_as(kept);
         let sent = tokio::select! {
-            sent = sending => sent?,
-            () = begun.stop.cancelled() => return self.stopped(&begun).await,
+            sent = self.client.send_kept(kept, Some(begun.tell())) => sent?,
+            () = begun.stop.cancelled() => return self.give_up(kept).await,
         };
         Ok(match sent {
             FileSent::Said(_) => Outcome::said("The file is sent"),
@@ -65,15 +69,6 @@ impl Files {
                 "The file is kept, encrypted, and goes on when the server can be reached: {reason}"
             )),
         })
-    }
-
-    /// A file that was being sent is given up.
-    async fn stopped(&self, begun: &Begun) -> Result<Outcome, ClientError> {
-        let kept = *lock(&begun.upload);
-        match kept {
-            Some(upload) => self.give_up(upload).await,
-            None => Ok(Outcome::said(GIVEN_UP)),
-        }
     }
 
     /// Gives up a file that is kept and not sent yet.
@@ -125,7 +120,7 @@ impl Files {
             let begun = self.begin(upload.name.clone(), true, Some(upload.id));
             let sent = tokio::select! {
                 sent = self.client.send_kept(upload.id, Some(begun.tell())) => sent.map(drop),
-                () = begun.stop.cancelled() => self.stopped(&begun).await.map(drop),
+                () = begun.stop.cancelled() => self.give_up(upload.id).await.map(drop),
             };
             match sent {
                 // It was sent, or given up, or goes on with the next time.
