@@ -236,7 +236,7 @@ impl Client {
     /// [`ClientError::RootChanged`] and [`ClientError::Forked`] withhold the sending.
     pub(crate) async fn recipient(&self, peer: &Peer) -> Result<Known, ClientError> {
         if let Some(own) = self.oneself(peer).await? {
-            return Ok(own);
+            return self.own_with_keys(own).await;
         }
         let (box_id, is_recent) = match peer {
             Peer::Box(box_id) => (Some(*box_id), true),
@@ -254,12 +254,12 @@ impl Client {
         };
         let known = match known {
             Some(known) if is_recent => known,
-            Some(known) => match self.look_up(peer).await {
+            Some(known) => match Box::pin(self.look_up(peer)).await {
                 // Where it leads now was not said, and what the box's devices take is said when the message comes.
                 Err(ClientError::Unreachable { .. } | ClientError::Refused(_) | ClientError::NotKnown(_)) => known,
                 asked => asked?,
             },
-            None => self.look_up(peer).await?,
+            None => Box::pin(self.look_up(peer)).await?,
         };
         let mut connection = self.store.read().await?;
         if let Peer::Identifier(identifier) = peer
@@ -341,6 +341,7 @@ impl Client {
                         let identifier = identifier.as_uri().to_owned();
                         return Err(ClientError::RootChanged { identifier, pinned, found });
                     }
+                    None if self.known_identifiers().await?.iter().any(|known| known == identifier.as_uri()) => own_box,
                     None => self.look_up(peer).await?.record.box_id(),
                 }
             }
@@ -360,11 +361,20 @@ impl Client {
         if !is_own {
             return Ok(None);
         }
-        let own = Known::load(&mut *self.store.read().await?, device.box_id).await?;
-        // Keys that are known here may have expired while nothing was fetched.
-        let is_enough =
-            |own: &Known| own.record.members().count() < 2 || !self.sealable(&device, own).devices.is_empty();
-        Ok(own.filter(is_enough))
+        Known::load(&mut *self.store.read().await?, device.box_id).await
+    }
+
+    /// This account with keys of its other devices: those that are known here may have expired while nothing was fetched. Where
+    /// nobody can be asked for them, what is written waits for them.
+    async fn own_with_keys(&self, own: Known) -> Result<Known, ClientError> {
+        let device = self.device().await?;
+        if own.record.members().count() < 2 || !self.sealable(&device, &own).devices.is_empty() {
+            return Ok(own);
+        }
+        match Box::pin(self.look_up(&Peer::Box(device.box_id))).await {
+            Err(ClientError::Unreachable { .. }) => Ok(own),
+            asked => asked,
+        }
     }
 
     fn is_within(&self, time: Duration, at: Timestamp) -> bool {

@@ -163,7 +163,8 @@ impl Client {
         if box_id == device.box_id && recipient.record.members().count() < 2 {
             return Err(ClientError::Oneself);
         }
-        if self.sealable(device, &recipient).devices.is_empty() {
+        // A note to oneself waits for a key.
+        if box_id != device.box_id && self.sealable(device, &recipient).devices.is_empty() {
             return Err(ClientError::NoDevice(box_id));
         }
         Ok(box_id)
