@@ -57,3 +57,50 @@ async fn a_page_of_an_export_reads_its_box_alone_and_nothing_before_it() {
         assert!(through.clone().all(|step| step.contains("registrations_by_box")), "{steps:#?}");
     }
 }
+
+/// The same on PostgreSQL, which knows nothing of the tables yet but that they are not small.
+#[cfg(feature = "servers")]
+#[tokio::test]
+async fn a_page_of_a_queue_is_read_in_the_order_of_its_index_on_postgresql_too() {
+    use sqlx::{Connection as _, Executor as _};
+
+    let admin = std::env::var("ROSSBY_TEST_POSTGRES").expect("ROSSBY_TEST_POSTGRES is set by `cargo xtask test`");
+    let name = format!("plans_{}", uuid::Uuid::new_v4().simple());
+    let mut connection = sqlx::PgConnection::connect(&admin).await.unwrap();
+    connection.execute(AssertSqlSafe(format!("create database {name}"))).await.unwrap();
+    let url = format!("{}/{name}", admin.rsplit_once('/').unwrap().0);
+    let store = Store::open(&url, 2).await.unwrap();
+    let mut connection = sqlx::PgConnection::connect(&url).await.unwrap();
+    let [one, two] = ["'\\x01'::bytea", "'\\x02'::bytea"];
+    for statement in [
+        format!(
+            "insert into owed (box_id, device_id, outer_id, content_hash, expires_at, accepted_at) \
+             select {one}, {two}, int4send(n), {one}, 2, n from generate_series(1, 5000) n"
+        ),
+        format!(
+            "insert into enqueued (box_id, outer_id, content_hash, accepted_at, expires_at, value, region, partition, record_offset) \
+             select {one}, int4send(n), {one}, n, 2, {one}, 1, 0, n from generate_series(1, 5000) n"
+        ),
+    ] {
+        connection.execute(AssertSqlSafe(statement)).await.unwrap();
+    }
+    // Before the tables were looked at, and after.
+    for looked_at in [false, true] {
+        if looked_at {
+            connection.execute("analyze").await.unwrap();
+        }
+        let explained = format!("explain (analyze) {}", queue::waiting(""));
+        let explained = explained
+            .replace("$1", one)
+            .replace("$2", two)
+            .replace("$3", "1")
+            .replace("$4", "10")
+            .replace("$5", "1000");
+        let rows = connection.fetch_all(AssertSqlSafe(explained)).await.unwrap();
+        let steps: Vec<String> = rows.iter().map(|row| row.try_get(0).unwrap()).collect();
+        let read = steps.iter().find(|step| step.contains("using owed_in_order"));
+        assert!(read.is_some_and(|step| step.contains("rows=10 loops=1")), "{steps:#?}");
+        assert!(!steps.iter().any(|step| step.contains("Join") || step.contains("Seq Scan on owed")), "{steps:#?}");
+    }
+    store.close().await;
+}

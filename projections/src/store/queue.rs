@@ -110,20 +110,25 @@ pub struct Permission {
 /// The query for what waits for a device, with a condition of its own.
 pub(super) fn waiting(besides: &str) -> String {
     // The index gives the device's part in its order, so that no more is read than is asked for, and what was confirmed since
-    // the last sweep. Bodies are read only for as many messages as are given.
+    // the last sweep. Bodies are read only for as many messages as are given. All that is looked up for a row is asked by a
+    // query for that row: what PostgreSQL may join it does join, all that waits, before it takes the first.
     [
-        "select w.outer_id, w.content_hash, w.accepted_at, w.expires_at, v.value \
+        "select w.outer_id, w.content_hash, w.accepted_at, w.expires_at, \
+             case when w.total <= $5 or w.total = w.size then (select v.value from enqueued v \
+             where v.box_id = w.box_id and v.outer_id = w.outer_id and v.content_hash = w.content_hash) end as value \
              from (select q.*, sum(q.size) over (order by q.accepted_at, q.outer_id, q.content_hash) as total \
-             from (select o.box_id, o.outer_id, o.content_hash, o.accepted_at, e.expires_at, length(e.value) as size \
-             from owed o join enqueued e \
-             on e.box_id = o.box_id and e.outer_id = o.outer_id and e.content_hash = o.content_hash \
-             where o.box_id = $1 and o.device_id = $2 and e.expires_at > $3 and e.value is not null",
+             from (select o.box_id, o.outer_id, o.content_hash, o.accepted_at, o.expires_at, \
+             (select length(e.value) from enqueued e where e.box_id = o.box_id and e.outer_id = o.outer_id \
+             and e.content_hash = o.content_hash) as size \
+             from owed o where o.box_id = $1 and o.device_id = $2 and o.expires_at > $3",
         besides,
-        " and ",
-        still_waits!(),
-        " order by o.accepted_at, o.outer_id, o.content_hash limit $4) q) w left join enqueued v \
-             on v.box_id = w.box_id and v.outer_id = w.outer_id and v.content_hash = w.content_hash \
-             and (w.total <= $5 or w.total = w.size) \
+        " and (select count(*) from acknowledged a where a.box_id = o.box_id and a.device_id = o.device_id \
+             and a.outer_id = o.outer_id and a.content_hash = o.content_hash) = 0 \
+             and (select count(*) from enqueued e where e.box_id = o.box_id and e.outer_id = o.outer_id \
+             and e.content_hash = o.content_hash and e.value is not null) > 0 \
+             and not exists (select 1 from removed r where r.box_id = $1 and r.device_id = $2) \
+             and not exists (select 1 from closed c where c.box_id = $1) \
+             order by o.accepted_at, o.outer_id, o.content_hash limit $4) q) w \
              order by w.accepted_at, w.outer_id, w.content_hash",
     ]
     .concat()
