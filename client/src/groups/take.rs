@@ -238,12 +238,12 @@ impl Client {
         // In 1970: whatever the person says is later.
         rows::stand(connection, id, standing, by, self.now().minus(Duration::MAX)).await?;
         let is_for_all = known.graph.change_of(&by).is_some_and(|change| change.change().author == own_box);
-        match standing {
-            GroupStanding::Joined | GroupStanding::Declined if !is_for_all => {
-                self.tell_standing(connection, &own.device, id).await
-            }
-            _ => Ok(()),
+        // That it takes part is told. That it does not, since whoever added it is blocked, each finds by itself: one that has not
+        // heard that they are blocked no more would have the others erase what they have.
+        if standing == GroupStanding::Joined && !is_for_all {
+            self.tell_standing(connection, &own.device, id).await?;
         }
+        Ok(())
     }
 
     async fn first_standing(

@@ -8,10 +8,11 @@ use rossby_schemas::ids::DeviceId;
 use uuid::Uuid;
 
 use super::Crowd;
+use crate::content::{PeerState, Standing};
 use crate::groups::GroupStates;
 use crate::messages::tests::at;
 use crate::random::rng;
-use crate::store::{messages, outbox, records};
+use crate::store::{messages, outbox, peers, records};
 use crate::{GroupRef, Membership};
 
 /// The kind by which own devices tell each other how the person stands to groups.
@@ -81,6 +82,22 @@ async fn a_device_that_takes_part_by_itself_tells_those_that_could_not_know_and_
     crowd.people[3].client.decline_group(&GroupRef::from(id)).await.unwrap();
     crowd.hears(3, &told[0]).await;
     assert_eq!(crowd.people[3].client.groups().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_device_that_declines_by_itself_has_the_others_erase_nothing() {
+    let mut crowd = Crowd::strangers(2).await;
+    crowd.gets_another_device(1).await;
+    let mut transaction = crowd.people[1].client.store.begin().await.unwrap();
+    let said = PeerState { box_id: crowd.id(0), standing: Standing::Blocked, changed_at: at(0), declined_at: None };
+    peers::merge(&mut transaction, said).await.unwrap();
+    transaction.commit().await.unwrap();
+    let id = crowd.found(0, &[], &[1]).await;
+    for mail in crowd.mail() {
+        crowd.people[mail.to].take(&mail.fetched).await;
+    }
+    assert_eq!(crowd.group(1, id).await.membership, Membership::Declined);
+    assert_eq!(crowd.tells(1).await, [], "the others may know of an unblocking that has not come here");
 }
 
 #[tokio::test]
