@@ -3,7 +3,7 @@
 
 use crate::run;
 
-/// How many steps each has: some four thousand in all, and some nine hundred with groups.
+/// How many steps each has: some four thousand in all.
 pub(crate) const STEPS: usize = 575;
 
 /// What it found: a device that was linked was told that messages of before were missing; what was said on one that had no key of
@@ -45,7 +45,7 @@ fn seed_7() {
 }
 
 /// How many steps those have in which there are groups, too.
-const STEPS_WITH_GROUPS: usize = 300;
+const STEPS_WITH_GROUPS: usize = 120;
 
 /// What groups found: one of a person's devices took part in a group by itself, and another went on asking; a member who brought older
 /// keys was told of.
@@ -57,9 +57,4 @@ fn groups_of_seed_1() {
 #[test]
 fn groups_of_seed_2() {
     run(2, STEPS_WITH_GROUPS, true);
-}
-
-#[test]
-fn groups_of_seed_3() {
-    run(3, STEPS_WITH_GROUPS, true);
 }
