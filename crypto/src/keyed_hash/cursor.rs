@@ -3,7 +3,7 @@
 use rossby_schemas::encoding::{Octets, Sha256Digest};
 use rossby_schemas::ids::{BoxId, DeviceId, OuterId};
 
-use super::{MasterSecret, MasterSecrets};
+use super::{MasterSecret, MasterSecrets, given};
 use crate::layout::{LayoutError, Reader, Writer};
 
 /// How many octets a cursor has: the secret's number (u32), outer id, content hash, and a MAC of 32 octets.
@@ -35,10 +35,7 @@ impl ExportCursor {
     /// The cursor as it is given to one device: bound to it by a MAC under the secret.
     #[must_use]
     pub fn give(&self, secret: &MasterSecret, box_id: BoxId, device_id: DeviceId) -> Octets {
-        let mut text = self.text(secret.number());
-        let mac = secret.mac(LABEL, &bound(&text, box_id, device_id));
-        text.extend_from_slice(&mac);
-        text.into()
+        given::give(secret, LABEL, self.text(secret.number()), (box_id, device_id))
     }
 
     /// Reads a cursor that this device of this box was given, under whichever of the secrets.
@@ -59,9 +56,12 @@ impl ExportCursor {
         };
         let mac = reader.fixed::<32>()?;
         reader.finish()?;
-        let secret = secrets.by_number(number).ok_or(CursorError::NotGiven)?;
-        let data = bound(&read.text(number), box_id, device_id);
-        if secret.mac_matches(LABEL, &data, &mac) { Ok(read) } else { Err(CursorError::NotGiven) }
+        let text = read.text(number);
+        if given::is_given(secrets, number, LABEL, (&text, &mac), (box_id, device_id)) {
+            Ok(read)
+        } else {
+            Err(CursorError::NotGiven)
+        }
     }
 
     fn text(&self, number: u32) -> Vec<u8> {
@@ -69,10 +69,6 @@ impl ExportCursor {
         writer.u32(number).fixed(self.outer_id.as_bytes()).fixed(self.content_hash.as_slice());
         writer.finish()
     }
-}
-
-fn bound(text: &[u8], box_id: BoxId, device_id: DeviceId) -> Vec<u8> {
-    [text, box_id.as_bytes(), device_id.as_bytes()].concat()
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use rossby_schemas::encoding::{Octets, Sha256Digest};
 use rossby_schemas::ids::{BoxId, DeviceId, OuterId};
 use rossby_schemas::time::Timestamp;
 
-use super::{MasterSecret, MasterSecrets};
+use super::{MasterSecret, MasterSecrets, given};
 use crate::layout::{LayoutError, Reader, Writer};
 
 /// How many octets a handle has: the secret's number (u32), outer id, content hash, expires at, and a MAC of 32 octets.
@@ -39,10 +39,7 @@ impl MessageHandle {
     /// The handle as it is given to one device: bound to it by a MAC under the secret.
     #[must_use]
     pub fn give(&self, secret: &MasterSecret, box_id: BoxId, device_id: DeviceId) -> Octets {
-        let mut text = self.text(secret.number());
-        let mac = secret.mac(LABEL, &bound(&text, box_id, device_id));
-        text.extend_from_slice(&mac);
-        text.into()
+        given::give(secret, LABEL, self.text(secret.number()), (box_id, device_id))
     }
 
     /// Reads a handle that this device of this box was given, under whichever of the secrets.
@@ -64,9 +61,12 @@ impl MessageHandle {
         };
         let mac = reader.fixed::<32>()?;
         reader.finish()?;
-        let secret = secrets.by_number(number).ok_or(HandleError::NotGiven)?;
-        let data = bound(&message.text(number), box_id, device_id);
-        if secret.mac_matches(LABEL, &data, &mac) { Ok(message) } else { Err(HandleError::NotGiven) }
+        let text = message.text(number);
+        if given::is_given(secrets, number, LABEL, (&text, &mac), (box_id, device_id)) {
+            Ok(message)
+        } else {
+            Err(HandleError::NotGiven)
+        }
     }
 
     fn text(&self, number: u32) -> Vec<u8> {
@@ -74,10 +74,6 @@ impl MessageHandle {
         writer.u32(number).fixed(self.outer_id.as_bytes()).fixed(self.content_hash.as_slice()).time(self.expires_at);
         writer.finish()
     }
-}
-
-fn bound(text: &[u8], box_id: BoxId, device_id: DeviceId) -> Vec<u8> {
-    [text, box_id.as_bytes(), device_id.as_bytes()].concat()
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 mod acl;
 mod code;
 mod cursor;
+mod given;
 mod handle;
 mod hawk;
 
