@@ -22,8 +22,7 @@ use crate::content::Standing;
 use crate::error::ClientError;
 use crate::messages::Conversation;
 use crate::store::groups::{self as rows, GroupStanding};
-use crate::store::messages::State;
-use crate::store::outbox::{self, RecipientRow};
+use crate::store::outbox;
 use crate::store::{messages, peers, records};
 use crate::warning::Warning;
 
@@ -302,21 +301,6 @@ impl Client {
             if is_about && is_for_them && !state.is_member(recipient) && !says_so(known, recipient, &stored.body) {
                 self.take_back(connection, message, recipient, NO_MEMBER).await?;
             }
-        }
-        Ok(())
-    }
-
-    pub(super) async fn take_back(
-        &self,
-        connection: &mut SqliteConnection,
-        message: i64,
-        recipient: BoxId,
-        reason: &str,
-    ) -> Result<(), ClientError> {
-        let row = RecipientRow { reason: Some(reason.to_owned()), ..RecipientRow::new(recipient, State::Failed, None) };
-        if outbox::settle(connection, message, &row).await? {
-            let stored = messages::message(connection, &self.vault, message).await?;
-            self.settled(connection, &stored).await?;
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use sqlx::SqliteConnection;
 use crate::Client;
 use crate::content::Kind;
 use crate::error::ClientError;
-use crate::store::messages::{self, State};
+use crate::store::messages::{self, State, StoredMessage};
 use crate::store::outbox::{self, Outgoing, RecipientRow};
 use crate::warning::Warning;
 
@@ -49,17 +49,30 @@ impl Client {
         recipient: BoxId,
         reason: &str,
     ) -> Result<(), ClientError> {
-        let row = RecipientRow { reason: Some(reason.to_owned()), ..RecipientRow::new(recipient, State::Failed, None) };
-        if outbox::settle(connection, message, &row).await? {
-            let stored = messages::message(connection, &self.vault, message).await?;
-            // That the own devices get no copy of what others get is seen in their list.
-            let is_copy = recipient == stored.sender && stored.thread.peer() != Some(recipient);
-            if !is_copy && (stored.is_shown || Kind::of(stored.kind).is_notice()) {
-                let warning = Warning::NotSent { recipient, reason: reason.to_owned() };
-                self.warn(connection, &warning).await?;
-            }
-            self.settled(connection, &stored).await?;
+        let Some(stored) = self.take_back(connection, message, recipient, reason).await? else { return Ok(()) };
+        // That the own devices get no copy of what others get is seen in their list.
+        let is_copy = recipient == stored.sender && stored.thread.peer() != Some(recipient);
+        if !is_copy && (stored.is_shown || Kind::of(stored.kind).is_notice()) {
+            let warning = Warning::NotSent { recipient, reason: reason.to_owned() };
+            self.warn(connection, &warning).await?;
         }
         Ok(())
+    }
+
+    /// Takes a message for a recipient out of the outbox, of which the person is told nothing. Gives it, if it was still there.
+    pub(crate) async fn take_back(
+        &self,
+        connection: &mut SqliteConnection,
+        message: i64,
+        recipient: BoxId,
+        reason: &str,
+    ) -> Result<Option<StoredMessage>, ClientError> {
+        let row = RecipientRow { reason: Some(reason.to_owned()), ..RecipientRow::new(recipient, State::Failed, None) };
+        if !outbox::settle(connection, message, &row).await? {
+            return Ok(None);
+        }
+        let stored = messages::message(connection, &self.vault, message).await?;
+        self.settled(connection, &stored).await?;
+        Ok(Some(stored))
     }
 }
