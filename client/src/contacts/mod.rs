@@ -341,7 +341,7 @@ impl Client {
                         let identifier = identifier.as_uri().to_owned();
                         return Err(ClientError::RootChanged { identifier, pinned, found });
                     }
-                    None if self.known_identifiers().await?.iter().any(|known| known == identifier.as_uri()) => own_box,
+                    None if self.is_own_identifier(identifier).await? => own_box,
                     None => self.look_up(peer).await?.record.box_id(),
                 }
             }
@@ -354,14 +354,17 @@ impl Client {
         let device = self.device().await?;
         let is_own = match peer {
             Peer::Box(box_id) => *box_id == device.box_id,
-            Peer::Identifier(identifier) => {
-                self.known_identifiers().await?.iter().any(|known| known == identifier.as_uri())
-            }
+            Peer::Identifier(identifier) => self.is_own_identifier(identifier).await?,
         };
         if !is_own {
             return Ok(None);
         }
         Known::load(&mut *self.store.read().await?, device.box_id).await
+    }
+
+    /// Whether an identifier is this account's, as this device knows.
+    async fn is_own_identifier(&self, identifier: &Identifier) -> Result<bool, ClientError> {
+        Ok(self.known_identifiers().await?.iter().any(|known| known == identifier.as_uri()))
     }
 
     /// This account with keys of its other devices: those that are known here may have expired while nothing was fetched. Where

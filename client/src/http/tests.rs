@@ -38,6 +38,15 @@ fn plain_http_to_others_is_overheard() {
         assert!(is_overheard(open), "{open}");
     }
 }
+
+/// Serves, and gives the URL.
+async fn served(router: axum::Router) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async { axum::serve(listener, router).await });
+    url
+}
+
 /// A server at another time, which knows nobody.
 async fn other_time(key: HawkKey) -> String {
     let asked = AtomicBool::new(false);
@@ -50,11 +59,7 @@ async fn other_time(key: HawkKey) -> String {
         std::future::ready(answer)
     };
     let answer = Arc::new(answer);
-    let router = axum::Router::new().fallback(move || answer());
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async { axum::serve(listener, router).await });
-    url
+    served(axum::Router::new().fallback(move || answer())).await
 }
 
 #[tokio::test]
@@ -74,11 +79,7 @@ async fn proxy(answers: &'static [u16]) -> String {
         let page = "<html><body><h1>Away</h1></body></html>";
         std::future::ready((StatusCode::from_u16(answers[turn]).unwrap(), page))
     });
-    let router = axum::Router::new().fallback(move || answer());
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async { axum::serve(listener, router).await });
-    url
+    served(axum::Router::new().fallback(move || answer())).await
 }
 
 #[tokio::test]
