@@ -4,6 +4,8 @@
 //! PostgreSQL too. `ROSSBY_BENCH_MESSAGES` takes another number for the long queue.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod databases;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -61,20 +63,7 @@ const POSTGRES: Filling = Filling {
 
 #[tokio::main]
 async fn main() {
-    // `cargo test --benches` runs it with --test: it is no test.
-    if std::env::args().any(|argument| argument == "--test") {
-        return;
-    }
-    sqlx::any::install_default_drivers();
-    let folder = tempfile::tempdir().unwrap();
-    run(&SQLITE, &format!("sqlite:{}", folder.path().join("tables").display())).await;
-    if let Ok(admin) = std::env::var("ROSSBY_TEST_POSTGRES") {
-        let name = format!("queue_{}", Uuid::new_v4().simple());
-        let pool = AnyPool::connect(&admin).await.unwrap();
-        sqlx::query(sqlx::AssertSqlSafe(format!("create database {name}"))).execute(&pool).await.unwrap();
-        run(&POSTGRES, &format!("{}/{name}", admin.rsplit_once('/').unwrap().0)).await;
-        sqlx::query(sqlx::AssertSqlSafe(format!("drop database {name} with (force)"))).execute(&pool).await.unwrap();
-    }
+    databases::on_each("queue", (&SQLITE, &POSTGRES), async |filling, url| run(filling, &url).await).await;
 }
 
 async fn run(filling: &Filling, url: &str) {

@@ -5,6 +5,8 @@
 //! PostgreSQL too. `ROSSBY_BENCH_MESSAGES` takes another number.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod databases;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -68,20 +70,7 @@ const POSTGRES: Dialect = Dialect {
 
 #[tokio::main]
 async fn main() {
-    // `cargo test --benches` runs it with --test: it is no test.
-    if std::env::args().any(|argument| argument == "--test") {
-        return;
-    }
-    sqlx::any::install_default_drivers();
-    let folder = tempfile::tempdir().unwrap();
-    run(&SQLITE, &format!("sqlite:{}", folder.path().join("tables").display())).await;
-    if let Ok(admin) = std::env::var("ROSSBY_TEST_POSTGRES") {
-        let name = format!("sweep_{}", Uuid::new_v4().simple());
-        let pool = AnyPool::connect(&admin).await.unwrap();
-        execute(&pool, &format!("create database {name}"), None).await;
-        run(&POSTGRES, &format!("{}/{name}", admin.rsplit_once('/').unwrap().0)).await;
-        execute(&pool, &format!("drop database {name} with (force)"), None).await;
-    }
+    databases::on_each("sweep", (&SQLITE, &POSTGRES), async |dialect, url| run(dialect, &url).await).await;
 }
 
 async fn execute(pool: &AnyPool, statement: &str, number: Option<u64>) {
