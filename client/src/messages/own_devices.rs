@@ -17,7 +17,7 @@ use crate::content::{
     self, Content, Kind, OwnIdentifiers, PeerProfileKey, PeerStates, ProfileKeys, ReadMarks, SharedProfileKey,
 };
 use crate::error::ClientError;
-use crate::groups::GroupStates;
+use crate::groups::{GroupStates, is_of_groups};
 use crate::store::contacts::{self, Pin};
 use crate::store::device::Device;
 use crate::store::messages::StoredMessage;
@@ -168,7 +168,8 @@ impl Client {
         accepted_at: Timestamp,
     ) -> Result<(), ClientError> {
         let kind = Kind::of(stored.kind);
-        let is_copied = kind.is_shown() || kind.is_notice();
+        // What members ask each other is nothing that people write.
+        let is_copied = (kind.is_shown() || kind.is_notice()) && !is_of_groups(stored.kind);
         let Some(peer) = stored.thread.peer().filter(|peer| is_copied && *peer != device.box_id) else {
             return Ok(());
         };

@@ -54,7 +54,7 @@ impl Town {
     }
 
     /// Fetches until nothing comes any more.
-    async fn come_to_rest(&self, live: &[DeviceNo]) {
+    pub(crate) async fn come_to_rest(&self, live: &[DeviceNo]) {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let mut is_at_rest = true;

@@ -75,7 +75,7 @@ impl State {
     }
 
     /// Somebody changes it who knows it so.
-    fn take(&mut self, by: PersonNo, change: &Change) {
+    pub(crate) fn take(&mut self, by: PersonNo, change: &Change) {
         match change {
             Change::Found { name, members } => {
                 self.name.clone_from(name);
@@ -92,8 +92,9 @@ impl State {
                 self.left.insert(by);
             }
             Change::SetAdmin { member, is_admin } => {
-                let known = self.members.iter_mut().find(|known| known.person == *member);
-                known.unwrap().was_made_admin = *is_admin;
+                // Of one who was removed at the same time it says nothing.
+                let known = self.members.iter_mut().filter(|known| known.person == *member);
+                known.for_each(|known| known.was_made_admin = *is_admin);
             }
             Change::Rename { name } => self.name.clone_from(name),
             Change::Affirm => {}
@@ -167,8 +168,10 @@ impl Model {
     /// A group as these changes make it.
     pub(crate) fn state_of(&self, changes: &BTreeSet<SaidNo>) -> State {
         let mut state = State::default();
-        for (_, author, change) in changes.iter().filter_map(|change| self.change(*change)) {
-            state.take(author, change);
+        for change in self.in_effect(changes) {
+            if let Some((_, author, change)) = self.change(change) {
+                state.take(author, change);
+            }
         }
         state
     }
@@ -264,8 +267,21 @@ impl Model {
         stands.next_back().unwrap_or(Stand::Stranger)
     }
 
-    /// A device has learned who is in a group: what waits there for others is not sent, but for what tells them so.
+    /// A device has learned who is in a group: what waits there for others is not sent, but for what tells them so. Somebody who left and
+    /// came back meanwhile was none of them for a moment.
     pub(crate) fn takes_back(&mut self, device: DeviceNo, until: Until) {
+        let (own, synced) = (self.devices[device].person, self.devices[device].synced);
+        let came = self.said.iter().filter_map(|said| match said.copies.get(&own) {
+            Some(Copy::Taken(at)) if *at > synced => Some(*at),
+            _ => None,
+        });
+        let moments: BTreeSet<Tick> = if until == Until::Synced { BTreeSet::new() } else { came.collect() };
+        for moment in moments.into_iter().map(Until::Tick).chain([until]) {
+            self.takes_back_at(device, moment);
+        }
+    }
+
+    fn takes_back_at(&mut self, device: DeviceNo, until: Until) {
         let own = self.devices[device].person;
         for group in 0..self.groups {
             let changes = self.changes(device, group, until);

@@ -280,10 +280,10 @@ impl<'a> Known<'a> {
 
     /// What a change tells people.
     fn told(&self, message: SaidNo) -> Option<String> {
-        let (_, _, change) = self.model.change(message)?;
+        let (group, _, change) = self.model.change(message)?;
         let name = |person: &PersonNo| self.model.people[*person].clone();
         let names = |people: &[PersonNo]| -> BTreeSet<String> { people.iter().map(name).collect() };
-        Some(match change {
+        let told = match change {
             Change::Found { name, members } => format!("founds {name:?} with {:?}", names(members)),
             Change::Add { members, is_admin } => format!("adds {:?}, as admins: {is_admin}", names(members)),
             Change::Remove { member } => format!("removes {}", name(member)),
@@ -291,7 +291,9 @@ impl<'a> Known<'a> {
             Change::SetAdmin { member, is_admin } => format!("says of {}, an admin: {is_admin}", name(member)),
             Change::Rename { name } => format!("calls it {name:?}"),
             Change::Affirm => "affirms".to_owned(),
-        })
+        };
+        let is_in_vain = self.model.is_in_vain(message, &self.groups[group].0);
+        Some(if is_in_vain { format!("{told}, in vain") } else { told })
     }
 
     fn shown_group(&self, group: GroupNo) -> Option<ShownGroup> {

@@ -9,7 +9,7 @@ use rossby_schemas::ids::{BoxId, MessageId};
 
 use crate::groups::{Change, GroupNo};
 use crate::known::ShownGroup;
-use crate::model::{Copy, DeviceNo, PersonNo, Place, Until, What};
+use crate::model::{Copy, DeviceNo, PersonNo, Place, SaidNo, Until, What};
 use crate::process::PATIENCE;
 use crate::proxy::Trouble;
 use crate::town::Town;
@@ -91,6 +91,23 @@ impl Town {
                 self.ids.insert(said, message_id);
                 self.changes.insert(hash, said);
             }
+        }
+        self.learns_affirmations_of_others(device).await;
+    }
+
+    /// Whoever is added while somebody affirms learns of that by asking, once a message names it, if that is answered.
+    async fn learns_affirmations_of_others(&mut self, device: DeviceNo) {
+        for shown in self.client(device).groups().await.unwrap() {
+            let group = self.group(shown.id);
+            let known = self.model.changes(device, group, Until::Now);
+            let is_missing = |number: &SaidNo| {
+                let change = self.model.change(*number);
+                change.is_some_and(|(of, _, change)| of == group && *change == Change::Affirm)
+                    && !known.contains(number)
+            };
+            let missing = (0..self.model.said.len()).filter(is_missing);
+            let learned: Vec<SaidNo> = missing.take(shown.changes.saturating_sub(known.len())).collect();
+            self.model.devices[device].told.extend(learned);
         }
     }
 

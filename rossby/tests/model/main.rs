@@ -11,6 +11,7 @@
 
 mod actions;
 mod clock;
+mod councils;
 mod dice;
 mod end;
 mod groups;

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::councils::Council;
 use crate::groups::{Change, GroupNo};
 use crate::known::Known;
 use crate::receipts::Wishes;
@@ -153,6 +154,8 @@ pub(crate) struct Model {
     pub(crate) files: BTreeMap<SaidNo, Vec<u8>>,
     /// How many groups there are.
     pub(crate) groups: usize,
+    /// What was done with them at once.
+    pub(crate) councils: Vec<Council>,
     /// Who has blocked whom.
     pub(crate) blocks: BTreeSet<(PersonNo, PersonNo)>,
     /// Who has blocked whom at some time.

@@ -57,6 +57,8 @@ pub(crate) struct Town {
     pub(crate) notes: usize,
     /// How often time has passed.
     pub(crate) passed: usize,
+    /// How often a group was changed by two at once.
+    pub(crate) councils: usize,
 }
 
 impl Town {
@@ -79,6 +81,7 @@ impl Town {
             changes: BTreeMap::new(),
             notes: 0,
             passed: 0,
+            councils: 0,
         }
     }
 

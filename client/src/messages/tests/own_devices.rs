@@ -20,8 +20,11 @@ use uuid::Uuid;
 
 use super::outbox::{shown, write};
 use super::{Receiver, Sender, Writer, at};
+use crate::content::Kind;
+use crate::groups::{GROUP_CHANGES, GROUP_REQUEST};
+use crate::messages::Written;
 use crate::random::rng;
-use crate::store::{outbox, records};
+use crate::store::{messages, outbox, records};
 use crate::{ClientError, Conversation, DeviceRef, MessageState, Warning};
 
 /// A server that shows the account as the test says, and takes all that is sent.
@@ -173,6 +176,26 @@ async fn what_waits_for_one_of_two_devices_goes_to_the_other() {
     ann.client.audit().await.unwrap();
     ann.client.flush().await.unwrap();
     assert_eq!(shown(&ann, note).await.0, MessageState::Sent);
+}
+
+#[tokio::test]
+async fn what_members_ask_each_other_of_groups_is_told_to_no_other_device() {
+    let (server, ann) = Server::start().await;
+    let device = ann.client.device().await.unwrap();
+    let tin = Writer::own(&ann).sender;
+    server.shows(&ann, &tin.record, &[&tin]);
+    ann.client.audit().await.unwrap();
+    let peer = BoxId::from_bytes([9; 16]);
+    for (kind, told) in [(Kind::Text.number(), 1), (GROUP_CHANGES, 0), (GROUP_REQUEST, 0)] {
+        let mut transaction = ann.client.store.begin().await.unwrap();
+        let conversation = Conversation::Direct(peer);
+        let written = Written { conversation, kind, body: b"{}".as_slice().into(), is_shown: false, frame: None };
+        let (message, _) = ann.client.compose(&mut transaction, &device, &[peer], written).await.unwrap();
+        let stored = messages::message(&mut transaction, &ann.client.vault, message).await.unwrap();
+        ann.client.tell_sent(&mut transaction, &device, &stored, at(5)).await.unwrap();
+        let waiting = outbox::waiting(&mut transaction, device.box_id).await.unwrap();
+        assert_eq!(waiting.len(), told, "kind {kind}");
+    }
 }
 
 #[tokio::test]

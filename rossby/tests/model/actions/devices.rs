@@ -42,12 +42,13 @@ impl Town {
         if let Err(error) = linked {
             self.failed(by, "link a device", &error);
         }
-        self.learns_affirmations(by).await;
         self.model.joins_by_itself(by);
         let device = self.model.add_device(person, &name, Some(by));
         // What it is told has yet to come.
         self.model.devices[device].is_vague = true;
         self.moved_in(path, client).await;
+        // The old device has fetched after it had linked the new one, which gets what it said then.
+        self.learns_affirmations(by).await;
         self.went(by, &trouble);
         Some(())
     }

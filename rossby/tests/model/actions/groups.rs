@@ -14,7 +14,7 @@ const MOST_AT_FIRST: usize = 3;
 
 impl Town {
     /// A name that no group had before.
-    fn new_name(&mut self) -> String {
+    pub(super) fn new_name(&mut self) -> String {
         let word = ["boats", "soup", "the choir", "Tuesdays"][self.dice.below(4)];
         format!("{word} {}", self.model.said.len())
     }
@@ -31,7 +31,7 @@ impl Town {
     }
 
     /// Some of those who can be in a group with all of these, in the order of their boxes.
-    fn some_who_get_on(&mut self, with: &[PersonNo], most: usize) -> Vec<PersonNo> {
+    pub(super) fn some_who_get_on(&mut self, with: &[PersonNo], most: usize) -> Vec<PersonNo> {
         let (mut all, mut chosen) = (with.to_vec(), Vec::new());
         for _ in 0..=self.dice.below(most) {
             let people = self.who_gets_on(&all);
@@ -44,7 +44,7 @@ impl Town {
     }
 
     /// A group as a device shows it in whose changes its person has a say, or of which they are a member at least.
-    async fn some_group(&mut self, device: DeviceNo) -> Option<(GroupNo, State)> {
+    pub(super) async fn some_group(&mut self, device: DeviceNo) -> Option<(GroupNo, State)> {
         let own = self.model.devices[device].person;
         let joined = (0..self.model.groups).filter(|group| {
             let state = self.model.group(device, *group, Until::Synced);
@@ -114,7 +114,7 @@ impl Town {
         if members.is_empty() {
             return None;
         }
-        let is_admin = self.dice.percent(25);
+        let is_admin = self.dice.percent(50);
         let peers: Vec<Peer> = members.iter().map(|person| self.peer(*person)).collect();
         let change = Change::Add { members, is_admin };
         self.changes(device, group, change, async |client, id| client.add_to_group(&id.into(), &peers, is_admin).await)
@@ -163,7 +163,7 @@ impl Town {
     }
 
     /// A device changes a group.
-    async fn changes(
+    pub(super) async fn changes(
         &mut self,
         device: DeviceNo,
         group: GroupNo,

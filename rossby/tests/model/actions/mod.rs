@@ -1,6 +1,7 @@
 //! What can happen in a step. Each action picks who and what by the dice, does it, and tells the model; where nobody can do it now,
 //! it does nothing, and another is picked.
 
+mod council;
 mod devices;
 mod files;
 mod follow;
@@ -16,7 +17,7 @@ use crate::proxy::Trouble;
 use crate::town::{Did, Town};
 
 /// One step in this many is of this kind.
-const ACTIONS: [(usize, Action); 34] = [
+const ACTIONS: [(usize, Action); 35] = [
     (3, Action::Register),
     (4, Action::Link),
     (2, Action::Remove),
@@ -43,6 +44,7 @@ const ACTIONS: [(usize, Action); 34] = [
     (3, Action::RenameGroup),
     (2, Action::LeaveGroup),
     (4, Action::AnswerGroup),
+    (24, Action::Council),
     (14, Action::TextGroup),
     (2, Action::Kill),
     (2, Action::Pass),
@@ -54,7 +56,7 @@ const ACTIONS: [(usize, Action); 34] = [
 ];
 
 /// Those of them that are about groups.
-const GROUP_ACTIONS: [Action; 8] = [
+const GROUP_ACTIONS: [Action; 9] = [
     Action::FoundGroup,
     Action::AddToGroup,
     Action::RemoveFromGroup,
@@ -62,6 +64,7 @@ const GROUP_ACTIONS: [Action; 8] = [
     Action::RenameGroup,
     Action::LeaveGroup,
     Action::AnswerGroup,
+    Action::Council,
     Action::TextGroup,
 ];
 
@@ -93,6 +96,7 @@ enum Action {
     RenameGroup,
     LeaveGroup,
     AnswerGroup,
+    Council,
     TextGroup,
     Kill,
     Pass,
@@ -152,6 +156,8 @@ impl Town {
             Action::RenameGroup => self.rename_group().await,
             Action::LeaveGroup => self.leave_group().await,
             Action::AnswerGroup => self.answer_group().await,
+            // Its future is a large one, for the stack of a test.
+            Action::Council => Box::pin(self.council()).await,
             Action::TextGroup => self.text_group().await,
             Action::Kill => {
                 self.note("the server is killed".to_owned());
@@ -160,7 +166,7 @@ impl Town {
             }
             Action::Pass => self.pass(),
             Action::Ghost => self.ghost().await,
-            Action::Follow => self.follow().await,
+            Action::Follow => Box::pin(self.follow()).await,
             Action::ChangeReceipts => self.change_receipts().await,
             Action::SendFile => self.send_file().await,
             Action::FetchFile => self.fetch_file().await,
