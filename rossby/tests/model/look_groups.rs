@@ -61,13 +61,18 @@ impl Town {
     }
 
     async fn own_changes(&self, device: DeviceNo, group: GroupNo) -> Vec<(MessageId, Sha256Digest)> {
+        let shown = self.own_change_messages(device, group).await;
+        let of =
+            |message: Message| message.group_events.into_iter().map(move |event| (message.message_id, event.change));
+        shown.into_iter().flat_map(of).collect()
+    }
+
+    async fn own_change_messages(&self, device: DeviceNo, group: GroupNo) -> Vec<Message> {
         let conversation = Conversation::Group(self.groups[group].0);
-        let shown = self.client(device).transcript(conversation, u32::MAX, None).await.unwrap();
+        let mut shown = self.client(device).transcript(conversation, u32::MAX, None).await.unwrap();
         let own = self.boxes[self.model.devices[device].person];
-        let changes = shown.into_iter().filter(|message| message.author == own);
-        changes
-            .flat_map(|message| message.group_events.into_iter().map(move |event| (message.message_id, event.change)))
-            .collect()
+        shown.retain(|message| message.author == own && !message.group_events.is_empty());
+        shown
     }
 
     /// A device has fetched: where it is to, it has said that another one of its person's was removed. No other device says so at that
@@ -77,18 +82,19 @@ impl Town {
             if self.model.changes(device, group, Until::Now).is_empty() {
                 continue;
             }
-            for (message_id, hash) in self.own_changes(device, group).await {
+            for message in self.own_change_messages(device, group).await {
+                let hash = message.group_events[0].change;
                 if self.changes.contains_key(&hash) {
                     continue;
                 }
                 let is_due = self.has_removed_a_device(self.model.devices[device].person);
                 assert!(is_due, "{} has changed group {group} by itself", self.name(device));
-                let boxes =
-                    self.model.group(device, group, Until::Now).map(|state| state.members()).unwrap_or_default();
+                // To those who were members as was known there just then.
+                let boxes = message.recipients.iter().map(|recipient| self.person(recipient.box_id)).collect();
                 let said = self.model.say_to(device, Place::Group(group), What::Change(Change::Affirm), boxes);
                 self.model.said[said].seen = self.model.changes(device, group, Until::Now);
                 self.model.said[said].seen.remove(&said);
-                self.ids.insert(said, message_id);
+                self.ids.insert(said, message.message_id);
                 self.changes.insert(hash, said);
             }
         }

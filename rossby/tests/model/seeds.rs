@@ -45,7 +45,7 @@ fn seed_7() {
 }
 
 /// How many steps those have in which there are groups, too.
-const STEPS_WITH_GROUPS: usize = 120;
+const STEPS_WITH_GROUPS: usize = 300;
 
 /// What groups found: one of a person's devices took part in a group by itself, and another went on asking; a member who brought older
 /// keys was told of.
@@ -57,4 +57,17 @@ fn groups_of_seed_1() {
 #[test]
 fn groups_of_seed_2() {
     run(2, STEPS_WITH_GROUPS, true);
+}
+
+/// Whoever is added while somebody affirms learns of it later.
+#[test]
+fn groups_of_seed_6() {
+    run(6, STEPS_WITH_GROUPS, true);
+}
+
+/// What it found: what a device asked a member for was shown on the person's other devices, as a message that they can't read. Six times
+/// two change a group at once.
+#[test]
+fn groups_of_seed_11() {
+    run(11, STEPS_WITH_GROUPS, true);
 }

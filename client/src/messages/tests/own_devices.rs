@@ -21,11 +21,14 @@ use uuid::Uuid;
 use super::outbox::{shown, write};
 use super::{Receiver, Sender, Writer, at};
 use crate::content::Kind;
-use crate::groups::{GROUP_CHANGES, GROUP_REQUEST};
+use crate::groups::GROUP_CHANGES;
 use crate::messages::Written;
 use crate::random::rng;
 use crate::store::{messages, outbox, records};
 use crate::{ClientError, Conversation, DeviceRef, MessageState, Warning};
+
+/// The kind of a message by which a member of a group asks another for what is missing.
+const GROUP_REQUEST: u32 = 22;
 
 /// A server that shows the account as the test says, and takes all that is sent.
 #[derive(Clone, Default)]
