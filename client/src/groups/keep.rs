@@ -88,11 +88,16 @@ impl Client {
             Some(GroupStanding::Declined) => return Ok(Ok(Taken::PassedOver)),
             Some(GroupStanding::Requested | GroupStanding::Joined) => {}
         }
+        // A change is shown where its author brings it, once those are known on which it was made.
+        let waiting: Vec<_> = rows::put_off_of(connection, &self.vault, id).await?;
+        let waits = |hash| waiting.iter().any(|change| change.hash() == hash);
+        if hashes.iter().any(|(hash, author)| *author == content.sender && waits(*hash)) {
+            return self.keep_back(connection, message).await;
+        }
         let chain = match self.place(connection, signed).await? {
             Ok(chain) => chain,
             Err(taken) => return Ok(taken),
         };
-        // A change is shown where its author brings it.
         let graph = self.graph(connection, id).await?;
         let is_shown = graph.is_some_and(|known| {
             hashes.iter().any(|(hash, author)| *author == content.sender && known.graph.contains(hash))

@@ -30,6 +30,30 @@ fn set<const N: usize>(people: [usize; N]) -> BTreeSet<usize> {
 }
 
 #[tokio::test]
+async fn a_change_that_comes_before_the_one_it_was_made_on_is_shown_once_that_is_here() {
+    let mut crowd = Crowd::new(2).await;
+    let id = crowd.founded(0, &[], &[1]).await;
+    let mut mail = Vec::new();
+    for name in ["orchard", "meadow"] {
+        crowd.act(0, id, Action::Rename { name: name.to_owned() }).await.unwrap();
+        mail.extend(crowd.mail());
+    }
+    let shown = async |crowd: &Crowd| {
+        let group = Conversation::Group(id.0);
+        let messages = crowd.people[1].client.transcript(group, 100, None).await.unwrap();
+        messages.into_iter().flat_map(|message| message.group_events).map(|event| event.action).collect::<Vec<_>>()
+    };
+    assert_eq!(crowd.deliver(&mail[1]).await, Taken::Waiting);
+    assert_eq!(shown(&crowd).await.len(), 1, "the founding");
+    assert_eq!(crowd.deliver(&mail[0]).await, Taken::New);
+    let told: Vec<_> = shown(&crowd).await;
+    assert_eq!(told.len(), 3, "{told:?}");
+    assert_eq!(crowd.group(1, id).await.name, "meadow");
+    assert_eq!(crowd.deliver(&mail[1]).await, Taken::Duplicate);
+    assert_eq!(crowd.warned(1).await, []);
+}
+
+#[tokio::test]
 async fn a_group_is_founded_grows_and_shrinks_for_all_alike() {
     let mut crowd = Crowd::new(5).await;
     let id = crowd.founded(0, &[1], &[2]).await;
