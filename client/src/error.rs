@@ -174,6 +174,9 @@ pub enum ClientError {
     /// No device of the recipient can be sealed to.
     #[error("no device of box {0} has a sealing key that can be used now; it must come online first")]
     NoDevice(BoxId),
+    /// This device's clock is so far ahead of the server's that nobody's keys are good by it, or nobody takes its own.
+    #[error("this device's clock is {} ahead of the server's: set it, and try again", lasting(.0.as_secs()))]
+    ClockAhead(Duration),
     /// The server takes no message for this box now, and may later.
     #[error("the server takes no message for box {0} now; it will be tried again")]
     NotTaken(BoxId),
@@ -420,6 +423,7 @@ impl ClientError {
             Self::Forked(_) => "forked",
             Self::BadRecord { .. } => "bad-key-record",
             Self::NoDevice(_) => "no-device",
+            Self::ClockAhead(_) => "clock-ahead",
             Self::NotTaken(_) => "not-taken",
             Self::NotAccepted(_) => "not-accepted",
             Self::TypingOff => "typing-off",

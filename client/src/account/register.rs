@@ -1,13 +1,16 @@
 //! Register and authorize. The keys are in the store before the server hears of them, so that a device that dies in
 //! between goes on with the same ones.
 
+#[cfg(test)]
+mod tests;
+
 use rossby_crypto::authorize::AuthorizeProof;
 use rossby_crypto::key_record::KeyRecord;
 use rossby_crypto::keyed_hash::Code;
 use rossby_crypto::recovery::RecoveryKey;
 use rossby_crypto::sealing::SealingSecretKey;
 use rossby_crypto::signing::SigningKey;
-use rossby_crypto::statements::found;
+use rossby_crypto::statements::{MAX_CLOCK_DIFFERENCE, found};
 use rossby_schemas::http::problem::ProblemType;
 use rossby_schemas::http::registration::{
     AuthorizeRequest, AuthorizeResponse, IssueCodeRequest, RegisterRequest, RegisterResponse,
@@ -56,7 +59,8 @@ impl Client {
     /// Registers an identifier for a new box, with new keys. For a registration that waits for its code, asks for another.
     ///
     /// # Errors
-    /// [`ClientError::AlreadyRegistered`], [`ClientError::Registering`] for another identifier, and what the server says.
+    /// [`ClientError::AlreadyRegistered`], [`ClientError::Registering`] for another identifier, [`ClientError::ClockAhead`], and
+    /// what the server says.
     pub async fn register(
         &self,
         identifier: &Identifier,
@@ -69,6 +73,10 @@ impl Client {
             }
             // Words that were made with a request that failed were shown to nobody: other keys, and other words.
             Some(device) if options.recovery_key && device.registration.is_none() => {
+                self.new_device(identifier, options).await?
+            }
+            // Keys that no server takes, and that were registered with none: made for another region, or by a clock that was far ahead.
+            Some(device) if device.registration.is_none() && self.is_refused(&device, options.region).await? => {
                 self.new_device(identifier, options).await?
             }
             Some(device) if !options.start_over => {
@@ -94,6 +102,12 @@ impl Client {
         // Whatever server was named before: this is the one that has the registration.
         self.store.set_server(self.http.url()).await?;
         Ok(Registration { identifier: device.identifier, box_id: device.box_id, code_expires_at, recovery_words })
+    }
+
+    async fn is_refused(&self, device: &Device, region: RegionNumber) -> Result<bool, ClientError> {
+        let latest = self.now().plus(MAX_CLOCK_DIFFERENCE);
+        let is_early = self.store.sealing_keys().await?.iter().any(|key| key.created > latest);
+        Ok(is_early || device.box_id.region() != region)
     }
 
     /// Makes all keys of a new box.
@@ -148,7 +162,12 @@ impl Client {
             founding_statement: founding.clone(),
             sealing_statement: sealing.statement,
         };
-        let answer: RegisterResponse = self.http.call(&Call::post("/v1/registrations", &request), None).await?;
+        let answer: Result<RegisterResponse, _> =
+            self.http.call(&Call::post("/v1/registrations", &request), None).await;
+        let answer = answer.map_err(|error| match (error.problem(), self.http.clock_ahead()) {
+            (Some(ProblemType::InvalidStatement), Some(by)) => ClientError::ClockAhead(by),
+            _ => error,
+        })?;
         if answer.box_id != device.box_id {
             return Err(ClientError::bad_answer("it registered another box"));
         }

@@ -12,11 +12,12 @@ use std::time::Duration;
 
 use backon::Retryable as _;
 use bytes::Bytes;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, WWW_AUTHENTICATE};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderName, WWW_AUTHENTICATE};
 use reqwest::{Method, Response, StatusCode, Url, redirect};
 pub use retries::Retries;
 use retries::{NO_ANSWER, passes};
 use rossby_crypto::keyed_hash::{HawkKey, TokenId};
+use rossby_crypto::statements::MAX_CLOCK_DIFFERENCE;
 use rossby_schemas::http::problem::Problem;
 use rossby_schemas::time::{Clock, Timestamp};
 use serde::Serialize;
@@ -47,6 +48,8 @@ pub(crate) struct Http {
     clock: Arc<dyn Clock>,
     /// By how many seconds the server's clock is ahead of ours, as it said and signed.
     ahead: AtomicI64,
+    /// The same, as it said last. Nobody has signed it: it explains a refusal, and nothing else hangs on it.
+    said_ahead: AtomicI64,
     retries: Retries,
 }
 
@@ -149,7 +152,8 @@ impl Http {
                 let (url, reason) = (url.to_owned(), reason(&error));
                 ClientError::Unreachable { url, reason, may_be_done: false }
             })?;
-        Ok(Self { client, url: parsed, clock, ahead: AtomicI64::new(0), retries: Retries::default() })
+        let (ahead, said_ahead) = (AtomicI64::new(0), AtomicI64::new(0));
+        Ok(Self { client, url: parsed, clock, ahead, said_ahead, retries: Retries::default() })
     }
 
     /// The same, asked again in this way.
@@ -180,6 +184,27 @@ impl Http {
         let (now, ahead) = (self.clock.now(), self.ahead.load(Ordering::Relaxed));
         let by = Duration::from_secs(ahead.unsigned_abs());
         if ahead >= 0 { now.plus(by) } else { now.minus(by) }
+    }
+
+    /// By how much this device's clock is ahead of the server's, by what it said last, if by more than clocks may differ.
+    pub(crate) fn clock_ahead(&self) -> Option<Duration> {
+        let behind = self.ahead.load(Ordering::Relaxed).min(self.said_ahead.load(Ordering::Relaxed));
+        let by = Duration::from_secs(behind.min(0).unsigned_abs());
+        (by > MAX_CLOCK_DIFFERENCE).then_some(by)
+    }
+
+    fn ahead_at(&self, server_time: i64) -> i64 {
+        let ours = i64::try_from(self.clock.now().millis() / 1000).unwrap_or(i64::MAX);
+        server_time.saturating_sub(ours)
+    }
+
+    fn hear_date(&self, response: &Response) {
+        let date = response.headers().get(DATE).and_then(|value| value.to_str().ok());
+        let time = date.and_then(|date| httpdate::parse_http_date(date).ok());
+        let seconds = time.and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
+        if let Some(seconds) = seconds.and_then(|since| i64::try_from(since.as_secs()).ok()) {
+            self.said_ahead.store(self.ahead_at(seconds), Ordering::Relaxed);
+        }
     }
 
     /// Sends a request, signed with a token if there is one, and reads its answer. What can't be reached is asked again, for a
@@ -271,6 +296,7 @@ impl Http {
             request = request.header(CONTENT_TYPE, call.media_type).body(body.to_vec());
         }
         let response = request.send().await.map_err(|error| self.unreachable(&error, call))?;
+        self.hear_date(&response);
         let status = response.status();
         if status.is_success() || status == StatusCode::SWITCHING_PROTOCOLS {
             return Ok(Answer::Good(response));
@@ -293,8 +319,7 @@ impl Http {
         })?;
         Ok(match time {
             Some(time) => {
-                let ours = i64::try_from(self.clock.now().millis() / 1000).unwrap_or(i64::MAX);
-                self.ahead.store(time.saturating_sub(ours), Ordering::Relaxed);
+                self.ahead.store(self.ahead_at(time), Ordering::Relaxed);
                 Answer::ClockCorrected(Box::new(problem))
             }
             None => Answer::Refused(Box::new(problem)),

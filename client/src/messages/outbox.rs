@@ -57,6 +57,7 @@ fn is_about_recipient(error: &ClientError) -> bool {
         | ClientError::BadRecord { .. }
         | ClientError::NotTaken(_)
         | ClientError::NoDevice(_)
+        | ClientError::ClockAhead(_)
         | ClientError::RootChanged { .. }
         | ClientError::Seal(_)
         | ClientError::BadAnswer(_) => true,

@@ -139,8 +139,8 @@ impl Client {
     /// and goes out with the next `send` or `receive`.
     ///
     /// # Errors
-    /// [`ClientError::RootChanged`], [`ClientError::Forked`], [`ClientError::NoDevice`], [`ClientError::TooLong`],
-    /// [`ClientError::Oneself`]: nothing was sent or stored. So too what the server says of the recipient's look-up.
+    /// [`ClientError::RootChanged`], [`ClientError::Forked`], [`ClientError::NoDevice`], [`ClientError::ClockAhead`],
+    /// [`ClientError::TooLong`], [`ClientError::Oneself`]: nothing was sent or stored. So too what the server says of the recipient's look-up.
     pub async fn send(&self, peer: &Peer, text: &str) -> Result<Sent, ClientError> {
         self.send_content(peer, &Content::Text(text.to_owned())).await
     }
@@ -165,9 +165,14 @@ impl Client {
         }
         // A note to oneself waits for a key.
         if box_id != device.box_id && self.sealable(device, &recipient).devices.is_empty() {
-            return Err(ClientError::NoDevice(box_id));
+            return Err(self.no_device(box_id));
         }
         Ok(box_id)
+    }
+
+    /// Why nobody of a box can be sealed to: by a clock that is far ahead all keys are too old.
+    pub(crate) fn no_device(&self, box_id: BoxId) -> ClientError {
+        self.http.clock_ahead().map_or(ClientError::NoDevice(box_id), ClientError::ClockAhead)
     }
 
     /// Stores a message for all who are in a conversation, and hands it over.
@@ -316,7 +321,7 @@ impl Client {
         let box_id = recipient.record.box_id();
         let sealable = self.sealable(device, recipient);
         if sealable.devices.is_empty() {
-            return Err(ClientError::NoDevice(box_id));
+            return Err(self.no_device(box_id));
         }
         // That one's own devices can't be reached is seen in their list.
         let left_out = if box_id == device.box_id { &[] } else { &sealable.left_out[..] };

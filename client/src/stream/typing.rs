@@ -199,7 +199,7 @@ impl Client {
         drop(connection);
         let sealable = self.sealable(device, &known);
         if sealable.devices.is_empty() {
-            return Err(ClientError::NoDevice(recipient));
+            return Err(self.no_device(recipient));
         }
         let id = conversation.id(device.box_id);
         let body = content::encode(&content::Typing { conversation: id, is_typing })?;

@@ -11,13 +11,13 @@ use rossby_crypto::message::MessageValue;
 use rossby_schemas::encoding::{FixedOctets, Octets};
 use rossby_schemas::http::blobs::{CHUNK_OCTETS, UploadRequest, UploadResponse};
 use rossby_schemas::http::problem::{Problem, ProblemType};
-use rossby_schemas::time::{Clock as _, ManualClock, Timestamp};
+use rossby_schemas::time::{Clock as _, ManualClock, SystemClock, Timestamp};
 
 use super::outbox::{Server, accepted, known, shown, write};
 use super::{Receiver, at};
 use crate::contacts::tests::Server as Lookups;
 use crate::store::records;
-use crate::{Content, Conversation, FileSent, FileToSend, MessageState, Peer};
+use crate::{ClientError, Content, Conversation, FileSent, FileToSend, MessageState, Peer};
 
 const HOUR: Duration = Duration::from_secs(3600);
 /// For how long a server keeps a message.
@@ -87,6 +87,20 @@ fn uploaded(octets: u64, expires_at: Timestamp) -> UploadResponse {
     let (chunk_octets, chunks) = (CHUNK_OCTETS, 1);
     let (next_chunk, complete, upload_until) = (1, true, expires_at);
     UploadResponse { blob_id, octets, chunk_octets, chunks, next_chunk, complete, expires_at, upload_until }
+}
+
+#[tokio::test]
+async fn by_a_clock_by_which_all_keys_are_too_old_nothing_is_written_and_the_person_is_told_why() {
+    let clock = Arc::new(ManualClock::new(at(0)));
+    let (server, url) = Lookups::with(Router::new()).await;
+    let ann = Receiver::with_clock(&url, Arc::clone(&clock)).await;
+    let ben = known(&ann, 1).await;
+    let record = records::key_record(&mut ann.client.store.read().await.unwrap(), ben).await.unwrap().unwrap();
+    server.knows(ben, &record);
+    clock.set(SystemClock.now().plus(LONGEST + 48 * HOUR));
+    let sent = ann.client.send(&Peer::Box(ben), "hello").await;
+    assert!(matches!(&sent, Err(ClientError::ClockAhead(by)) if *by > LONGEST), "{sent:?}");
+    assert_eq!(ann.client.latest(10).await.unwrap().len(), 0);
 }
 
 #[tokio::test]
