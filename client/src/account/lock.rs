@@ -28,6 +28,8 @@ impl Client {
         };
         let id = Uuid::new_v4();
         if to == LockKind::Keyring {
+            // One that can't be asked has nothing of this home to erase, either.
+            self.vault.keyring.get(id).await?;
             self.store.keyring_will_have(id, self.now()).await?;
         }
         let lock = self.vault.lock_anew(unlock, id).await?;

@@ -50,6 +50,12 @@ impl Keyring {
         (Self::opened_by(move || Ok(Arc::clone(&kept))), store)
     }
 
+    /// One that is not there.
+    #[cfg(test)]
+    pub(crate) fn missing() -> Self {
+        Self::opened_by(|| Err(Error::NoDefaultStore))
+    }
+
     /// Keeps a key.
     pub(crate) async fn put(&self, id: Uuid, key: &Key) -> Result<(), KeyringError> {
         // As text: some keyrings hold nothing else.

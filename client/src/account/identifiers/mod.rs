@@ -145,12 +145,11 @@ impl Client {
     }
 
     /// What a device that is linked is told to call the account: its identifiers, the one that it was registered with first, as
-    /// many as a message of linking holds.
+    /// many as a message of linking holds. None that it has no more.
     pub(crate) async fn called(&self) -> Result<Vec<String>, ClientError> {
         let mut identifiers = self.known_identifiers().await?;
         let called = self.device().await?.identifier;
-        identifiers.retain(|identifier| *identifier != called);
-        identifiers.insert(0, called);
+        identifiers.sort_by_key(|identifier| *identifier != called);
         identifiers.truncate(MAX_TOLD);
         Ok(identifiers)
     }

@@ -217,9 +217,12 @@ async fn the_account_is_called_by_what_it_has() {
     ann.check().await;
     // As long as none is known in the clear, the name that it had is kept.
     assert_eq!(ann.device.client.account().await.unwrap().identifier, ANN);
+    // A device that is linked is not told the name, which is somebody else's now.
+    assert_eq!(ann.device.client.called().await.unwrap(), Vec::<String>::new());
     ann.hear(&[(PHONE, 2, true, 0)]).await;
     let account = ann.device.client.account().await.unwrap();
     assert_eq!((account.identifier.as_str(), account.identifiers.as_slice()), (PHONE, [PHONE.to_owned()].as_slice()));
+    assert_eq!(ann.device.client.called().await.unwrap(), [PHONE]);
 }
 
 #[tokio::test]

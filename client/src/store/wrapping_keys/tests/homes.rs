@@ -188,3 +188,16 @@ async fn a_home_that_was_being_erased_is_none() {
     assert_eq!(fs::read_dir(home.path()).unwrap().count(), 0);
     home.create(home.key_file()).await.close().await;
 }
+
+#[tokio::test]
+async fn where_there_is_no_keyring_nothing_is_told_of_what_it_never_had() {
+    let home = Home { keyring: Keyring::missing(), ..Home::new() };
+    let client = home.create(home.key_file()).await;
+    make_keys(&client).await;
+    assert!(matches!(client.change_lock(Unlock::Keyring).await.unwrap_err(), ClientError::Keyring(_)));
+    let client = home.open(home.key_file()).await;
+    home.clock.set(at(0).plus(Duration::from_secs(3601)));
+    client.erase_what_is_due().await.unwrap();
+    assert_eq!(client.warnings().await.unwrap(), []);
+    assert_eq!(open_keys(&client).await, [1, 2, 3]);
+}
