@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use rossby_projections::{Applied, Projection};
-use rossby_schemas::topic::{Topic, TopicName};
+use rossby_schemas::topic::Topic;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, sleep_until, timeout_at};
@@ -22,7 +22,7 @@ const REST: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(crate) struct Arrivals {
     wakes: Receiver<Applied>,
-    /// In which partition of this region's inbox it would stand; none if that can't be told.
+    /// In which partition of an inbox it would stand; none if that can't be told.
     partition: Option<u32>,
     /// A wake-up before that is heeded then.
     rests_until: Instant,
@@ -52,11 +52,10 @@ impl Arrivals {
         self.wakes = self.wakes.resubscribe();
     }
 
-    /// Another region's inbox may have other partitions.
+    /// Any region's inbox may, and a key has the same partition in all of them.
     fn may_bring(&self, applied: &Applied) -> bool {
-        let is_elsewhere = applied.topic == TopicName::local(Topic::Inbox)
-            && self.partition.is_some_and(|partition| partition != applied.partition);
-        applied.projection == Projection::Inbox && applied.topic.topic == Topic::Inbox && !is_elsewhere
+        let is_elsewhere = self.partition.is_some_and(|partition| partition != applied.partition);
+        applied.is_of(Projection::Inbox, Topic::Inbox) && !is_elsewhere
     }
 }
 
@@ -77,6 +76,8 @@ impl Service {
 #[cfg(test)]
 mod tests {
     use tokio::sync::broadcast::Sender;
+
+    use rossby_schemas::topic::TopicName;
 
     use super::*;
 
@@ -108,6 +109,8 @@ mod tests {
         assert_eq!(waited(&mut arrivals, Duration::from_secs(30)).await, POLL);
         sender.send(own()).unwrap();
         assert_eq!(waited(&mut arrivals, Duration::from_secs(30)).await, Duration::ZERO);
+        sender.send(Applied { topic: TopicName::mirrored("west", Topic::Inbox), ..own() }).unwrap();
+        assert_eq!(waited(&mut arrivals, Duration::from_secs(30)).await, REST, "another region's inbox wakes too");
         // Whose partition isn't known hears of all of them.
         let mut arrivals = Arrivals::new(sender.subscribe(), None);
         sender.send(applied(Projection::Inbox, Topic::Inbox, 4)).unwrap();

@@ -48,7 +48,6 @@ impl Service {
             request.identifier.parse().map_err(|error| Refusal::invalid("/identifier", error))?;
         let secret = self.secrets.current();
         let hash = secret.identifier_hash(&identifier);
-        self.check_home(hash)?;
         let (purpose, allowance) = match request.object_to {
             None => {
                 self.check_room(caller, hash).await?;

@@ -45,17 +45,10 @@ impl Service {
     /// Finishes the closing of a box whose closing stands in its stream.
     pub(crate) async fn finish_closing(&self, running: &Running, box_id: BoxId) -> Result<(), CommandError> {
         for own in self.models.identifiers_of(box_id).await? {
-            // Another region releases its own.
-            if self.check_home(own.hash).is_err() {
-                continue;
-            }
             let stream = Stream::identifier(own.hash);
             let load = || self.identifier_state(own.hash);
             let decide = |state: &IdentifierState| Ok(decide_release(state, own.hash, box_id));
             self.executor.step(running, &stream, RELEASE, WhenSuperseded::DecideAgain, load, decide).await?;
-        }
-        if box_id.region() != self.config.region {
-            return Ok(());
         }
         let load = || async {
             let state = self.models.key_record(box_id).await?.ok_or(Refusal::NotADevice)?;
@@ -69,16 +62,21 @@ impl Service {
         self.executor.step(running, &stream, CLOSE, WhenSuperseded::DecideAgain, load, decide).await.map(|_| ())
     }
 
-    /// Finishes closings that ended half-way. Gives how many. For a loop in the background.
+    /// Finishes closings, of boxes at home here, that ended half-way. Gives how many. For a loop in the background.
     pub(crate) async fn finish_closings(&self, limit: u32) -> Result<u64, CommandError> {
-        let mut finished = 0;
-        for (box_id, command) in self.models.half_closed_boxes(self.now().minus(LOOKED_AFTER), limit).await? {
+        let (mut finished, mut left) = (0, None);
+        let (region, since) = (self.config.region, self.now().minus(LOOKED_AFTER));
+        for (box_id, command) in self.models.half_closed_boxes(region, since, limit).await? {
             let events = self.models.command(command).await?;
             let Some(event) = events.iter().find(|event| event.topic == Topic::Keys) else { continue };
             let running = self.executor.resume(CommandIdentity { id: command, hash: event.command_hash });
             match self.finish_closing(&running, box_id).await {
                 Ok(()) => {}
-                Err(error @ (CommandError::Unavailable(_) | CommandError::OutcomeUnknown { .. })) => return Err(error),
+                // Another region can't be reached, perhaps, which says nothing of the next.
+                Err(error @ (CommandError::Unavailable(_) | CommandError::OutcomeUnknown { .. })) => {
+                    left = left.or(Some(error));
+                    continue;
+                }
                 Err(error) => {
                     tracing::error!(box.id = %box_id, %error, "a half-done closing can't be finished");
                     continue;
@@ -87,7 +85,7 @@ impl Service {
             tracing::info!(box.id = %box_id, "finished a half-done closing");
             finished += 1;
         }
-        Ok(finished)
+        left.map_or(Ok(finished), Err)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use rossby_projections::OtherRegion;
 use rossby_schemas::ids::{IDENTIFIER_SLOTS, RegionNumber};
 
 /// Which region is home to each slot of identifiers, fixed when the system is founded.
@@ -138,6 +139,8 @@ impl Default for Timeouts {
 pub struct ServiceConfig {
     /// This region.
     pub region: RegionNumber,
+    /// The other regions, whose topics a mirror brings here.
+    pub others: Vec<OtherRegion>,
     /// The home regions of identifiers.
     pub slots: IdentifierSlots,
     /// What the rules allow.
@@ -152,6 +155,7 @@ impl ServiceConfig {
     pub fn single_region(region: RegionNumber) -> Self {
         Self {
             region,
+            others: Vec::new(),
             slots: IdentifierSlots::all_in(region),
             limits: Limits::default(),
             timeouts: Timeouts::default(),

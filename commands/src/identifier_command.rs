@@ -184,7 +184,6 @@ impl Service {
         command: &AccountCommand,
         signed: &SignedCommand,
     ) -> Result<CommandResponse, CommandError> {
-        self.check_home(identifier)?;
         let load = || async {
             let loaded = self.identifier_state(identifier).await?;
             let own = self.models.identifiers_of(command.box_id).await?.len();

@@ -12,19 +12,21 @@ const BATCH: u32 = 100;
 
 impl Service {
     /// Founds the boxes of identifiers whose authorize ended half-way, finishes closings, and lets claims take effect whose time
-    /// has come. Gives how many.
+    /// has come. Each is done by the region that is home to it: to the box, or to the identifier that is claimed. Gives how many.
     ///
     /// # Errors
     /// The log or the read models can't be reached; what was left is met again. One that is refused does not stop the others.
     pub async fn reconcile(&self) -> Result<u64, CommandError> {
-        let founded = self.found_boxes(BATCH).await?;
-        let closed = self.finish_closings(BATCH).await?;
-        Ok(founded + closed + self.settle_claims(BATCH).await?)
+        // What can't be finished of one kind, another region being away, is no reason to leave the others.
+        let founded = self.found_boxes(BATCH).await;
+        let closed = self.finish_closings(BATCH).await;
+        let settled = self.settle_claims(BATCH).await;
+        Ok(founded? + closed? + settled?)
     }
 
     async fn found_boxes(&self, limit: u32) -> Result<u64, CommandError> {
         let mut founded = 0;
-        for (hash, state) in self.models.unfounded_identifiers(limit).await? {
+        for (hash, state) in self.models.unfounded_identifiers(self.config.region, limit).await? {
             let Some(owner) = state.owner else { continue };
             let Some(founding) = owner.founding else { continue };
             // The command that verified it goes on: the same event, should both come to it.

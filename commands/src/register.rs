@@ -65,7 +65,6 @@ impl Service {
         let (record, sealing_statement) = check_statements(founding, sealing, self.config.region, self.now())?;
         let secret = self.secrets.current();
         let hash = secret.identifier_hash(&identifier);
-        self.check_home(hash)?;
 
         let fields: [&[u8]; 3] = [&hash.0, founding.as_slice(), sealing.as_slice()];
         let running = self.executor.begin(CommandIdentity::new(request.command_id, "register", &fields)).await?;

@@ -1,12 +1,13 @@
 //! What all verbs share.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rossby_blobs::BlobStore;
 use rossby_crypto::keyed_hash::{MasterSecret, MasterSecrets};
 use rossby_log::Log;
 use rossby_projections::ReadModels;
-use rossby_schemas::ids::IdentifierHash;
+use rossby_schemas::ids::RegionNumber;
 use rossby_schemas::time::{Clock, Timestamp};
 use tokio_util::task::TaskTracker;
 use zeroize::Zeroizing;
@@ -54,7 +55,7 @@ impl Service {
         clock: Arc<dyn Clock>,
         sender: Arc<dyn CodeSender>,
     ) -> Self {
-        let appender = Appender::new(config.region, log, Arc::clone(&clock));
+        let appender = Appender::new(&config, log, BTreeMap::new(), Arc::clone(&clock));
         let key = secrets.current().mac("status-token", b"");
         let tokens = Arc::new(StatusTokens::new(Zeroizing::new(key)));
         let executor = Executor::new(models.clone(), appender.clone(), Arc::clone(&tokens), config.timeouts.outcome);
@@ -74,6 +75,15 @@ impl Service {
             budgets: Budgets::new(),
             sending: TaskTracker::new(),
         }
+    }
+
+    /// The same, with the logs of the other regions, to which control events of what is at home there go.
+    #[must_use]
+    pub fn with_logs_of(mut self, others: BTreeMap<RegionNumber, Arc<dyn Log>>) -> Self {
+        self.appender = Appender::new(&self.config, self.appender.log(), others, Arc::clone(&self.clock));
+        let (models, tokens, patience) = (self.models.clone(), Arc::clone(&self.tokens), self.config.timeouts.outcome);
+        self.executor = Executor::new(models, self.appender.clone(), tokens, patience);
+        self
     }
 
     /// The read models that the service answers from.
@@ -96,13 +106,5 @@ impl Service {
     pub(crate) fn secret(&self, number: u32) -> Result<&MasterSecret, CommandError> {
         let missing = || CommandError::Internal(format!("there is no master secret with number {number}"));
         self.secrets.by_number(number).ok_or_else(missing)
-    }
-
-    /// Refuses an identifier whose home is another region, whose log can't be written from here yet.
-    pub(crate) fn check_home(&self, hash: IdentifierHash) -> Result<(), CommandError> {
-        match self.config.slots.home(hash.slot()) {
-            Some(home) if home == self.config.region => Ok(()),
-            home => Err(CommandError::Unavailable(format!("the identifier's home is region {home:?}"))),
-        }
     }
 }

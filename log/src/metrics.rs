@@ -15,7 +15,7 @@ pub const APPEND_SECONDS: &str = "rossby_log_append_seconds";
 pub const READ_BATCHES: &str = "rossby_log_read_batches_total";
 /// Counts the records that readers gave, by topic.
 pub const READ_RECORDS: &str = "rossby_log_read_records_total";
-/// 1 while appends are refused at once because the log did not take one in time, else 0.
+/// How many logs, this region's or others', have their appends refused at once because they did not take one in time.
 pub const BREAKER_OPEN: &str = "rossby_log_breaker_open";
 
 /// Tells the recorder what the figures are. To be called once, after the recorder was installed.
@@ -24,7 +24,7 @@ pub fn describe() {
     metrics::describe_histogram!(APPEND_SECONDS, metrics::Unit::Seconds, "How long appends to the log took");
     metrics::describe_counter!(READ_BATCHES, "Batches given by the log's readers");
     metrics::describe_counter!(READ_RECORDS, "Records given by the log's readers");
-    metrics::describe_gauge!(BREAKER_OPEN, "1 while appends are refused at once because the log takes none");
+    metrics::describe_gauge!(BREAKER_OPEN, "Logs of regions whose appends are refused at once because they take none");
 }
 
 pub(crate) fn appended(topic: &TopicName, started: Instant, result: &Result<Offset, AppendError>) {
@@ -43,6 +43,7 @@ pub(crate) fn read(topic: &TopicName, batch: &Batch) {
     metrics::counter!(READ_RECORDS, "topic" => topic.to_string()).increment(batch.records.len() as u64);
 }
 
-pub(crate) fn breaker(is_open: bool) {
-    metrics::gauge!(BREAKER_OPEN).set(if is_open { 1.0 } else { 0.0 });
+/// A log's breaker was opened, or was closed; or is there, closed.
+pub(crate) fn breaker(opened: f64) {
+    metrics::gauge!(BREAKER_OPEN).increment(opened);
 }

@@ -21,6 +21,12 @@ impl TopicSpec {
         Topic::ALL.into_iter().map(|topic| Self { name: TopicName::local(topic), partitions }).collect()
     }
 
+    /// Every topic of another region, as a mirror writes it here: with as many partitions as it has there.
+    #[must_use]
+    pub fn mirrored(region: &str, partitions: u32) -> Vec<Self> {
+        Topic::ALL.into_iter().map(|topic| Self { name: TopicName::mirrored(region, topic), partitions }).collect()
+    }
+
     /// How long its records are kept.
     #[must_use]
     pub const fn retention(&self) -> Retention {

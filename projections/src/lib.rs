@@ -17,9 +17,12 @@ pub use projection::Projection;
 pub use read_models::{
     AcceptedMessage, Arrival, ArrivalLimits, Arrivals, BoxIdentifier, Claim, ClaimState, DevicePointer, DeviceState,
     HeldMessages, HeldPage, IdentifierOwner, IdentifierState, IssuedCode, LinkedSince, Profile, Purpose, ReadModels,
-    Registration, RegistrationDay, SecretCheck, Stretch, Waiting, WaitingMessage, WatchedDevice, WatchedIdentifier,
+    RegionsCheck, Registration, RegistrationDay, SecretCheck, Stretch, Waiting, WaitingMessage, WatchedDevice,
+    WatchedIdentifier,
 };
-pub use runner::{Homes, PartitionStatus, Projector, ProjectorConfig, ProjectorError, ProjectorStatus, StatusHandle};
+pub use runner::{
+    Homes, OtherRegion, PartitionStatus, Projector, ProjectorConfig, ProjectorError, ProjectorStatus, StatusHandle,
+};
 pub use store::{
     CommandEvent, DERIVED_TABLES, EventStatus, OPERATIONAL_TABLES, Permission, PositionRow, Snapshot, StoreError,
     StoredKeyRecord, Swept, Taken,

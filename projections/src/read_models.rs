@@ -19,8 +19,8 @@ use tokio::time::Instant;
 use crate::projection::Projection;
 pub use crate::store::{
     AcceptedMessage, Arrival, ArrivalLimits, Arrivals, BoxIdentifier, Claim, ClaimState, DevicePointer, DeviceState,
-    HeldMessages, HeldPage, IdentifierOwner, IdentifierState, IssuedCode, LinkedSince, Profile, Purpose, Registration,
-    RegistrationDay, SecretCheck, Stretch, Waiting, WaitingMessage, WatchedDevice, WatchedIdentifier,
+    HeldMessages, HeldPage, IdentifierOwner, IdentifierState, IssuedCode, LinkedSince, Profile, Purpose, RegionsCheck,
+    Registration, RegistrationDay, SecretCheck, Stretch, Waiting, WaitingMessage, WatchedDevice, WatchedIdentifier,
 };
 use crate::store::{CommandEvent, Permission, PositionRow, Snapshot, Store, StoreError, StoredKeyRecord, Swept, Taken};
 use crate::wake::{Applied, Wakes};
@@ -176,6 +176,26 @@ impl ReadModels {
         to_its_end(async move { store.keep_secret_check(check).await }).await
     }
 
+    /// Keeps with which regions these tables were founded, unless that is kept already. Gives what is kept. Goes on to its end when
+    /// it is dropped.
+    ///
+    /// # Errors
+    /// [`StoreError`]: the database can't be reached.
+    pub async fn keep_regions_check(&self, check: RegionsCheck) -> Result<RegionsCheck, StoreError> {
+        let store = self.store.clone();
+        to_its_end(async move { store.keep_regions_check(check).await }).await
+    }
+
+    /// Puts another text in the place of the regions that are kept, if they are still the same. Gives what is kept then. Goes on to
+    /// its end when it is dropped.
+    ///
+    /// # Errors
+    /// [`StoreError`]: the database can't be reached.
+    pub async fn replace_regions_check(&self, kept: RegionsCheck, regions: String) -> Result<RegionsCheck, StoreError> {
+        let store = self.store.clone();
+        to_its_end(async move { store.replace_regions_check(kept, regions).await }).await
+    }
+
     /// Blanks bodies that nobody waits for, and deletes what has expired at `now`. Goes on to its end when it is dropped.
     ///
     /// # Errors
@@ -238,8 +258,8 @@ queries! {
     /// Open claims that may take effect at `now`: their time has come, or the identifier is free; and their box was not founded
     /// yet, or has the device that claimed and fewer than so many identifiers. Of these slots, or of all if none are given.
     due_claims(now: Timestamp, limit: u32, identifiers: u64, slots: Option<&[u16]>) -> Vec<Claim>;
-    /// Verified identifiers whose box nobody has founded yet: half-done commands.
-    unfounded_identifiers(limit: u32) -> Vec<(IdentifierHash, IdentifierState)>;
+    /// Verified identifiers whose box, at home in this region, nobody has founded yet: half-done commands.
+    unfounded_identifiers(region: RegionNumber, limit: u32) -> Vec<(IdentifierHash, IdentifierState)>;
     /// What waits for a device at `now`: `limit` messages and about `max_octets` at most, but always one.
     waiting(box_id: BoxId, device_id: DeviceId, now: Timestamp, limit: u32, max_octets: usize) -> Waiting;
     /// The same without the messages under these ids.
@@ -290,15 +310,17 @@ queries! {
     device(box_id: BoxId, device_id: DeviceId) -> Option<DeviceState>;
     /// How many devices were linked to a box since then, those that were removed meanwhile too.
     linked_since(box_id: BoxId, since: Timestamp) -> LinkedSince;
-    /// Boxes whose closing is not finished, with the command that closes them: they are not closed, or were closing since then and
+    /// Boxes at home in this region whose closing is not finished, with the command that closes them: they are not closed, or were closing since then and
     /// have an identifier still.
-    half_closed_boxes(since: Timestamp, limit: u32) -> Vec<(BoxId, CommandId)>;
+    half_closed_boxes(region: RegionNumber, since: Timestamp, limit: u32) -> Vec<(BoxId, CommandId)>;
     /// A box's settings; the defaults if it has set none.
     profile(box_id: BoxId) -> Profile;
     /// What a box allows the one that has this tag in its lists. The same work whatever the answer.
     permission(asked: BoxId, tag: AclTag) -> Permission;
     /// Where every projection stands.
     positions() -> Vec<PositionRow>;
+    /// With which regions these tables were founded, if that was kept.
+    regions_check() -> Option<RegionsCheck>;
     /// What the current master secret is known again by, if one was kept.
     secret_check() -> Option<SecretCheck>;
     /// How many records lie in quarantine.

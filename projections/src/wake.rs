@@ -51,10 +51,10 @@ impl Applied {
         parts.next().is_none().then_some(applied)
     }
 
-    /// Whether it is of this region's own topic.
+    /// Whether it is of a topic, whichever region wrote it.
     #[must_use]
     pub fn is_of(&self, projection: Projection, topic: Topic) -> bool {
-        self.projection == projection && self.topic == TopicName::local(topic)
+        self.projection == projection && self.topic.topic == topic
     }
 }
 

@@ -41,7 +41,7 @@ pub(crate) async fn run(command: &TopicsCommand) -> anyhow::Result<ExitCode> {
         let log = storage::open_log(&settings, Arc::new(SystemClock)).await?;
         let reports =
             if applies { log.admin.ensure_topics(&wanted).await? } else { log.admin.check_topics(&wanted).await? };
-        log.log.close().await;
+        log.close().await;
         reports
     };
     let line =

@@ -92,6 +92,12 @@ impl TopicName {
     pub const fn local(topic: Topic) -> Self {
         Self { mirrored_from: None, topic }
     }
+
+    /// Another region's topic, as a mirror names it here.
+    #[must_use]
+    pub fn mirrored(region: impl Into<String>, topic: Topic) -> Self {
+        Self { mirrored_from: Some(region.into()), topic }
+    }
 }
 
 impl fmt::Display for TopicName {

@@ -131,9 +131,9 @@ impl Service {
 
     /// Lets claims take effect whose time has come. Gives how many. For a loop in the background.
     pub(crate) async fn settle_claims(&self, limit: u32) -> Result<u64, CommandError> {
-        let mut settled = 0;
+        let (mut settled, mut left) = (0, None);
         let room = u64::try_from(self.config.limits.identifiers).unwrap_or(u64::MAX);
-        // Another region's identifiers are its own affair.
+        // The home of an identifier does it; so it is done while other regions are cut off.
         let slots = self.config.slots.home_slots(self.config.region);
         for claim in self.models.due_claims(self.now(), limit, room, slots.as_deref()).await? {
             let done = match self.claims_command(&claim).await {
@@ -143,7 +143,11 @@ impl Service {
             match done {
                 Ok(true) => {}
                 Ok(false) => continue,
-                Err(error @ (CommandError::Unavailable(_) | CommandError::OutcomeUnknown { .. })) => return Err(error),
+                // The region of the claim's box can't be reached, perhaps, which says nothing of the next.
+                Err(error @ (CommandError::Unavailable(_) | CommandError::OutcomeUnknown { .. })) => {
+                    left = left.or(Some(error));
+                    continue;
+                }
                 Err(error) => {
                     tracing::error!(claim.id = %claim.id, %error, "a claim can't take effect");
                     continue;
@@ -152,6 +156,6 @@ impl Service {
             tracing::info!(identifier.slot = claim.slot, claim.id = %claim.id, "a claim has taken effect");
             settled += 1;
         }
-        Ok(settled)
+        left.map_or(Ok(settled), Err)
     }
 }

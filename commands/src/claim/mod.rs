@@ -180,7 +180,6 @@ impl Service {
         signed: Option<&AccountCommand>,
     ) -> Result<(), CommandError> {
         let (hash, id) = (template.identifier_hash, template.claim_id);
-        self.check_home(hash)?;
         let load = || async {
             let loaded = self.identifier_state(hash).await?;
             let claim = self.models.claim(id).await?;

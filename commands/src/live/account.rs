@@ -141,9 +141,10 @@ pub(super) async fn watch_identifiers(
 
 /// A figure that is another whenever the inbox has applied an event of an identifier.
 async fn identifiers_position(models: &ReadModels) -> Result<u64, StoreError> {
-    let topic = TopicName::local(Topic::Identifiers).to_string();
     let positions = models.positions().await?;
-    let own = positions.iter().filter(|row| row.projection == Projection::Inbox.name() && row.topic == topic);
+    let is_of_identifiers = |topic: &str| topic.parse().is_ok_and(|name: TopicName| name.topic == Topic::Identifiers);
+    let own =
+        positions.iter().filter(|row| row.projection == Projection::Inbox.name() && is_of_identifiers(&row.topic));
     Ok(own.map(|row| row.next_offset).sum())
 }
 

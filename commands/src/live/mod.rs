@@ -84,15 +84,19 @@ impl Live {
     /// [`LogError`]: the log can't be asked how many partitions there are.
     pub async fn start(service: Service, config: LiveConfig) -> Result<Self, LogError> {
         let log = service.appender.log();
-        // Topics with the same key have the same number of partitions, and what is keyed by boxes is found by one of them.
+        // Topics with the same key have the same number of partitions, in every region, and what is keyed by boxes is found by one
+        // of them.
         let partitions = log.partitions(&TopicName::local(Topic::Inbox)).await?;
         let (hub, figures) = (Arc::new(Hub::new(partitions)), Arc::new(Figures::new()));
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         for number in 0..partitions {
             let feeder = Feeder::new(service.clone(), Arc::clone(&hub), Arc::clone(&figures), number, config.poll);
             tasks.spawn(feeder.run(stop.clone()));
-            let (log, hub, clock) = (Arc::clone(&log), Arc::clone(&hub), Arc::clone(&service.clock));
-            tasks.spawn(SignalReader { log, hub, clock, number }.run(stop.clone()));
+            let others = service.config.others.iter().map(|other| other.topic(Topic::Signals));
+            for topic in std::iter::once(TopicName::local(Topic::Signals)).chain(others) {
+                let (log, hub, clock) = (Arc::clone(&log), Arc::clone(&hub), Arc::clone(&service.clock));
+                tasks.spawn(SignalReader { log, hub, clock, topic, number }.run(stop.clone()));
+            }
         }
         let (models, watched) = (service.models.clone(), Arc::clone(&hub));
         tasks.spawn(account::watch_identifiers(models, watched, Arc::clone(&figures), config.poll, stop.clone()));

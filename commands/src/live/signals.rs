@@ -1,5 +1,5 @@
-//! Signals, from the log to the devices that are connected: every process reads all partitions of `rossby.signals` from their
-//! end, without a group, and keeps nothing.
+//! Signals, from the log to the devices that are connected: every process reads all partitions of all regions' `rossby.signals` from
+//! their end, without a group, and keeps nothing.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,13 +11,12 @@ use rossby_schemas::events::Event;
 use rossby_schemas::events::signals::SignalSentV1;
 use rossby_schemas::http::signals::{ReceivedSignal, SIGNAL_LIFETIME_SECONDS};
 use rossby_schemas::time::{Clock, Timestamp};
-use rossby_schemas::topic::{Topic, TopicName};
+use rossby_schemas::topic::TopicName;
 use tokio_util::sync::CancellationToken;
 
 use super::figures::dropped;
 use super::hub::Hub;
 
-const TOPIC: TopicName = TopicName::local(Topic::Signals);
 /// How long after a failure the partition's end is gone to anew, at first and at most.
 const AGAIN: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(10));
 
@@ -31,6 +30,8 @@ pub(super) struct SignalReader {
     pub(super) log: Arc<dyn Log>,
     pub(super) hub: Arc<Hub>,
     pub(super) clock: Arc<dyn Clock>,
+    /// Of this region, or of another's as it is mirrored here.
+    pub(super) topic: TopicName,
     pub(super) number: u32,
 }
 
@@ -57,7 +58,7 @@ impl SignalReader {
                 },
             };
             if !has_failed {
-                tracing::warn!(partition = self.number, error = %failed, "signals can't be read; it is tried again");
+                tracing::warn!(topic = %self.topic, partition = self.number, error = %failed, "signals can't be read; it is tried again");
             }
             has_failed = true;
             tokio::time::sleep(pause).await;
@@ -66,8 +67,8 @@ impl SignalReader {
     }
 
     async fn at_the_end(&self) -> Result<Box<dyn PartitionReader>, ReadError> {
-        let bounds = self.log.bounds(&TOPIC, self.number).await?;
-        self.log.read(&TOPIC, self.number, bounds.end).await
+        let bounds = self.log.bounds(&self.topic, self.number).await?;
+        self.log.read(&self.topic, self.number, bounds.end).await
     }
 
     /// Gives a signal to the streams of the devices that it is sealed to.

@@ -6,6 +6,7 @@ use rossby_log::Offset;
 use rossby_schemas::envelope::{Control, Envelope};
 use rossby_schemas::events::Event;
 use rossby_schemas::http::rendezvous::MAX_RENDEZVOUS_OCTETS;
+use rossby_schemas::ids::RegionNumber;
 
 use crate::store::{BoxFact, Enqueued, StoreError, Tx};
 
@@ -68,18 +69,26 @@ pub(crate) fn fact(envelope: &Envelope, event: &Event) -> Result<Fact, NoFact> {
     }
 }
 
+/// Where a fact's record stands, here: of another region's, in the mirrored topic.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place {
+    /// The region that wrote it.
+    pub(crate) region: RegionNumber,
+    pub(crate) partition: u32,
+    pub(crate) offset: Offset,
+}
+
 /// Applies a fact. Any order and any number of times give the same.
 pub(crate) async fn apply_fact(
     tx: &mut Tx,
     envelope: &Envelope,
     event: &Event,
     fact: &Fact,
-    partition: u32,
-    offset: Offset,
+    place: Place,
 ) -> Result<(), StoreError> {
     match (event, fact) {
         (Event::MessageEnqueuedV1(message), Fact::Enqueued(value)) => {
-            let (accepted_at, region) = (envelope.time, envelope.region);
+            let (accepted_at, Place { region, partition, offset }) = (envelope.time, place);
             tx.enqueue(Enqueued { event: message, value, accepted_at, region, partition, offset }).await
         }
         (Event::MessagesAcknowledgedV1(e), Fact::Acknowledged) => tx.acknowledge(envelope.time, e).await,

@@ -8,6 +8,7 @@ use rossby_schemas::topic::{Topic, TopicName};
 
 use super::homes::Homes;
 use super::start::record_hash;
+use crate::inbox::Place;
 use crate::projection::Projection;
 use crate::store::{LastRecord, Position, Quarantined, StoreError, Tx};
 use crate::{inbox, keys, profiles};
@@ -17,7 +18,8 @@ pub(super) struct Applying<'a> {
     pub(super) projection: Projection,
     pub(super) topic: &'a TopicName,
     pub(super) partition: u32,
-    pub(super) region: RegionNumber,
+    /// The region that writes the topic: its streams are at home there, and no others stand in it.
+    pub(super) source: RegionNumber,
     pub(super) homes: &'a Homes,
 }
 
@@ -103,7 +105,8 @@ impl Applying<'_> {
     ) -> Result<Outcome, StoreError> {
         match inbox::fact(envelope, event) {
             Ok(fact) => {
-                inbox::apply_fact(tx, envelope, event, &fact, self.partition, record.offset).await?;
+                let place = Place { region: self.source, partition: self.partition, offset: record.offset };
+                inbox::apply_fact(tx, envelope, event, &fact, place).await?;
                 Ok(Outcome::Passed("applied"))
             }
             Err(why) => Ok(self.not_applicable(envelope.event_type.clone(), why.to_string())),
@@ -122,7 +125,7 @@ impl Applying<'_> {
             return Err(Outcome::Stop("the event's data is of another stream than its subject".to_owned()));
         }
         match self.homes.of(self.topic.topic, &envelope.stream) {
-            Some(home) if home == self.region => Ok(control),
+            Some(home) if home == self.source => Ok(control),
             Some(home) => Err(Outcome::Aside {
                 event_type: envelope.event_type.clone(),
                 reason: format!("the stream is at home in region {home}"),
@@ -191,11 +194,16 @@ impl Applying<'_> {
 }
 
 /// Applies a quarantined record of the inbox if this version knows it.
-pub(super) async fn apply_known(tx: &mut Tx, partition: u32, record: &Quarantined) -> Result<bool, StoreError> {
+pub(super) async fn apply_known(
+    tx: &mut Tx,
+    (region, partition): (RegionNumber, u32),
+    record: &Quarantined,
+) -> Result<bool, StoreError> {
     let Ok(envelope) = Envelope::from_record(&record.headers, record.value.as_ref()) else { return Ok(false) };
     let Ok(event) = Event::decode(&envelope) else { return Ok(false) };
     let Ok(fact) = inbox::fact(&envelope, &event) else { return Ok(false) };
-    inbox::apply_fact(tx, &envelope, &event, &fact, partition, record.offset).await?;
+    let place = Place { region, partition, offset: record.offset };
+    inbox::apply_fact(tx, &envelope, &event, &fact, place).await?;
     Ok(true)
 }
 

@@ -3,6 +3,7 @@
 mod admission;
 mod homes;
 mod partition;
+mod regions;
 mod start;
 mod status;
 #[cfg(test)]
@@ -22,6 +23,7 @@ use tokio_util::task::TaskTracker;
 
 pub use self::homes::Homes;
 use self::partition::Worker;
+pub use self::regions::OtherRegion;
 pub use self::status::{PartitionStatus, ProjectorStatus, StatusHandle};
 use crate::projection::Projection;
 use crate::read_models::ReadModels;
@@ -33,6 +35,8 @@ const LONGEST_DELAY: Duration = Duration::from_secs(5);
 pub struct ProjectorConfig {
     /// This region.
     pub region: RegionNumber,
+    /// The other regions, whose mirrored topics are read beside this one's.
+    pub others: Vec<OtherRegion>,
     /// Which region is home to which stream.
     pub homes: Homes,
     /// Which projections this process builds.
@@ -47,10 +51,23 @@ impl ProjectorConfig {
     pub fn single_region(region: RegionNumber) -> Self {
         Self {
             region,
+            others: Vec::new(),
             homes: Homes::all_in(region),
             projections: Projection::ALL.to_vec(),
             batch: BatchLimit::default(),
         }
+    }
+
+    /// What is read for which projection, and which region wrote it.
+    fn reads(&self) -> Vec<(Projection, RegionNumber, TopicName)> {
+        let mut reads = Vec::new();
+        for projection in &self.projections {
+            for topic in projection.topics() {
+                reads.push((*projection, self.region, TopicName::local(*topic)));
+                reads.extend(self.others.iter().map(|other| (*projection, other.number, other.topic(*topic))));
+            }
+        }
+        reads
     }
 }
 
@@ -97,25 +114,23 @@ impl Projector {
     pub async fn run(self, stop: CancellationToken) -> Result<(), ProjectorError> {
         let transactions = TaskTracker::new();
         let mut tasks = JoinSet::new();
-        for projection in &self.config.projections {
-            for topic in projection.topics() {
-                let topic = TopicName::local(*topic);
-                let Some(partitions) = self.partitions(&topic, &stop).await? else { return Ok(()) };
-                for partition in 0..partitions {
-                    self.status.expect(*projection, &topic, partition);
-                    let worker = Worker {
-                        models: self.models.clone(),
-                        log: Arc::clone(&self.log),
-                        clock: Arc::clone(&self.clock),
-                        config: Arc::clone(&self.config),
-                        status: self.status.clone(),
-                        transactions: transactions.clone(),
-                        projection: *projection,
-                        topic: topic.clone(),
-                        partition,
-                    };
-                    tasks.spawn(worker.run(stop.clone()));
-                }
+        for (projection, source, topic) in self.config.reads() {
+            let Some(partitions) = self.partitions(&topic, &stop).await? else { return Ok(()) };
+            for partition in 0..partitions {
+                self.status.expect(projection, &topic, partition);
+                let worker = Worker {
+                    models: self.models.clone(),
+                    log: Arc::clone(&self.log),
+                    clock: Arc::clone(&self.clock),
+                    config: Arc::clone(&self.config),
+                    status: self.status.clone(),
+                    transactions: transactions.clone(),
+                    projection,
+                    source,
+                    topic: topic.clone(),
+                    partition,
+                };
+                tasks.spawn(worker.run(stop.clone()));
             }
         }
         let monitor = tokio::spawn(status::monitor(self.status.clone(), Arc::clone(&self.log), stop.clone()));

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use backon::BackoffBuilder as _;
 use rossby_log::{Batch, Log, Offset, partition_for};
+use rossby_schemas::ids::RegionNumber;
 use rossby_schemas::time::Clock;
 use rossby_schemas::topic::{Topic, TopicName};
 use tokio_util::sync::CancellationToken;
@@ -26,6 +27,8 @@ pub(super) enum Interruption {
     Retry(String),
     /// It needs a person.
     Stop(String),
+    /// The topic is not there. Of a mirrored one this is waited for: a mirror or `rossby topics apply` makes it anew.
+    NoTopic(String),
 }
 
 impl From<StoreError> for Interruption {
@@ -48,6 +51,8 @@ pub(super) struct Worker {
     /// Transactions run in tasks of their own, which nobody cancels (sqlx #4394).
     pub(super) transactions: TaskTracker,
     pub(super) projection: Projection,
+    /// The region that writes the topic.
+    pub(super) source: RegionNumber,
     pub(super) topic: TopicName,
     pub(super) partition: u32,
 }
@@ -74,7 +79,8 @@ impl Worker {
             let Err(interruption) = self.work(&mut has_progressed).await;
             let reason = match interruption {
                 Interruption::Stop(reason) => return reason,
-                Interruption::Retry(reason) => reason,
+                Interruption::NoTopic(reason) if self.topic.mirrored_from.is_none() => return reason,
+                Interruption::Retry(reason) | Interruption::NoTopic(reason) => reason,
             };
             tracing::warn!(
                 projection = %self.projection, topic = %self.topic, partition = self.partition, reason,
@@ -122,7 +128,7 @@ impl Worker {
             projection: self.projection,
             topic: &self.topic,
             partition: self.partition,
-            region: self.config.region,
+            source: self.source,
             homes: &self.config.homes,
         };
         let Admission { position, stop, counts } = applying.batch(&mut tx, &batch).await?;
@@ -139,7 +145,7 @@ impl Worker {
         Ok((position.next_offset, stop))
     }
 
-    /// Forgets the partition's registrations, of which retention took a part before it was applied, and moves the
+    /// Forgets the registrations of the partition, all of them at home in the region that writes it, of which retention took a part before it was applied, and moves the
     /// position to what is left: so the tables are those that an empty database would come to.
     pub(super) async fn forget_registrations(&self, stored: Offset, start: Offset) -> Result<(), Interruption> {
         let partitions = self.log.partitions(&self.topic).await?;
@@ -148,7 +154,8 @@ impl Worker {
             let mut tx = worker.models.store.begin().await?;
             for stream in tx.registration_streams(worker.projection).await? {
                 let key = stream.split('/').next().unwrap_or_default();
-                if partition_for(key.as_bytes(), partitions) == worker.partition {
+                let is_of_source = worker.config.homes.of(Topic::Registrations, &stream) == Some(worker.source);
+                if is_of_source && partition_for(key.as_bytes(), partitions) == worker.partition {
                     tx.forget_registrations(worker.projection, &stream).await?;
                 }
             }
@@ -175,7 +182,7 @@ impl Worker {
                 let mut tx = store.begin().await?;
                 let mut known = 0;
                 for record in records {
-                    if super::admission::apply_known(&mut tx, worker.partition, &record).await? {
+                    if super::admission::apply_known(&mut tx, (worker.source, worker.partition), &record).await? {
                         tx.take_back(worker.projection, &worker.topic, worker.partition, record.offset).await?;
                         known += 1;
                     }

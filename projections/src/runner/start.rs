@@ -149,9 +149,8 @@ impl From<LogError> for Interruption {
     fn from(error: LogError) -> Self {
         match error {
             LogError::Unavailable(_) | LogError::Closed => Self::Retry(error.to_string()),
-            LogError::NoSuchTopic(_) | LogError::NoSuchPartition { .. } | LogError::Failed(_) => {
-                Self::Stop(error.to_string())
-            }
+            LogError::NoSuchTopic(_) => Self::NoTopic(error.to_string()),
+            LogError::NoSuchPartition { .. } | LogError::Failed(_) => Self::Stop(error.to_string()),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use rossby_schemas::encoding::Octets;
 use rossby_schemas::events::profiles::{AclTag, Audience};
-use rossby_schemas::ids::{BoxId, CommandId, DeviceId};
+use rossby_schemas::ids::{BoxId, CommandId, DeviceId, RegionNumber};
 use rossby_schemas::time::Timestamp;
 use sqlx::any::AnyRow;
 
@@ -123,10 +123,10 @@ pub(super) fn audience(row: &AnyRow, index: usize) -> Result<Audience, StoreErro
 /// Boxes whose closing is not finished. Two questions, each of which an index answers.
 pub(super) const HALF_CLOSED: &str = "select q.box_id, q.closing_command from (\
      select b.box_id, b.closing_command, b.closing_at from key_boxes b \
-     where b.is_closing = 1 and b.is_closed = 0 and b.closing_command is not null \
+     where b.is_closing = 1 and b.is_closed = 0 and b.closing_command is not null and substr(b.box_id, 1, 1) = $3 \
      union all select b.box_id, b.closing_command, b.closing_at from key_boxes b \
      where b.is_closing = 1 and b.is_closed = 1 and b.closing_command is not null and b.closing_at > $1 \
-     and exists (select 1 from identifiers i where i.box_id = b.box_id)) q order by q.closing_at limit $2";
+     and substr(b.box_id, 1, 1) = $3 and exists (select 1 from identifiers i where i.box_id = b.box_id)) q order by q.closing_at limit $2";
 
 impl Store {
     pub(crate) async fn key_record(&self, box_id: BoxId) -> Result<Option<StoredKeyRecord>, StoreError> {
@@ -199,11 +199,12 @@ impl Store {
     /// Boxes whose closing is not finished: they are not closed, or were closing since then and have an identifier still.
     pub(crate) async fn half_closed_boxes(
         &self,
+        region: RegionNumber,
         since: Timestamp,
         limit: u32,
     ) -> Result<Vec<(BoxId, CommandId)>, StoreError> {
-        let rows =
-            sqlx::query(HALF_CLOSED).bind(since.signed_millis()).bind(i64::from(limit)).fetch_all(&self.pool).await?;
+        let query = sqlx::query(HALF_CLOSED).bind(since.signed_millis()).bind(i64::from(limit)).bind(vec![region.0]);
+        let rows = query.fetch_all(&self.pool).await?;
         rows.iter().map(|row| Ok((BoxId::from_bytes(row.id(0)?), CommandId::from_bytes(row.id(1)?)))).collect()
     }
 

@@ -80,14 +80,16 @@ impl Store {
         limits: ArrivalLimits,
     ) -> Result<Arrivals, StoreError> {
         let listed = Listed::of(boxes, 8);
-        // Each message once for every device, its body with the first of them, as far as the limit allows.
+        // Each message once for every device, its body with the first of them, as far as the limit allows. A mirrored topic that
+        // was made anew has other records at offsets that rows of before have.
         let query = [
             "select w.record_offset, w.nth, w.box_id, w.outer_id, w.content_hash, w.accepted_at, w.expires_at, \
              w.device_id, v.value from (select q.*, \
-             sum(case when q.nth = 1 then q.size else 0 end) over (order by q.record_offset, q.nth) as total \
+             sum(case when q.nth = 1 then q.size else 0 end) over (order by q.record_offset, q.box_id, q.outer_id, q.content_hash, q.nth) as total \
              from (select e.record_offset, e.box_id, e.outer_id, e.content_hash, e.accepted_at, e.expires_at, \
              o.device_id, length(e.value) as size, \
-             row_number() over (partition by e.record_offset order by o.device_id) as nth \
+             row_number() over (partition by e.record_offset, e.box_id, e.outer_id, e.content_hash \
+             order by o.device_id) as nth \
              from enqueued e join owed o \
              on o.box_id = e.box_id and o.outer_id = e.outer_id and o.content_hash = e.content_hash \
              where e.region = $1 and e.partition = $2 and e.record_offset >= $3 and e.record_offset < $4 \
@@ -95,9 +97,10 @@ impl Store {
             &listed.any_of("e.box_id"),
             " and ",
             still_waits!(),
-            " order by e.record_offset, o.device_id limit $6) q) w left join enqueued v \
+            " order by e.record_offset, e.box_id, e.outer_id, e.content_hash, o.device_id limit $6) q) w left join enqueued v \
              on w.nth = 1 and v.box_id = w.box_id and v.outer_id = w.outer_id and v.content_hash = w.content_hash \
-             and (w.total <= $7 or w.total = w.size) order by w.record_offset, w.nth",
+             and (w.total <= $7 or w.total = w.size) \
+             order by w.record_offset, w.box_id, w.outer_id, w.content_hash, w.nth",
         ];
         let query = sqlx::query(AssertSqlSafe(query.concat()))
             .bind(i64::from(region.0))

@@ -2,7 +2,7 @@
 
 use rossby_schemas::events::SignedCommand;
 use rossby_schemas::events::identifiers::{Founding, IdentifierReleasedV2, IdentifierVerifiedV2};
-use rossby_schemas::ids::{BoxId, CommandId, DeviceId, IdentifierHash, RegistrationId};
+use rossby_schemas::ids::{BoxId, CommandId, DeviceId, IdentifierHash, RegionNumber, RegistrationId};
 use rossby_schemas::time::Timestamp;
 use sqlx::any::AnyRow;
 
@@ -67,7 +67,7 @@ pub(super) const UNFOUNDED: &str = "select (select version from heads h where h.
      from founding_hints h cross join identifiers i \
      where i.identifier_hash = h.identifier_hash and i.founding_device is not null \
      and not exists (select 1 from founded f where f.box_id = i.box_id) \
-     and not exists (select 1 from closed d where d.box_id = i.box_id) \
+     and not exists (select 1 from closed d where d.box_id = i.box_id) and substr(i.box_id, 1, 1) = $2 \
      order by h.identifier_hash limit $1";
 
 impl Store {
@@ -113,9 +113,10 @@ impl Store {
     /// Verified identifiers whose box nobody has founded yet.
     pub(crate) async fn unfounded_identifiers(
         &self,
+        region: RegionNumber,
         limit: u32,
     ) -> Result<Vec<(IdentifierHash, IdentifierState)>, StoreError> {
-        let rows = sqlx::query(UNFOUNDED).bind(i64::from(limit)).fetch_all(&self.pool).await?;
+        let rows = sqlx::query(UNFOUNDED).bind(i64::from(limit)).bind(vec![region.0]).fetch_all(&self.pool).await?;
         rows.iter()
             .map(|row| Ok((row.text(11)?.parse().map_err(|error| unreadable(11, error))?, state(row)?)))
             .collect()

@@ -39,8 +39,16 @@ pub const DERIVED_TABLES: &[&str] = &[
 ];
 
 /// The tables that tell how one database came to where it is: not derived, and not compared.
-pub const OPERATIONAL_TABLES: &[&str] =
-    &["positions", "quarantine", "device_figures", "uploaded", "sweep_hints", "founding_hints", "secret_check"];
+pub const OPERATIONAL_TABLES: &[&str] = &[
+    "positions",
+    "quarantine",
+    "device_figures",
+    "uploaded",
+    "sweep_hints",
+    "founding_hints",
+    "secret_check",
+    "regions_check",
+];
 
 /// The rows of each derived table, as text, sorted.
 pub type Snapshot = BTreeMap<&'static str, Vec<String>>;

@@ -13,7 +13,7 @@ use rossby_schemas::ids::{BoxId, RegistrationId};
 use rossby_schemas::topic::Topic;
 
 use super::events::*;
-use super::{World, stops};
+use super::{HOME, World, stops};
 
 pub(crate) async fn versions_decide(world: World) {
     let (now, box_id) = (world.now(), box_number(1));
@@ -199,14 +199,14 @@ pub(crate) async fn an_identifier_has_one_owner(world: World) {
     let owner = state.owner.unwrap();
     assert_eq!((owner.box_id, owner.founded, owner.closing), (box_number(1), false, false));
     // Half-done until its box is founded, which whoever meets it can do.
-    let unfounded = world.models.unfounded_identifiers(10).await.unwrap();
+    let unfounded = world.models.unfounded_identifiers(HOME, 10).await.unwrap();
     assert_eq!(unfounded.iter().map(|(hash, _)| *hash).collect::<Vec<_>>(), [hash]);
     assert_eq!(unfounded[0].1.owner.as_ref().unwrap().founding, owner.founding);
     let box_id = box_number(1);
     world.append(Topic::Keys, &key_event(box_id, 9, 0, now, &founded(box_id, device(1)))).await;
     world.project().await;
     assert!(world.models.identifier(hash).await.unwrap().owner.unwrap().founded);
-    assert_eq!(world.models.unfounded_identifiers(10).await.unwrap(), []);
+    assert_eq!(world.models.unfounded_identifiers(HOME, 10).await.unwrap(), []);
     world.append(Topic::Keys, &key_event(box_id, 10, 1, now, &closing(box_id))).await;
     world.project().await;
     assert!(world.models.identifier(hash).await.unwrap().owner.unwrap().closing);

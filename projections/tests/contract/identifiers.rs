@@ -8,8 +8,8 @@ use rossby_schemas::events::registrations::{self, CodePurpose};
 use rossby_schemas::ids::RegistrationId;
 use rossby_schemas::topic::Topic;
 
-use super::World;
 use super::events::*;
+use super::{HOME, World};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -213,7 +213,7 @@ pub(crate) async fn what_is_half_done_is_found_until_it_is_done(world: World) {
         world.append(Topic::Identifiers, &envelope).await;
     };
     let unfounded = async || {
-        let found = world.models.unfounded_identifiers(9).await.unwrap();
+        let found = world.models.unfounded_identifiers(HOME, 9).await.unwrap();
         found.iter().map(|(hash, _)| *hash).collect::<Vec<_>>()
     };
     let [one, two] = [1, 2].map(identifier);
@@ -237,7 +237,7 @@ pub(crate) async fn what_is_half_done_is_found_until_it_is_done(world: World) {
 
     // A closing is found until it is closed; afterwards for as long as it is looked after, if an identifier is left.
     let closings = async |since| {
-        let found = world.models.half_closed_boxes(since, 9).await.unwrap();
+        let found = world.models.half_closed_boxes(HOME, since, 9).await.unwrap();
         found.iter().map(|(box_id, _)| *box_id).collect::<Vec<_>>()
     };
     world.append(Topic::Keys, &key_event(ann, 6, 1, now, &closing(ann))).await;

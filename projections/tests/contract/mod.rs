@@ -5,6 +5,7 @@ pub(crate) mod admission;
 pub(crate) mod arrivals;
 pub(crate) mod events;
 pub(crate) mod identifiers;
+pub(crate) mod mirrored;
 pub(crate) mod positions;
 pub(crate) mod queue;
 pub(crate) mod rebuild;
@@ -141,10 +142,14 @@ pub(crate) fn partition(envelope: &Envelope) -> u32 {
 }
 
 pub(crate) async fn append(log: &dyn TestLog, topic: Topic, envelope: &Envelope) -> Offset {
+    append_to(log, &TopicName::local(topic), envelope).await
+}
+
+pub(crate) async fn append_to(log: &dyn TestLog, topic: &TopicName, envelope: &Envelope) -> Offset {
     let key = envelope.stream.split('/').next().unwrap().to_owned();
     let record =
         LogRecord { key: Some(Bytes::from(key)), headers: envelope.headers(), value: Some(envelope.data.clone()) };
-    log.append(&TopicName::local(topic), partition(envelope), record).await.unwrap()
+    log.append(topic, partition(envelope), record).await.unwrap()
 }
 
 /// A projector at work.
@@ -152,14 +157,26 @@ pub(crate) struct Running {
     stop: CancellationToken,
     status: rossby_projections::StatusHandle,
     task: tokio::task::JoinHandle<Result<(), rossby_projections::ProjectorError>>,
+    /// How many regions' topics it reads.
+    regions: usize,
 }
 
 impl Running {
     pub(crate) fn start(models: &ReadModels, log: Arc<dyn Log>, clock: &Arc<ManualClock>) -> Self {
-        let projector = Projector::new(models.clone(), log, clock.clone(), ProjectorConfig::single_region(HOME));
+        Self::with(models, log, clock, ProjectorConfig::single_region(HOME))
+    }
+
+    pub(crate) fn with(
+        models: &ReadModels,
+        log: Arc<dyn Log>,
+        clock: &Arc<ManualClock>,
+        config: ProjectorConfig,
+    ) -> Self {
+        let regions = 1 + config.others.len();
+        let projector = Projector::new(models.clone(), log, clock.clone(), config);
         let (stop, status) = (CancellationToken::new(), projector.status());
         let task = tokio::spawn(projector.run(stop.clone()));
-        Self { stop, status, task }
+        Self { stop, status, task, regions }
     }
 
     /// Waits until every partition has applied all that the log has, or has stopped.
@@ -173,8 +190,8 @@ impl Running {
                     return false;
                 }
             }
-            // Seven topics are read by the three projections.
-            partitions.len() == usize::try_from(7 * PARTITIONS).unwrap()
+            // Seven topics of each region are read by the three projections.
+            partitions.len() == self.regions * usize::try_from(7 * PARTITIONS).unwrap()
         };
         eventually(idle).await;
     }
@@ -239,6 +256,12 @@ macro_rules! contract {
             positions::a_truncated_day_of_registrations_is_no_error,
             positions::a_log_that_comes_back_is_read_on,
             positions::what_the_secret_is_known_by_is_kept_once,
+            mirrored::the_logs_of_all_regions_are_read,
+            mirrored::a_mirrored_topic_made_anew_is_read_again,
+            mirrored::a_mirrored_topic_that_is_gone_is_waited_for,
+            mirrored::a_record_that_a_mirror_lost_stops_its_partition_alone,
+            mirrored::a_truncated_day_of_one_region_leaves_the_others,
+            mirrored::the_regions_are_kept_once,
             rebuild::a_rebuild_gives_the_same_tables,
             rebuild::keys_and_profiles_say_what_was_admitted,
         );

@@ -21,15 +21,14 @@ impl Settings {
             return refuse("region.number", "is 0; regions have numbers from 1 to 255");
         }
         let name = &self.region.name;
-        let is_name =
-            !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-        if !is_name || name == "rossby" {
+        if !is_region_name(name) {
             return refuse("region.name", "must be of lowercase letters, digits and hyphens, and not \"rossby\"");
         }
         if !(1..=1024).contains(&self.log.partitions) {
             return refuse("log.partitions", "must be between 1 and 1024");
         }
-        if self.log.provider == LogProvider::Kafka && self.log.kafka_brokers.is_empty() {
+        self.check_regions()?;
+        if self.log.provider == LogProvider::Kafka && self.log.kafka_brokers.is_empty() && self.regions.is_empty() {
             return refuse(
                 "log.kafka_brokers",
                 "is empty; with log.provider = \"kafka\" it names the brokers as HOST:PORT",
@@ -109,4 +108,10 @@ impl Settings {
         }
         Ok(())
     }
+}
+
+/// Whether a mirror can put a name before topics: it goes up to the first full stop, and `rossby` is what they begin with.
+pub(super) fn is_region_name(name: &str) -> bool {
+    let is_name = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    !name.is_empty() && name.len() <= 32 && name.bytes().all(is_name) && name != "rossby"
 }

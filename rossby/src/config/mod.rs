@@ -4,10 +4,14 @@
 //! `server.listen`), and last the command line. `docs/CONFIGURATION.md` lists every one.
 
 mod check;
+mod regions;
 mod secrets;
 mod settings;
 mod unreadable;
 
+#[cfg(test)]
+pub(crate) use regions::RegionEntry;
+pub(crate) use regions::Regions;
 pub(crate) use secrets::{load as load_secrets, make as make_secrets};
 pub(crate) use settings::{BlobsIn, EmailVia, LogFormat, LogProvider, Settings, SmsVia};
 

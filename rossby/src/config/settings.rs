@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::default_data_dir;
+use super::regions::RegionEntry;
 
 /// All settings.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -14,6 +15,9 @@ use super::default_data_dir;
 pub(crate) struct Settings {
     pub(crate) server: ServerSettings,
     pub(crate) region: RegionSettings,
+    /// All regions of the service; none where there is one alone.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) regions: Vec<RegionEntry>,
     pub(crate) log: LogSettings,
     pub(crate) read_models: ReadModelsSettings,
     pub(crate) secrets: SecretsSettings,
@@ -390,6 +394,7 @@ impl Settings {
         hide(&mut shown.blobs.s3_endpoint);
         hide(&mut shown.blobs.s3_secret_access_key);
         shown.log.kafka_settings.values_mut().for_each(hide);
+        shown.regions.iter_mut().flat_map(|region| region.kafka_settings.values_mut()).for_each(hide);
         toml::to_string(&shown)
     }
 }

@@ -3,6 +3,7 @@
 use figment::error::{Error, Kind};
 use figment::{Metadata, Source};
 
+use super::regions::RegionEntry;
 use super::settings::Settings;
 
 /// How many characters may be wrong in a name that is known again.
@@ -68,6 +69,10 @@ fn meant(key: &str) -> Option<String> {
     for (section, settings) in &defaults {
         names.extend(settings.as_table()?.keys().map(|name| format!("{section}.{name}")));
     }
+    // Which of the regions it is makes no difference.
+    let key = &key.split('.').filter(|part| part.parse::<usize>().is_err()).collect::<Vec<_>>().join(".");
+    let region = toml::Table::try_from(RegionEntry::default()).ok()?;
+    names.extend(region.keys().map(|name| format!("regions.{name}")));
     let last = |name: &str| name.rsplit('.').next().unwrap_or_default().to_owned();
     let near = names.into_iter().filter_map(|name| {
         let (whole, part) = (distance(key, &name), distance(&last(key), &last(&name)));
@@ -105,6 +110,7 @@ mod tests {
             ("server.litsen", Some("server.listen")),
             ("listen", Some("server.listen")),
             ("sever", Some("server")),
+            ("regions.1.nmae", Some("regions.name")),
             ("log.url", Some("read_models.url")),
             ("server.colour", None),
             ("a.b", None),

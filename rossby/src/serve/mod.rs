@@ -5,6 +5,7 @@ mod banner;
 mod data_dir;
 mod notifiers;
 mod readiness;
+mod regions;
 mod secrets;
 mod signals;
 pub(crate) mod storage;
@@ -18,10 +19,9 @@ use std::time::Duration;
 use anyhow::Context as _;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use rossby_api::{Api, ApiLimits, Network, PublicUrl, Server, ServerConfig, StreamLimits};
-use rossby_commands::{CodeSender, Live, LiveConfig, Service, ServiceConfig};
+use rossby_commands::{CodeSender, IdentifierSlots, Live, LiveConfig, Service, ServiceConfig};
 use rossby_log::Log;
-use rossby_projections::{Projector, ProjectorConfig, ProjectorError, ReadModels};
-use rossby_schemas::ids::RegionNumber;
+use rossby_projections::{Homes, OtherRegion, Projector, ProjectorConfig, ProjectorError, ReadModels};
 use rossby_schemas::time::{Clock, SystemClock};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -95,7 +95,6 @@ impl Running {
         stop: CancellationToken,
     ) -> anyhow::Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let region = RegionNumber(settings.region.number);
         // First, so that one that can't listen leaves no data folder.
         let server = bind(settings).await?;
         let address = server.address()?;
@@ -104,15 +103,22 @@ impl Running {
         let log = storage::open_log(settings, Arc::clone(&clock)).await?;
         storage::ensure_topics(&log, settings).await?;
         let models = storage::open_read_models(settings).await?;
+        let regions = regions::open(settings, &models).await?;
         let blobs = storage::open_blobs(settings)?;
         let secrets = secrets::open(settings, &*log.log, &models).await?;
 
-        let config = ProjectorConfig::single_region(region);
+        let others: Vec<OtherRegion> =
+            regions.others().map(|(number, name)| OtherRegion { number, name: name.to_owned() }).collect();
+        let mut config = ProjectorConfig::single_region(regions.here);
+        config.others.clone_from(&others);
+        config.homes = Homes::new(regions.slots.clone()).context("the table of slots has another length")?;
         let projector = Projector::new(models.clone(), Arc::clone(&log.log), Arc::clone(&clock), config);
         let (status, stop_projector) = (projector.status(), CancellationToken::new());
         let projector = tokio::spawn(projector.run(stop_projector.clone()));
 
-        let mut config = ServiceConfig::single_region(region);
+        let mut config = ServiceConfig::single_region(regions.here);
+        config.others = others;
+        config.slots = IdentifierSlots::new(regions.slots.clone()).context("the table of slots has another length")?;
         config.limits.devices = settings.limits.devices;
         config.limits.identifiers = settings.identifiers.limit;
         config.limits.claim_wait = Duration::from_secs(settings.identifiers.claim_days.saturating_mul(24 * 3600));
@@ -120,7 +126,8 @@ impl Running {
         config.limits.uploaded_per_day = settings.blobs.octets_per_day;
         config.limits.upload_lifetime = Duration::from_secs(settings.blobs.upload_hours.saturating_mul(3600));
         let service =
-            Service::new(config, models.clone(), Arc::clone(&log.log), blobs, secrets, Arc::clone(&clock), sender);
+            Service::new(config, models.clone(), Arc::clone(&log.log), blobs, secrets, Arc::clone(&clock), sender)
+                .with_logs_of(log.others.clone());
         let live = Live::start(service.clone(), live_config(settings)).await.context("live delivery can't begin")?;
         let mut background = Background::new();
         background.reconcile(service.clone());
@@ -189,7 +196,7 @@ impl Running {
             Some(ended) => ended,
             None => self.projector.await,
         };
-        self.log.log.close().await;
+        self.log.close().await;
         self.models.close().await;
         tracing::info!("stopped");
         ended.context("the projector has failed")?.context("the projector has ended")

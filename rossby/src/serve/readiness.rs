@@ -36,6 +36,9 @@ impl Readiness for Parts {
         for partition in partitions {
             let part = format!("projection {} of {}/{}", partition.projection, partition.topic, partition.partition);
             match partition.stopped {
+                // As when the other region were cut off: what is new there isn't known here, and everything else goes on. The
+                // figures and the log tell it.
+                Some(_) if partition.topic.mirrored_from.is_some() => {}
                 // Why, with the stream's name, stands in the log.
                 Some(_) => add(&part, "stopped; the log says why".to_owned()),
                 None if !partition.caught_up => add(&part, format!("catching up: {} records behind", partition.lag())),

@@ -1,5 +1,6 @@
 //! What a server keeps its data in: the log with its topics, the read models, the secrets. The two seams are chosen here.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use rossby_log::providers::sqlite::{SqliteConfig, SqliteLog};
 use rossby_log::topics::{TopicReport, TopicSpec, TopicState};
 use rossby_log::{Log, TopicAdmin};
 use rossby_projections::ReadModels;
+use rossby_schemas::ids::RegionNumber;
 use rossby_schemas::time::Clock;
 
 use super::data_dir;
@@ -19,11 +21,23 @@ use crate::config::{BlobsIn, LogProvider, Settings};
 pub(crate) struct OpenLog {
     pub(crate) log: Arc<dyn Log>,
     pub(crate) admin: Arc<dyn TopicAdmin>,
+    /// The logs of other regions.
+    pub(super) others: BTreeMap<RegionNumber, Arc<dyn Log>>,
     /// The embedded log, whose old records this process removes; Kafka does that by itself.
     pub(super) embedded: Option<Arc<SqliteLog>>,
 }
 
-/// Opens the log that the settings name.
+impl OpenLog {
+    /// Closes this region's log and the others'.
+    pub(crate) async fn close(&self) {
+        self.log.close().await;
+        for other in self.others.values() {
+            other.close().await;
+        }
+    }
+}
+
+/// Opens the log that the settings name, and what writes to the logs of other regions: they need not be reachable.
 ///
 /// # Errors
 /// It can't be opened, or another process has the embedded one.
@@ -33,29 +47,48 @@ pub(crate) async fn open_log(settings: &Settings, clock: Arc<dyn Clock>) -> anyh
             data_dir::prepare(&settings.server.data_dir)?;
             let config = SqliteConfig::new(settings.server.data_dir.join("log"));
             let log = Arc::new(SqliteLog::open(config, clock).await.context("the log can't be opened")?);
-            Ok(OpenLog { log: log.clone(), admin: log.clone(), embedded: Some(log) })
+            Ok(OpenLog { log: log.clone(), admin: log.clone(), others: BTreeMap::new(), embedded: Some(log) })
         }
         LogProvider::Kafka => {
-            let log = Arc::new(KafkaLog::connect(kafka_config(settings)).context("the log can't be opened")?);
-            Ok(OpenLog { log: log.clone(), admin: log, embedded: None })
+            let config = kafka_config(settings, &settings.region.name);
+            let log = Arc::new(KafkaLog::connect(config).context("the log can't be opened")?);
+            let mut others: BTreeMap<RegionNumber, Arc<dyn Log>> = BTreeMap::new();
+            for other in settings.regions.iter().filter(|other| other.name != settings.region.name) {
+                // Far away, and perhaps cut off: that is found out before a record is handed over.
+                let config = KafkaConfig { ask_first: true, ..kafka_config(settings, &other.name) };
+                let log = KafkaLog::connect(config);
+                let log = log.with_context(|| format!("the log of region {} can't be opened", other.name))?;
+                others.insert(RegionNumber(other.number), Arc::new(log));
+            }
+            Ok(OpenLog { log: log.clone(), admin: log, others, embedded: None })
         }
     }
 }
 
-fn kafka_config(settings: &Settings) -> KafkaConfig {
-    let log = &settings.log;
-    let mut config = KafkaConfig::new(&log.kafka_brokers);
+/// How a region's cluster is reached, and its topics are kept.
+fn kafka_config(settings: &Settings, region: &str) -> KafkaConfig {
+    let (log, (brokers, more)) = (&settings.log, settings.cluster(region));
+    let mut config = KafkaConfig::new(brokers);
     config.replication = log.kafka_replication;
     config.min_insync_replicas = log.kafka_min_insync_replicas;
     config.delivery_timeout = Duration::from_millis(log.kafka_delivery_timeout_ms);
     config.topic_prefix.clone_from(&log.kafka_topic_prefix);
-    config.settings = log.kafka_settings.iter().map(|(name, value)| (name.clone(), value.0.clone().into())).collect();
+    config.settings = more.into_iter().map(|(name, value)| (name, value.0.into())).collect();
     config
 }
 
-/// The topics that this region writes.
+/// The topics of this region's log: those that it writes, and those that a mirror brings from others.
 pub(crate) fn topics(settings: &Settings) -> Vec<TopicSpec> {
-    TopicSpec::local(settings.log.partitions)
+    topics_in(settings, &settings.region.name)
+}
+
+/// The topics of a region's log.
+pub(crate) fn topics_in(settings: &Settings, region: &str) -> Vec<TopicSpec> {
+    let mut topics = TopicSpec::local(settings.log.partitions);
+    for other in settings.regions.iter().filter(|other| other.name != region) {
+        topics.extend(TopicSpec::mirrored(&other.name, settings.log.partitions));
+    }
+    topics
 }
 
 /// Makes missing topics and corrects the settings of those that are there.

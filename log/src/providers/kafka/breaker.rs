@@ -23,7 +23,7 @@ pub(super) struct Breaker {
 impl Breaker {
     /// A closed one. Its probes end with `closed_log`.
     pub(super) fn new(closed_log: CancellationToken) -> Self {
-        metrics::breaker(false);
+        metrics::breaker(0.0);
         Self { open: Arc::default(), closed_log }
     }
 
@@ -48,7 +48,7 @@ impl Breaker {
             }
             tracing::warn!(why, "appends to the log are refused until the cluster answers");
             *open = Some(why);
-            metrics::breaker(true);
+            metrics::breaker(1.0);
         }
         let breaker = self.clone();
         tokio::spawn(async move {
@@ -67,7 +67,7 @@ impl Breaker {
             tokio::time::sleep(PAUSE).await;
         }
         *self.open.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        metrics::breaker(false);
+        metrics::breaker(-1.0);
         tracing::info!("the cluster answers again; appends go on");
     }
 }

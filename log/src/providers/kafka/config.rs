@@ -46,6 +46,9 @@ pub struct KafkaConfig {
     /// After this an append is answered, whatever has become of it, and further ones are refused at once until the
     /// cluster answers.
     pub delivery_timeout: Duration,
+    /// Whether the cluster is asked before each append whether it is there, so that one that isn't is *refused* and not
+    /// *unknown*: for one that is far away and seldom written to.
+    pub ask_first: bool,
     /// Put before the topics' names, for several services on one cluster.
     pub topic_prefix: String,
     /// Further settings of librdkafka, such as `security.protocol`. Those that the log's contract rests on are refused.
@@ -62,6 +65,7 @@ impl KafkaConfig {
             replication: 3,
             min_insync_replicas: 2,
             delivery_timeout: Duration::from_secs(5),
+            ask_first: false,
             topic_prefix: String::new(),
             settings: BTreeMap::new(),
         }

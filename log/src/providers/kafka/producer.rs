@@ -78,7 +78,7 @@ impl Producer {
         self.0.breaker.check()?;
         record::check(record)?;
         let name = self.0.config.topic(topic);
-        let number = match timeout_at(deadline, self.0.lookups.partition(topic, partition)).await {
+        let number = match timeout_at(deadline, self.number(topic, partition)).await {
             Ok(Ok(number)) => number,
             Ok(Err(error)) => {
                 if matches!(error, LogError::Unavailable(_)) {
@@ -114,6 +114,14 @@ impl Producer {
                 Err(AppendError::Unknown(why))
             }
         }
+    }
+
+    /// The partition's number for Kafka.
+    async fn number(&self, topic: &TopicName, partition: u32) -> Result<i32, LogError> {
+        if self.0.config.ask_first {
+            self.0.lookups.ask_partitions(topic).await?;
+        }
+        self.0.lookups.partition(topic, partition).await
     }
 
     fn not_taken(&self, error: &KafkaError, topic: &TopicName, name: &str) -> LogError {
