@@ -144,6 +144,16 @@ impl GroupChanges {
     }
 }
 
+/// The group of which a message brings something to one box, or asks it; none for another message, and for one that can't be read.
+pub(crate) fn beside(kind: u32, body: &Octets) -> Option<GroupId> {
+    #[derive(Deserialize)]
+    struct OfGroup {
+        group: Uuid,
+    }
+    let read = || serde_json::from_slice(body.as_slice()).ok().map(|OfGroup { group }| GroupId(group));
+    if matches!(kind, GROUP_CHANGES | GROUP_REQUEST) { read() } else { None }
+}
+
 impl GroupRequest {
     pub(super) fn write(&self) -> Octets {
         serde_json::to_vec(self).unwrap_or_default().into()

@@ -49,7 +49,7 @@ impl Client {
             return Ok(());
         }
         rows::spoke(connection, id, member, Spoken::Asked, now).await?;
-        self.write_to(connection, device, member, GROUP_REQUEST, request.write()).await
+        self.write_to(connection, device, (id, member), GROUP_REQUEST, request.write()).await
     }
 
     async fn is_blocked(&self, connection: &mut SqliteConnection, box_id: BoxId) -> Result<bool, ClientError> {
@@ -75,16 +75,18 @@ impl Client {
         Ok(())
     }
 
-    /// Writes a message of groups to one box: it stands in the conversation with it.
+    /// Writes a message of a group to one box: it stands beside the group, and in no chain in which it would be missed if it did not go
+    /// out. What is withheld of a group is known by the heads of its graph.
     async fn write_to(
         &self,
         connection: &mut SqliteConnection,
         device: &Device,
-        to: BoxId,
+        (id, to): (GroupId, BoxId),
         kind: u32,
         body: Octets,
     ) -> Result<(), ClientError> {
-        let written = Written { conversation: Conversation::Direct(to), kind, body, is_shown: false, frame: None };
+        let (conversation, beside) = (Conversation::Direct(to), Some(id));
+        let written = Written { conversation, kind, body, is_shown: false, frame: None, beside };
         self.compose(connection, device, &[to], written).await?;
         Ok(())
     }
@@ -227,7 +229,7 @@ impl Client {
         }
         let all = GroupChanges { group: id.0, changes, records, messages };
         for part in all.in_parts() {
-            self.write_to(connection, device, to, GROUP_CHANGES, part.write()).await?;
+            self.write_to(connection, device, (id, to), GROUP_CHANGES, part.write()).await?;
         }
         Ok(())
     }
@@ -246,7 +248,7 @@ impl Client {
         Ok(Some(RecordPart { box_id, statements, sealing_statements }))
     }
 
-    /// Does what a message of groups in the conversation with one box says. The inner error says why it can't be.
+    /// Does what a message says that one box has written beside a group. The inner error says why it can't be.
     pub(crate) async fn heed_group(
         &self,
         connection: &mut SqliteConnection,

@@ -177,7 +177,7 @@ impl Client {
         let changes = vec![signed.octets().clone()];
         let body = GroupChanges { group: id.0, changes, ..GroupChanges::default() }.write();
         let conversation = Conversation::Group(id.0);
-        let written = Written { conversation, kind: GROUP_CHANGES, body, is_shown: true, frame: None };
+        let written = Written { conversation, kind: GROUP_CHANGES, body, is_shown: true, frame: None, beside: None };
         let (message, _) = self.compose(connection, &own.device, &recipients, written).await?;
         Ok((id, message, recipients))
     }

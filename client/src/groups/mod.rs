@@ -17,7 +17,7 @@ mod tell;
 
 pub use addressee::Addressee;
 pub(crate) use authors::AuthorLookups;
-pub(crate) use body::{GROUP_CHANGES, GROUP_CONTENT};
+pub(crate) use body::{GROUP_CHANGES, GROUP_CONTENT, beside};
 pub(crate) use graphs::Graphs;
 pub(crate) use keep::is_of_groups;
 pub use named::GroupRef;

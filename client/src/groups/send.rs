@@ -50,7 +50,7 @@ impl Client {
         };
         let members = state.members().map(|(box_id, _)| box_id).collect();
         let (conversation, is_shown) = (Conversation::Group(id.0), kind.is_shown());
-        let written = Written { conversation, kind: kind.number(), body, is_shown, frame: Some(frame) };
+        let written = Written { conversation, kind: kind.number(), body, is_shown, frame: Some(frame), beside: None };
         Ok((members, written))
     }
 }

@@ -1,6 +1,7 @@
 //! Conversations: with one box, or in a group.
 
-use rossby_crypto::conversation::direct_conversation;
+use rossby_crypto::conversation::{conversation_beside_group, direct_conversation};
+use rossby_crypto::group::GroupId;
 use rossby_schemas::ids::BoxId;
 use uuid::Uuid;
 
@@ -18,6 +19,15 @@ impl Conversation {
     pub(crate) fn id(self, own: BoxId) -> Uuid {
         match self {
             Self::Direct(peer) => direct_conversation(own, peer),
+            Self::Group(id) => id,
+        }
+    }
+
+    /// The id that stands in messages which bring something of a group to the other box of this conversation: they take no number
+    /// in it, so that none is missing there if they don't go out.
+    pub(crate) fn id_beside(self, own: BoxId, group: GroupId) -> Uuid {
+        match self {
+            Self::Direct(peer) => conversation_beside_group(own, peer, group),
             Self::Group(id) => id,
         }
     }

@@ -1,6 +1,6 @@
 //! Keeping what came: each verified message once, in its place in its sender's chain.
 
-use rossby_crypto::conversation::direct_conversation;
+use rossby_crypto::conversation::{conversation_beside_group, direct_conversation};
 use rossby_crypto::key_record::{HeadRelation, KeyRecord};
 use rossby_crypto::message::{MessageContent, SignedContent};
 use rossby_schemas::encoding::Octets;
@@ -15,7 +15,7 @@ use crate::Client;
 use crate::account::Own;
 use crate::content::{Content, FIRST_OWN_KIND, FIRST_SIGNAL_KIND, Kind};
 use crate::error::ClientError;
-use crate::groups::{GROUP_CHANGES, GROUP_CONTENT, is_of_groups};
+use crate::groups::{GROUP_CHANGES, GROUP_CONTENT, beside, is_of_groups};
 use crate::store::contacts;
 use crate::store::messages::{self, At, Chain, State, StoredMessage};
 use crate::store::outbox::RecipientRow;
@@ -153,7 +153,8 @@ impl Client {
     }
 
     /// Warns of what is missing before a message, and of what doesn't fit around it. A device that was linked gets nothing of what
-    /// was before it: where a chain begins for it can't be told.
+    /// was before it: where a chain begins for it can't be told. Nor is anything missing beside a group: what was to be brought to a
+    /// member is taken back when it is one no more, and what is lacking is known by the heads of the group's graph.
     async fn check_chain(
         &self,
         connection: &mut SqliteConnection,
@@ -171,6 +172,7 @@ impl Client {
                 }
             }
             None if was_linked(own) => {}
+            _ if is_of_groups(content.kind) => {}
             before => {
                 let missing = content.sequence - 1 - before.map_or(0, |before| before.sequence);
                 if missing > 0 {
@@ -208,13 +210,20 @@ fn read(kind: u32, body: &Octets, is_ours: bool) -> Result<Option<OwnMessage>, S
 }
 
 /// In which conversation a message is, if its sender and this box are both in it: else anybody could take places in anybody's.
-/// It is the sender's with this box, or a group's, of which its changes tell who is in it.
+/// It is the sender's with this box, or a group's, of which its changes tell who is in it, or beside a group, where it is about that
+/// one: what stands there is shown in neither.
 fn admit(own: &Own, content: &MessageContent) -> Result<Conversation, Refusal> {
-    let is_direct = content.conversation == direct_conversation(content.sender, own.device.box_id);
-    match (is_direct, content.kind) {
-        (true, GROUP_CONTENT) => Err(Refusal::of(&"it is a group's message and stands in no group's conversation")),
-        (true, _) => Ok(Conversation::Direct(content.sender)),
-        (false, GROUP_CONTENT | GROUP_CHANGES) => Ok(Conversation::Group(content.conversation)),
-        (false, _) => Err(Refusal::of(&"its conversation is not that of its sender with this box")),
+    let (sender, own_box) = (content.sender, own.device.box_id);
+    let is_direct = content.conversation == direct_conversation(sender, own_box);
+    let is_beside = |group| content.conversation == conversation_beside_group(sender, own_box, group);
+    match content.kind {
+        kind if is_direct && is_of_groups(kind) => {
+            Err(Refusal::of(&"it is a group's message and stands in no group's conversation"))
+        }
+        _ if is_direct || beside(content.kind, &content.body).is_some_and(is_beside) => {
+            Ok(Conversation::Direct(sender))
+        }
+        GROUP_CONTENT | GROUP_CHANGES => Ok(Conversation::Group(content.conversation)),
+        _ => Err(Refusal::of(&"its conversation is not that of its sender with this box")),
     }
 }

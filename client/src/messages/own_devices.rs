@@ -152,8 +152,14 @@ impl Client {
             return Ok(());
         }
         let (kind, body) = message.write();
-        let written =
-            Written { conversation: Conversation::Direct(device.box_id), kind, body, is_shown: false, frame: None };
+        let written = Written {
+            conversation: Conversation::Direct(device.box_id),
+            kind,
+            body,
+            is_shown: false,
+            frame: None,
+            beside: None,
+        };
         self.compose(connection, device, &[device.box_id], written).await?;
         Ok(())
     }

@@ -151,8 +151,14 @@ impl Client {
                 let receipt = Content::Receipt(Receipt { state, message_ids, group });
                 let body: Octets = receipt.encode()?;
                 let conversation = Conversation::Direct(box_id);
-                let written =
-                    Written { conversation, kind: Kind::Receipt.number(), body, is_shown: false, frame: None };
+                let written = Written {
+                    conversation,
+                    kind: Kind::Receipt.number(),
+                    body,
+                    is_shown: false,
+                    frame: None,
+                    beside: None,
+                };
                 self.compose(&mut transaction, device, &[box_id], written).await?;
             }
             transaction.commit().await?;

@@ -72,9 +72,19 @@ pub(crate) struct Written {
     pub(crate) is_shown: bool,
     /// What stands around the body, if it goes to a group.
     pub(crate) frame: Option<Frame>,
+    /// The group of which it brings something to one box, or asks it.
+    pub(crate) beside: Option<GroupId>,
 }
 
 impl Written {
+    /// The conversation in whose chain it stands.
+    fn conversation_id(&self, own: BoxId) -> Uuid {
+        match self.beside {
+            Some(group) => self.conversation.id_beside(own, group),
+            None => self.conversation.id(own),
+        }
+    }
+
     /// The kind and the body that are signed.
     fn signed_part(&self) -> Result<(u32, Octets), ClientError> {
         in_frame(self.frame.as_ref(), self.kind, &self.body)
@@ -203,7 +213,7 @@ impl Client {
             Conversation::Direct(peer) => {
                 self.stand(connection, device, peer, Standing::Accepted).await?;
                 let (kind, is_shown) = (kind.number(), kind.is_shown());
-                Ok((vec![peer], Written { conversation, kind, body, is_shown, frame: None }))
+                Ok((vec![peer], Written { conversation, kind, body, is_shown, frame: None, beside: None }))
             }
             Conversation::Group(id) => self.written_to_group(connection, device, GroupId(id), (kind, body)).await,
         }
@@ -236,7 +246,7 @@ impl Client {
         recipients: &[BoxId],
         written: Written,
     ) -> Result<(i64, MessageId), ClientError> {
-        let conversation = written.conversation.id(device.box_id);
+        let conversation = written.conversation_id(device.box_id);
         let chain = Chain { sender: device.box_id, device: device.device_id, conversation };
         let last = messages::link(connection, &self.vault, chain, At::Last).await?;
         let (signed_kind, signed_body) = written.signed_part()?;

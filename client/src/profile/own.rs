@@ -179,7 +179,8 @@ impl Client {
     ) -> Result<(), ClientError> {
         let content = Content::ProfileKey(SharedProfileKey::of(key));
         let (kind, body) = (content.kind().number(), content.encode()?);
-        let written = Written { conversation: Conversation::Direct(to), kind, body, is_shown: false, frame: None };
+        let written =
+            Written { conversation: Conversation::Direct(to), kind, body, is_shown: false, frame: None, beside: None };
         self.compose(connection, device, &[to], written).await?;
         Ok(())
     }

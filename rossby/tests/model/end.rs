@@ -75,12 +75,8 @@ impl Town {
         let own = self.model.devices[device].person;
         for notice in self.client(device).warnings().await.unwrap() {
             let is_so = match &notice.warning {
-                // What the server refused while they were blocked has a number, too; so has what was not sent because they were
-                // in a group no more.
-                Warning::Gap { sender, .. } => {
-                    let sender = self.person(*sender);
-                    self.model.was_blocked(own, sender) || self.is_no_fellow(own, sender)
-                }
+                // What the server refused while they were blocked has a number, too.
+                Warning::Gap { sender, .. } => self.model.was_blocked(own, self.person(*sender)),
                 Warning::RemovedFromGroup { group, .. } => self.was_removed(own, self.group(GroupId(*group))),
                 Warning::GroupChangedByRemovedDevice { author, .. } => self.has_removed_a_device(self.person(*author)),
                 other => TOLD.contains(&other.name()),

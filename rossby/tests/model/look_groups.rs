@@ -159,15 +159,6 @@ impl Town {
             .any(|(of, _, change)| of == group && removes(change))
     }
 
-    /// Whether somebody was removed from a group in which another was, too, or has left it.
-    pub(crate) fn is_no_fellow(&self, person: PersonNo, other: PersonNo) -> bool {
-        let all = (0..self.model.said.len()).filter_map(|number| self.model.change(number));
-        let mut left = all.filter(|(group, author, change)| {
-            self.was_removed(person, *group) || (*author == person && **change == Change::Leave)
-        });
-        left.any(|(group, ..)| self.model.were_in(group).contains(&other))
-    }
-
     pub(crate) fn has_removed_a_device(&self, person: PersonNo) -> bool {
         self.model.devices.iter().any(|device| device.person == person && device.is_gone)
     }

@@ -161,6 +161,7 @@ async fn who_is_blocked_hears_nothing_of_what_is_missing_or_known_here() {
         body: request.write(),
         is_shown: false,
         frame: None,
+        beside: Some(id),
     };
     crowd.writes(3, &[2], written).await;
     let asks = crowd.mail();

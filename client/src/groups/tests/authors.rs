@@ -78,8 +78,8 @@ async fn a_message_that_would_be_refused_asks_for_nobody() {
     let changes: Vec<_> = [vec![founding.clone()], made_up(id, founding.hash(), 8)].concat();
     let changes = changes.iter().map(|change| change.octets().clone()).collect();
     let body = GroupChanges { group: id.0, changes, ..GroupChanges::default() }.write();
-    let conversation = Conversation::Direct(crowd.id(1));
-    let written = Written { conversation, kind: GROUP_CHANGES, body, is_shown: false, frame: None };
+    let (conversation, beside) = (Conversation::Direct(crowd.id(1)), Some(id));
+    let written = Written { conversation, kind: GROUP_CHANGES, body, is_shown: false, frame: None, beside };
     crowd.writes(0, &[1], written).await;
     let mail = crowd.mail();
     assert_eq!(crowd.deliver(&mail[0]).await, Taken::New);

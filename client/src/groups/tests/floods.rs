@@ -65,8 +65,8 @@ impl Crowd {
         let mut taken = Taken::PassedOver;
         for part in (GroupChanges { group: id.0, changes, ..GroupChanges::default() }).in_parts() {
             let conversation = Conversation::Direct(self.id(to));
-            let body = part.write();
-            let written = Written { conversation, kind: GROUP_CHANGES, body, is_shown: false, frame: None };
+            let (body, beside) = (part.write(), Some(id));
+            let written = Written { conversation, kind: GROUP_CHANGES, body, is_shown: false, frame: None, beside };
             self.writes(by, &[to], written).await;
             for mail in self.mail() {
                 taken = self.deliver(&mail).await;

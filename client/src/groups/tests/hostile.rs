@@ -52,7 +52,8 @@ impl Crowd {
     pub(super) async fn brings(&mut self, by: usize, to: usize, id: GroupId, changes: Vec<Octets>) -> Vec<Warning> {
         let conversation = Conversation::Direct(self.id(to));
         let body = GroupChanges { group: id.0, changes, ..GroupChanges::default() }.write();
-        let written = Written { conversation, kind: GROUP_CHANGES, body, is_shown: false, frame: None };
+        let beside = Some(id);
+        let written = Written { conversation, kind: GROUP_CHANGES, body, is_shown: false, frame: None, beside };
         self.writes(by, &[to], written).await;
         self.deliver_all().await;
         self.warned(to).await
@@ -107,7 +108,8 @@ async fn a_change_of_one_group_is_none_of_another() {
     for (by, kind) in [(1, GROUP_CHANGES), (0, GROUP_CHANGES)] {
         let body = GroupChanges { group: other.0, changes: vec![change.clone()], ..GroupChanges::default() }.write();
         let conversation = Conversation::Direct(crowd.id(2));
-        crowd.writes(by, &[2], Written { conversation, kind, body, is_shown: false, frame: None }).await;
+        let beside = Some(other);
+        crowd.writes(by, &[2], Written { conversation, kind, body, is_shown: false, frame: None, beside }).await;
         let mail = crowd.mail();
         assert!(refused_with(&crowd.deliver(&mail[0]).await).contains("another group"));
     }
@@ -154,7 +156,8 @@ async fn nobody_adds_a_251st_and_nobody_fills_a_graph_without_end() {
     let body = GroupChanges { group: id.0, changes: std::mem::take(&mut changes), ..GroupChanges::default() };
     let body = serde_json::to_vec(&serde_json::json!({ "group": body.group, "changes": vec!["AA"; 513] })).unwrap();
     let conversation = Conversation::Direct(crowd.id(1));
-    let written = Written { conversation, kind: GROUP_CHANGES, body: body.into(), is_shown: false, frame: None };
+    let (body, beside) = (body.into(), Some(id));
+    let written = Written { conversation, kind: GROUP_CHANGES, body, is_shown: false, frame: None, beside };
     crowd.writes(0, &[1], written).await;
     let mail = crowd.mail();
     assert!(refused_with(&crowd.deliver(&mail[0]).await).contains("at most 512"));
@@ -230,17 +233,34 @@ async fn what_no_group_s_message_can_be_is_refused() {
         body: body.into(),
         is_shown: false,
         frame: None,
+        beside: None,
     };
+    let beside =
+        |kind, body: &[u8]| Written { beside: Some(id), ..plain(Conversation::Direct(crowd.id(1)), kind, body) };
     let (group, direct) = (Conversation::Group(id.0), Conversation::Direct(crowd.id(1)));
     let content = frame.to_octets().unwrap();
-    let cases: [(Written, &str); 7] = [
+    let about = |group: GroupId| format!(r#"{{"group":"{group}","heads":[]}}"#);
+    let other = GroupId(Uuid::from_bytes([9; 16]));
+    let malformed = format!(r#"{{"group":"{id}","heads":1,"changes":1}}"#);
+    let cases: [(Written, &str); 16] = [
         (plain(group, 1, b"hello"), "conversation"),
-        (plain(group, GROUP_REQUEST, b"{}"), "conversation"),
+        (plain(group, GROUP_REQUEST, about(id).as_bytes()), "conversation"),
         (plain(group, GROUP_CONTENT, b"\x01\x02"), "malformed"),
         (plain(group, GROUP_CHANGES, b"{}"), "missing field"),
+        // What is brought or asked takes no place in the conversation of the two.
         (plain(direct, GROUP_CONTENT, content.as_slice()), "no group's conversation"),
-        (plain(direct, GROUP_CHANGES, b"[]"), "invalid"),
-        (plain(direct, GROUP_REQUEST, b"{}"), "missing field"),
+        (plain(direct, GROUP_CHANGES, about(id).as_bytes()), "no group's conversation"),
+        (plain(direct, GROUP_REQUEST, about(id).as_bytes()), "no group's conversation"),
+        // Beside a group stands what is about that one, and nothing else.
+        (beside(1, b"hello"), "conversation"),
+        (beside(8, b"{}"), "conversation"),
+        (beside(10, b"{}"), "conversation"),
+        (beside(1001, b"{}"), "conversation"),
+        (beside(GROUP_REQUEST, about(other).as_bytes()), "conversation"),
+        (beside(GROUP_REQUEST, b"{}"), "conversation"),
+        (beside(GROUP_REQUEST, malformed.as_bytes()), "invalid type"),
+        (beside(GROUP_CHANGES, malformed.as_bytes()), "invalid type"),
+        (beside(GROUP_CHANGES, about(other).as_bytes()), "another group"),
     ];
     for (written, why) in cases {
         crowd.writes(0, &[1], written).await;
@@ -287,6 +307,7 @@ async fn nobody_outside_of_a_group_is_told_of_it() {
         body: request.write(),
         is_shown: false,
         frame: None,
+        beside: Some(id),
     };
     crowd.writes(2, &[0], written).await;
     let mail = crowd.mail();

@@ -2,6 +2,7 @@
 
 mod asking;
 mod authors;
+mod beside;
 mod catching_up;
 mod equivocation;
 mod floods;
@@ -259,5 +260,5 @@ impl Crowd {
 /// What a text to a group is, with this around it.
 fn framed(id: GroupId, frame: rossby_crypto::group::GroupContent, text: &str) -> Written {
     let (kind, body) = (Kind::Text.number(), text.as_bytes().into());
-    Written { conversation: Conversation::Group(id.0), kind, body, is_shown: true, frame: Some(frame) }
+    Written { conversation: Conversation::Group(id.0), kind, body, is_shown: true, frame: Some(frame), beside: None }
 }

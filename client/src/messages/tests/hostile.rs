@@ -13,7 +13,8 @@ use crate::{ClientError, Conversation, Message, MessageName, Warning};
 async fn sent(by: &Receiver, to: BoxId, text: &str) -> MessageId {
     let device = by.client.device().await.unwrap();
     let (conversation, kind) = (Conversation::Direct(to), Kind::Text.number());
-    let written = Written { conversation, kind, body: text.as_bytes().into(), is_shown: true, frame: None };
+    let written =
+        Written { conversation, kind, body: text.as_bytes().into(), is_shown: true, frame: None, beside: None };
     let mut transaction = by.client.store.begin().await.unwrap();
     let (_, id) = by.client.compose(&mut transaction, &device, &[to], written).await.unwrap();
     transaction.commit().await.unwrap();

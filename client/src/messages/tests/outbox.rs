@@ -129,8 +129,14 @@ pub(super) async fn known(to: &Receiver, devices: usize) -> BoxId {
 /// Writes to these, in one conversation. Gives the message's number.
 pub(super) async fn write(from: &Receiver, conversation: Conversation, to: &[BoxId], text: &str) -> i64 {
     let device = from.client.device().await.unwrap();
-    let written =
-        Written { conversation, kind: Kind::Text.number(), body: text.as_bytes().into(), is_shown: true, frame: None };
+    let written = Written {
+        conversation,
+        kind: Kind::Text.number(),
+        body: text.as_bytes().into(),
+        is_shown: true,
+        frame: None,
+        beside: None,
+    };
     let mut transaction = from.client.store.begin().await.unwrap();
     let (message, _) = from.client.compose(&mut transaction, &device, to, written).await.unwrap();
     transaction.commit().await.unwrap();
