@@ -1,4 +1,5 @@
-//! Founding and changing groups. Each change goes to all who were members and all who are; who is new gets the whole graph first.
+//! Founding and changing groups. Each change goes to all who were members and all who are, but for one that is removed before
+//! anything of the group can have reached it; who is new gets the whole graph first.
 
 use std::collections::BTreeSet;
 
@@ -57,7 +58,8 @@ impl Client {
         self.act_on_group(group, Action::Add { members }).await
     }
 
-    /// Removes somebody from a group: they get this change, and nothing after.
+    /// Removes somebody from a group: they get this change, and nothing after. They get nothing at all if nothing of the group can have
+    /// reached them yet.
     ///
     /// # Errors
     /// [`ClientError::NoSuchGroup`], [`ClientError::GroupChange`].
@@ -172,8 +174,17 @@ impl Client {
         if !is_founding {
             self.welcome(connection, own, &after, are.difference(&were).copied()).await?;
         }
+        let own_box = own.device.box_id;
+        let unreached = match &before {
+            Some(before) => self.never_reached(connection, own_box, before, were.difference(&are).copied()).await?,
+            None => BTreeSet::new(),
+        };
         self.take_changes_and_release(connection, own, id, vec![signed.clone()]).await?;
-        let recipients: Vec<BoxId> = were.union(&are).copied().chain([own.device.box_id]).collect();
+        for member in &unreached {
+            self.leave_in_the_dark(connection, own_box, id, *member).await?;
+        }
+        let recipients = were.union(&are).copied().chain([own_box]);
+        let recipients: Vec<BoxId> = recipients.filter(|recipient| !unreached.contains(recipient)).collect();
         let changes = vec![signed.octets().clone()];
         let body = GroupChanges { group: id.0, changes, ..GroupChanges::default() }.write();
         let conversation = Conversation::Group(id.0);

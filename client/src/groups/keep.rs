@@ -3,7 +3,8 @@
 
 use rossby_crypto::group::{GroupContent, GroupId, GroupState};
 use rossby_crypto::message::SignedContent;
-use rossby_schemas::encoding::Octets;
+use rossby_schemas::encoding::{Octets, Sha256Digest};
+use rossby_schemas::ids::BoxId;
 use rossby_schemas::time::Timestamp;
 use sqlx::SqliteConnection;
 
@@ -84,6 +85,10 @@ impl Client {
         let hashes: Vec<_> = changes.iter().map(|change| (change.hash(), change.change().author)).collect();
         self.take_changes(connection, own, id, changes).await?;
         match rows::group(connection, id).await?.map(|row| row.standing) {
+            // This box is no member, by all that it names: it waits for nothing that could come.
+            Some(GroupStanding::Unknown) if self.is_all_known(connection, own, id, &hashes).await? => {
+                return Ok(Ok(Taken::PassedOver));
+            }
             None | Some(GroupStanding::Unknown) => return self.keep_back(connection, message).await,
             Some(GroupStanding::Declined) => return Ok(Ok(Taken::PassedOver)),
             Some(GroupStanding::Requested | GroupStanding::Joined) => {}
@@ -106,6 +111,21 @@ impl Client {
         messages::insert(connection, &self.vault, &stored).await?;
         self.note_in_chain(connection, own, chain, signed, &[]).await?;
         Ok(Ok(Taken::New))
+    }
+
+    /// Whether these changes are known, and this box is no member by what is.
+    async fn is_all_known(
+        &self,
+        connection: &mut SqliteConnection,
+        own: &Own,
+        id: GroupId,
+        changes: &[(Sha256Digest, BoxId)],
+    ) -> Result<bool, ClientError> {
+        let known = self.graph(connection, id).await?;
+        Ok(known.is_some_and(|known| {
+            let is_member = known.graph.state().is_member(own.device.box_id);
+            !is_member && changes.iter().all(|(hash, _)| known.graph.contains(hash))
+        }))
     }
 
     async fn keep_content(

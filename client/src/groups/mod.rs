@@ -14,6 +14,7 @@ mod send;
 mod standing;
 mod take;
 mod tell;
+mod unsent;
 
 pub use addressee::Addressee;
 pub(crate) use authors::AuthorLookups;

@@ -9,21 +9,18 @@ use rossby_crypto::group::{
     Action, ChangeError, Former, GroupGraph, GroupId, GroupState, SignedChange, VerifiedChange,
 };
 use rossby_crypto::key_record::KeyRecord;
-use rossby_schemas::encoding::{Octets, Sha256Digest};
+use rossby_schemas::encoding::Sha256Digest;
 use rossby_schemas::ids::BoxId;
 use sqlx::SqliteConnection;
 
-use super::body::{GROUP_CHANGES, GROUP_REQUEST, GroupChanges, GroupRequest};
 use super::graphs::KnownGraph;
 use super::tell::Refusals;
 use crate::Client;
 use crate::account::Own;
 use crate::content::Standing;
 use crate::error::ClientError;
-use crate::messages::Conversation;
 use crate::store::groups::{self as rows, GroupStanding};
-use crate::store::outbox;
-use crate::store::{messages, peers, records};
+use crate::store::{peers, records};
 use crate::warning::Warning;
 
 /// How many groups wait for the person's answer at most: somebody could found thousands.
@@ -34,8 +31,6 @@ const MAX_UNANSWERED_HEADS: usize = 64;
 /// How many octets the changes of all such groups take before strangers bring no more of them: more than those of the oldest group.
 const MAX_UNANSWERED_OCTETS: u64 = 2 * 1024 * 1024;
 
-/// Why a message does not go to one who was removed.
-const NO_MEMBER: &str = "it is no member of the group any more";
 /// Why changes are refused for which there is no room.
 pub(super) const NO_ROOM: &str =
     "groups that wait for the person's answer have taken all the room that there is for their changes";
@@ -267,48 +262,4 @@ impl Client {
             }
         })
     }
-
-    /// Takes what has not gone out yet to boxes that are no members any more out of the outbox, but for the change that says so.
-    async fn stop_sending(
-        &self,
-        connection: &mut SqliteConnection,
-        own_box: BoxId,
-        known: &KnownGraph,
-    ) -> Result<(), ClientError> {
-        let (id, state) = (known.graph.id(), known.graph.state());
-        for (message, recipient) in outbox::of_conversation(connection, id.0).await? {
-            if recipient == own_box || state.is_member(recipient) {
-                continue;
-            }
-            let stored = messages::message(connection, &self.vault, message).await?;
-            if stored.kind == GROUP_CHANGES && says_so(known, recipient, &stored.body) {
-                continue;
-            }
-            self.take_back(connection, message, recipient, NO_MEMBER).await?;
-        }
-        // And what asks them, or brings changes to them alone.
-        for (message, recipient) in outbox::of_kind(connection, GROUP_REQUEST).await? {
-            let stored = messages::message(connection, &self.vault, message).await?;
-            let is_about = GroupRequest::read(&stored.body).is_ok_and(|request| request.group == id.0);
-            if is_about && !state.is_member(recipient) {
-                self.take_back(connection, message, recipient, NO_MEMBER).await?;
-            }
-        }
-        for (message, recipient) in outbox::of_kind(connection, GROUP_CHANGES).await? {
-            let stored = messages::message(connection, &self.vault, message).await?;
-            let is_about = GroupChanges::read(&stored.body).is_ok_and(|brought| brought.group == id.0);
-            let is_for_them = stored.thread == Conversation::Direct(recipient) && recipient != own_box;
-            if is_about && is_for_them && !state.is_member(recipient) && !says_so(known, recipient, &stored.body) {
-                self.take_back(connection, message, recipient, NO_MEMBER).await?;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Whether a message brings the change by which a box is no member any more.
-fn says_so(known: &KnownGraph, box_id: BoxId, body: &Octets) -> bool {
-    let Some(Former::Removed(by)) = known.graph.state().former_of(box_id) else { return false };
-    let brought = GroupChanges::read(body).and_then(|brought| brought.signed_changes());
-    brought.is_ok_and(|changes| changes.iter().any(|change| change.hash() == by))
 }

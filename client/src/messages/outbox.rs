@@ -143,10 +143,15 @@ impl Client {
             heads.retain(|head| not_before(head).is_none_or(|at| at <= now));
             let device = self.device().await?;
             let batch = self.batch(&device, &mut flush, &heads).await?;
+            let batch = self.attempt(batch).await?;
             if batch.is_empty() {
                 continue;
             }
-            match self.hand_over(&device, &batch).await {
+            let handed_over = self.hand_over(&device, &batch).await;
+            if let Err(ClientError::Unreachable { may_be_done: false, .. }) = &handed_over {
+                self.attempt_failed(&batch).await?;
+            }
+            match handed_over {
                 Ok(outcomes) => {
                     flush.fit = MAX_SENT.min(flush.fit * 2);
                     for ((outgoing, sealed), outcome) in batch.iter().zip(outcomes) {
@@ -251,6 +256,28 @@ impl Client {
             found => found?,
         };
         self.seal_anew(device, &recipient, outgoing).await
+    }
+
+    /// Says in the store that these may go out from now on. Gives those that are still to: others were taken back, or another
+    /// process has handed them over.
+    async fn attempt(&self, batch: Vec<(Outgoing, Sealed)>) -> Result<Vec<(Outgoing, Sealed)>, ClientError> {
+        let mut attempted = Vec::with_capacity(batch.len());
+        let mut transaction = self.store.begin().await?;
+        for (outgoing, sealed) in batch {
+            if outbox::attempt(&mut transaction, &outgoing).await? {
+                attempted.push((outgoing, sealed));
+            }
+        }
+        transaction.commit().await?;
+        Ok(attempted)
+    }
+
+    async fn attempt_failed(&self, batch: &[(Outgoing, Sealed)]) -> Result<(), ClientError> {
+        let mut transaction = self.store.begin().await?;
+        for (outgoing, _) in batch {
+            outbox::attempt_failed(&mut transaction, outgoing).await?;
+        }
+        Ok(transaction.commit().await?)
     }
 
     async fn hand_over(&self, device: &Device, batch: &[(Outgoing, Sealed)]) -> Result<Vec<SendOutcome>, ClientError> {

@@ -43,7 +43,7 @@ use crate::vault::{Costs, Lock, LockedBy};
 const FILE: &str = "rossby.sqlite";
 /// The schema, step by step; `pragma user_version` counts the steps that a store has taken. A step that was released never
 /// changes.
-const SCHEMA: [&str; 18] = [
+const SCHEMA: [&str; 19] = [
     include_str!("schema/1_first.sql"),
     include_str!("schema/2_devices.sql"),
     include_str!("schema/3_conversations.sql"),
@@ -62,6 +62,7 @@ const SCHEMA: [&str; 18] = [
     include_str!("schema/16_known_by.sql"),
     include_str!("schema/17_left_out.sql"),
     include_str!("schema/18_former_pins.sql"),
+    include_str!("schema/19_attempts.sql"),
 ];
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -324,7 +325,7 @@ mod tests {
         assert_eq!(text(recipients).await, ["1 0B pending -", "3 0A sent 9"]);
         let outbox =
             "select hex(box_id) || ' ' || message || ' ' || expires_at || ' ' || hex(outer_id) || ' ' || hex(value)
-            from outbox";
-        assert_eq!(text(outbox).await, ["0B 1 1000 77 88"]);
+             || ' ' || attempts from outbox";
+        assert_eq!(text(outbox).await, ["0B 1 1000 77 88 1"]);
     }
 }

@@ -197,7 +197,7 @@ pub(crate) async fn of_kind(connection: &mut SqliteConnection, kind: u32) -> Res
 pub(crate) async fn keep_outgoing(connection: &mut SqliteConnection, outgoing: &Outgoing) -> Result<(), ClientError> {
     let sealed = outgoing.sealed.as_ref();
     sqlx::query(
-        "insert into outbox (box_id, message, expires_at, outer_id, value, left_out) values (?, ?, ?, ?, ?, ?)",
+        "insert into outbox (box_id, message, expires_at, outer_id, value, left_out, attempts) values (?, ?, ?, ?, ?, ?, 0)",
     )
     .bind(outgoing.recipient.as_bytes().as_slice())
     .bind(outgoing.message)
@@ -208,6 +208,67 @@ pub(crate) async fn keep_outgoing(connection: &mut SqliteConnection, outgoing: &
     .execute(connection)
     .await?;
     Ok(())
+}
+
+/// A message is handed over now: from here on it may have gone out. False if it waits no more.
+pub(crate) async fn attempt(connection: &mut SqliteConnection, outgoing: &Outgoing) -> Result<bool, ClientError> {
+    let waits = sqlx::query("update outbox set attempts = attempts + 1 where box_id = ? and message = ?")
+        .bind(outgoing.recipient.as_bytes().as_slice())
+        .bind(outgoing.message)
+        .execute(connection)
+        .await?;
+    Ok(waits.rows_affected() > 0)
+}
+
+/// An attempt to hand a message over can't have come through.
+pub(crate) async fn attempt_failed(connection: &mut SqliteConnection, outgoing: &Outgoing) -> Result<(), ClientError> {
+    sqlx::query("update outbox set attempts = attempts - 1 where box_id = ? and message = ? and attempts > 0")
+        .bind(outgoing.recipient.as_bytes().as_slice())
+        .bind(outgoing.message)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Whether anything of two conversations may have gone out to a recipient.
+pub(crate) async fn may_have_reached(
+    connection: &mut SqliteConnection,
+    recipient: BoxId,
+    [one, other]: [Uuid; 2],
+) -> Result<bool, ClientError> {
+    let found = sqlx::query_scalar(
+        "select exists (
+             select 1 from outbox join messages on messages.id = outbox.message
+             where outbox.box_id = ?1 and messages.conversation in (?2, ?3) and outbox.attempts > 0
+         ) or exists (
+             select 1 from recipients join messages on messages.id = recipients.message
+             where recipients.box_id = ?1 and messages.conversation in (?2, ?3) and recipients.state = 'sent'
+         )",
+    )
+    .bind(recipient.as_bytes().as_slice())
+    .bind(one.as_bytes().as_slice())
+    .bind(other.as_bytes().as_slice())
+    .fetch_one(connection)
+    .await?;
+    Ok(found)
+}
+
+/// The messages of two conversations that wait for a recipient, the oldest first.
+pub(crate) async fn waiting_in(
+    connection: &mut SqliteConnection,
+    recipient: BoxId,
+    [one, other]: [Uuid; 2],
+) -> Result<Vec<i64>, ClientError> {
+    let messages = sqlx::query_scalar(
+        "select outbox.message from outbox join messages on messages.id = outbox.message
+         where outbox.box_id = ? and messages.conversation in (?, ?) order by 1",
+    )
+    .bind(recipient.as_bytes().as_slice())
+    .bind(one.as_bytes().as_slice())
+    .bind(other.as_bytes().as_slice())
+    .fetch_all(connection)
+    .await?;
+    Ok(messages)
 }
 
 /// The messages that wait for a recipient, the oldest first.

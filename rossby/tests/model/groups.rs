@@ -267,8 +267,16 @@ impl Model {
         stands.next_back().unwrap_or(Stand::Stranger)
     }
 
-    /// A device has learned who is in a group: what waits there for others is not sent, but for what tells them so. Somebody who left and
-    /// came back meanwhile was none of them for a moment.
+    /// Who was removed from a group by this change, if it removes somebody.
+    pub(crate) fn removed_by(&self, said: SaidNo) -> Option<PersonNo> {
+        match &self.said[said].what {
+            What::Change(Change::Remove { member }) => Some(*member),
+            _ => None,
+        }
+    }
+
+    /// A device has learned who is in a group: what waits there for others is not sent, but for the changes up to their removal. Somebody
+    /// who left and came back meanwhile was none of them for a moment.
     pub(crate) fn takes_back(&mut self, device: DeviceNo, until: Until) {
         let (own, synced) = (self.devices[device].person, self.devices[device].synced);
         let came = self.said.iter().filter_map(|said| match said.copies.get(&own) {
@@ -285,26 +293,57 @@ impl Model {
         let own = self.devices[device].person;
         for group in 0..self.groups {
             let changes = self.changes(device, group, until);
-            let state = self.state_of(&changes);
+            let (state, in_effect) = (self.state_of(&changes), self.in_effect(&changes));
             for number in 0..self.said.len() {
                 let said = &self.said[number];
-                let is_of_group = match &said.what {
-                    What::Brings(brought) => brought.first().is_some_and(|first| changes.contains(first)),
-                    _ => said.place == Place::Group(group),
+                let (is_of_group, told) = match &said.what {
+                    What::Brings(brought) => {
+                        (brought.first().is_some_and(|first| changes.contains(first)), brought.clone())
+                    }
+                    What::Change(_) => (said.place == Place::Group(group), vec![number]),
+                    _ => (said.place == Place::Group(group), Vec::new()),
                 };
                 if said.by != device || !is_of_group {
                     continue;
                 }
-                let removes = match &said.what {
-                    What::Change(Change::Remove { member }) => Some(*member),
-                    _ => None,
+                let may_know = |person: PersonNo| {
+                    let removal = in_effect.iter().rev().find(|change| self.removed_by(**change) == Some(person));
+                    let is_before = |removal: SaidNo, change: &SaidNo| {
+                        *change == removal || self.said[removal].seen.contains(change)
+                    };
+                    !told.is_empty()
+                        && !state.has_left(person)
+                        && removal.is_some_and(|removal| told.iter().all(|change| is_before(*removal, change)))
                 };
-                for (person, copy) in &mut self.said[number].copies {
-                    let is_for_them = state.is_member(*person) || *person == own || removes == Some(*person);
-                    if *copy == Copy::Waiting && !is_for_them {
-                        *copy = Copy::Refused;
-                    }
+                let refused: Vec<PersonNo> = said
+                    .copies
+                    .iter()
+                    .filter(|(person, copy)| {
+                        let is_for_them = state.is_member(**person) || **person == own || may_know(**person);
+                        **copy == Copy::Waiting && !is_for_them
+                    })
+                    .map(|(person, _)| *person)
+                    .collect();
+                for person in refused {
+                    self.said[number].copies.insert(person, Copy::Refused);
                 }
+            }
+        }
+    }
+
+    /// A device has removed somebody from a group whom nothing of it can have reached: nothing of it goes to them.
+    pub(crate) fn leaves_in_the_dark(&mut self, device: DeviceNo, group: GroupNo, removal: SaidNo, person: PersonNo) {
+        self.said[removal].copies.remove(&person);
+        for number in 0..self.said.len() {
+            let is_of_group = match &self.said[number].what {
+                What::Brings(brought) => {
+                    brought.first().and_then(|first| self.change(*first)).is_some_and(|(of, ..)| of == group)
+                }
+                _ => self.said[number].place == Place::Group(group),
+            };
+            if self.said[number].by == device && is_of_group {
+                let copy = self.said[number].copies.get_mut(&person).filter(|copy| **copy == Copy::Waiting);
+                copy.into_iter().for_each(|copy| *copy = Copy::Refused);
             }
         }
     }

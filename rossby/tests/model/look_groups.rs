@@ -60,6 +60,14 @@ impl Town {
         self.own_changes(device, group).await.pop()
     }
 
+    /// Whether a message that a device has written in a group is for somebody.
+    pub(crate) async fn goes_to(&self, device: DeviceNo, group: GroupNo, message: MessageId, person: PersonNo) -> bool {
+        let conversation = Conversation::Group(self.groups[group].0);
+        let shown = self.client(device).transcript(conversation, u32::MAX, None).await.unwrap();
+        let shown = shown.into_iter().find(|shown| shown.message_id == message).expect("a change that is not shown");
+        shown.recipients.iter().any(|recipient| recipient.box_id == self.boxes[person])
+    }
+
     async fn own_changes(&self, device: DeviceNo, group: GroupNo) -> Vec<(MessageId, Sha256Digest)> {
         let shown = self.own_change_messages(device, group).await;
         let of =

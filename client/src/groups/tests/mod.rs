@@ -13,6 +13,7 @@ mod own_devices;
 mod removed_devices;
 mod stored;
 mod talking;
+mod unsent;
 
 use std::collections::BTreeSet;
 

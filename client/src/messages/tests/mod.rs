@@ -11,6 +11,7 @@ mod receiving;
 mod requests;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rossby_crypto::conversation::direct_conversation;
 use rossby_crypto::key_record::{KeyRecord, VerifiedSealingStatement};
@@ -30,7 +31,7 @@ use crate::account::Own;
 use crate::content::Content;
 use crate::random::rng;
 use crate::store::records;
-use crate::{Client, ClientConfig, RegisterOptions, Unlock, Warning};
+use crate::{Client, ClientConfig, RegisterOptions, Retries, Unlock, Warning};
 
 pub(crate) fn at(seconds: u64) -> Timestamp {
     Timestamp::from_millis(1_795_512_600_000 + seconds * 1000).unwrap()
@@ -60,6 +61,8 @@ impl Receiver {
         let mut config = ClientConfig::new(home, Unlock::KeyFile(folder.path().join("key")));
         config.server = Some(url.to_owned());
         config.clock = clock.clone();
+        let pause = Duration::from_millis(1);
+        config.retries = Retries { first_pause: pause, longest_pause: pause, ..Retries::default() };
         let client = Client::create(config).await.unwrap();
         let options = RegisterOptions { region: RegionNumber(1), recovery_key: false, start_over: false };
         let (device, _) = client.new_device(&"ann@example.org".parse().unwrap(), options).await.unwrap();

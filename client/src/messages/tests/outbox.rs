@@ -362,3 +362,38 @@ async fn what_was_sealed_before_is_withheld_from_whoever_forked_or_moved_since()
     states.sort_by_key(|(_, state)| *state == MessageState::Sent);
     assert_eq!(states[0], (forked, MessageState::Pending));
 }
+
+#[tokio::test]
+async fn an_attempt_that_may_have_come_through_is_known_from_one_that_can_t_have() {
+    let group = Uuid::new_v4();
+    let may_have_reached = async |ann: &Receiver, to: BoxId| {
+        let mut connection = ann.client.store.read().await.unwrap();
+        outbox::may_have_reached(&mut connection, to, [group, Uuid::new_v4()]).await.unwrap()
+    };
+    // Nobody takes the connection.
+    let ann = Receiver::new().await;
+    let ben = known(&ann, 1).await;
+    write(&ann, Conversation::Group(group), &[ben], "hello").await;
+    assert_eq!(ann.client.flush().await.unwrap().len(), 1);
+    assert!(!may_have_reached(&ann, ben).await);
+    // A server has it, and says nothing of what became of it.
+    let (server, url) = Server::start().await;
+    server.decide(|_| Err(ProblemType::Internal));
+    let ann = Receiver::at_server(&url).await;
+    let [ben, eve] = [known(&ann, 1).await, known(&ann, 1).await];
+    write(&ann, Conversation::Group(group), &[ben], "hello").await;
+    assert_eq!(ann.client.flush().await.unwrap().len(), 1);
+    let message = write(&ann, Conversation::Group(group), &[eve], "hello").await;
+    assert!(may_have_reached(&ann, ben).await);
+    assert!(!may_have_reached(&ann, eve).await);
+    // What was taken back before it was handed over is not handed over.
+    let outgoing = ann.client.store.outgoing(message, eve).await.unwrap().unwrap();
+    let mut transaction = ann.client.store.begin().await.unwrap();
+    ann.client.take_back(&mut transaction, message, eve, "it is no member").await.unwrap();
+    assert!(!outbox::attempt(&mut transaction, &outgoing).await.unwrap());
+    transaction.commit().await.unwrap();
+    server.decide(|sent| Ok(sent.iter().map(|_| accepted()).collect()));
+    assert!(ann.client.flush().await.unwrap().is_empty());
+    assert!(may_have_reached(&ann, ben).await);
+    assert!(!may_have_reached(&ann, eve).await);
+}

@@ -192,7 +192,8 @@ async fn what_members_ask_each_other_of_groups_is_told_to_no_other_device() {
     for (kind, told) in [(Kind::Text.number(), 1), (GROUP_CHANGES, 0), (GROUP_REQUEST, 0)] {
         let mut transaction = ann.client.store.begin().await.unwrap();
         let conversation = Conversation::Direct(peer);
-        let written = Written { conversation, kind, body: b"{}".as_slice().into(), is_shown: false, frame: None };
+        let written =
+            Written { conversation, kind, body: b"{}".as_slice().into(), is_shown: false, frame: None, beside: None };
         let (message, _) = ann.client.compose(&mut transaction, &device, &[peer], written).await.unwrap();
         let stored = messages::message(&mut transaction, &ann.client.vault, message).await.unwrap();
         ann.client.tell_sent(&mut transaction, &device, &stored, at(5)).await.unwrap();

@@ -105,6 +105,12 @@ impl Town {
         self.ids.insert(said, last);
         self.changes.insert(hash, said);
         self.model.takes_back(device, Until::Synced);
+        // Whether an attempt to tell them anything may have come through only the device knows: then it tells them of their removal.
+        if let Some(person) = self.model.removed_by(said)
+            && !self.goes_to(device, group, last, person).await
+        {
+            self.model.leaves_in_the_dark(device, group, said, person);
+        }
     }
 
     pub(crate) async fn add_to_group(&mut self) -> Option<()> {
