@@ -3,6 +3,7 @@
 mod config;
 mod demo;
 mod logging;
+mod mirror;
 mod person;
 mod serve;
 mod topics;
@@ -15,6 +16,7 @@ use anyhow::bail;
 use clap::{Parser, Subcommand};
 
 use crate::config::Overrides;
+use crate::mirror::MirrorCommand;
 use crate::person::PersonCommand;
 use crate::topics::TopicsCommand;
 
@@ -36,6 +38,9 @@ enum Command {
     /// The log's topics
     #[command(subcommand)]
     Topics(TopicsCommand),
+    /// Mirrors between regions
+    #[command(subcommand)]
+    Mirror(MirrorCommand),
     /// Print the server's settings, with what may hold a password hidden
     Config {
         #[command(flatten)]
@@ -63,6 +68,7 @@ fn run(command: &Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Serve { overrides } => runtime()?.block_on(serve::run(config::load(overrides)?))?,
         Command::Topics(command) => return runtime()?.block_on(topics::run(command)),
+        Command::Mirror(command) => return mirror::run(command),
         Command::Config { overrides } => {
             let settings = config::load(overrides)?;
             let set_up = if settings.is_embedded() { "embedded, one process" } else { "distributed" };

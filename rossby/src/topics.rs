@@ -1,4 +1,4 @@
-//! `rossby topics`: makes the log's topics as they must be, and tells where they are not.
+//! `rossby topics`: makes the log's topics as they must be, in every region, and tells where they are not.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -6,49 +6,110 @@ use std::sync::Arc;
 use clap::Subcommand;
 use rossby_log::topics::{TopicReport, TopicSpec, TopicState};
 use rossby_schemas::time::SystemClock;
+use serde_json::{Value, json};
 
-use crate::config::{self, LogProvider, Overrides};
+use crate::config::{self, LogProvider, Overrides, Settings};
 use crate::serve::storage;
 
 /// What to do with the topics.
 #[derive(Debug, Subcommand)]
 pub(crate) enum TopicsCommand {
-    /// Make the topics that are missing, and give those that are there the settings that they must have
-    Apply {
-        #[command(flatten)]
-        overrides: Overrides,
-    },
-    /// Report topics that are missing or not as they must be; exits with 1 if there are any
-    Check {
-        #[command(flatten)]
-        overrides: Overrides,
-    },
+    /// Make the topics that are missing in any region, and give those that are there the settings that they must have
+    Apply(Asked),
+    /// Report topics of any region that are missing or not as they must be; exits with 1 if there are any
+    Check(Asked),
 }
 
+/// Of which regions, and how it is told.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Asked {
+    #[command(flatten)]
+    overrides: Overrides,
+    /// Only this region's topics; all regions' if none is named
+    #[arg(long, value_name = "NAME")]
+    region: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// What was found in a region: its topics, or why it can't be asked.
+type Found = (String, Result<Vec<TopicReport>, String>);
+
 pub(crate) async fn run(command: &TopicsCommand) -> anyhow::Result<ExitCode> {
-    let (overrides, applies) = match command {
-        TopicsCommand::Apply { overrides } => (overrides, true),
-        TopicsCommand::Check { overrides } => (overrides, false),
+    let (asked, applies) = match command {
+        TopicsCommand::Apply(asked) => (asked, true),
+        TopicsCommand::Check(asked) => (asked, false),
     };
-    let settings = config::load(overrides)?;
-    let wanted = storage::topics(&settings);
+    let settings = config::load(&asked.overrides)?;
+    let mut found: Vec<Found> = Vec::new();
+    for region in settings.regions_named(asked.region.as_deref())? {
+        let reports = look(&settings, &region, applies).await.map_err(|error| format!("{error:#}"));
+        found.push((region, reports));
+    }
+    let text = if asked.json {
+        format!("{}\n", json!({ "regions": found.iter().map(|found| document(found, applies)).collect::<Vec<_>>() }))
+    } else {
+        found.iter().map(|region| lines(region, found.len() > 1, applies)).collect()
+    };
+    crate::print(&text)?;
+    let is_right = |reports: &Vec<TopicReport>| reports.iter().all(|report| is_right(&report.state, applies));
+    let are_right = found.iter().all(|(_, reports)| reports.as_ref().is_ok_and(is_right));
+    Ok(if are_right { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn look(settings: &Settings, region: &str, applies: bool) -> anyhow::Result<Vec<TopicReport>> {
+    let wanted = storage::topics_in(settings, region);
     let is_new = settings.log.provider == LogProvider::Sqlite && !settings.server.data_dir.join("log").exists();
-    let reports = if is_new && !applies {
+    if is_new && !applies {
         // To look makes nothing.
         let missing = |wanted: TopicSpec| TopicReport { name: wanted.name, state: TopicState::Missing };
-        wanted.into_iter().map(missing).collect()
-    } else {
-        let log = storage::open_log(&settings, Arc::new(SystemClock)).await?;
-        let reports =
-            if applies { log.admin.ensure_topics(&wanted).await? } else { log.admin.check_topics(&wanted).await? };
-        log.close().await;
-        reports
+        return Ok(wanted.into_iter().map(missing).collect());
+    }
+    let log = storage::open_log_of(settings, region, Arc::new(SystemClock)).await?;
+    let reports = if applies { log.admin.ensure_topics(&wanted).await } else { log.admin.check_topics(&wanted).await };
+    log.close().await;
+    Ok(reports?)
+}
+
+/// A region's lines, under its name if there are several.
+fn lines((region, reports): &Found, is_named: bool, applies: bool) -> String {
+    let indent = if is_named { "  " } else { "" };
+    let mut text = if is_named { format!("{region}\n") } else { String::new() };
+    match reports {
+        Ok(reports) => {
+            for report in reports {
+                let (name, state, done) = (report.name.to_string(), state(report), done(report, applies));
+                text += &format!("{indent}{name:<24} {state}{done}\n");
+            }
+        }
+        Err(error) => text += &format!("{indent}can't be asked: {error}\n"),
+    }
+    text
+}
+
+fn document((region, reports): &Found, applies: bool) -> Value {
+    let topic = |report: &TopicReport| {
+        let mut topic = json!({ "topic": report.name.to_string(), "changed": !done(report, applies).is_empty() });
+        match &report.state {
+            TopicState::Right => topic["state"] = json!("right"),
+            TopicState::Missing => topic["state"] = json!("missing"),
+            TopicState::SettingsDiffer(drifts) => {
+                topic["state"] = json!("settings-differ");
+                let drift = |(name, drift): (&String, &rossby_log::topics::SettingDrift)| json!({ "setting": name, "was": drift.was, "should_be": drift.should_be });
+                topic["settings"] = drifts.iter().map(drift).collect();
+            }
+            TopicState::PartitionsDiffer { has, should_have } => {
+                topic["state"] = json!("partitions-differ");
+                topic["partitions"] = json!({ "has": has, "should_have": should_have });
+            }
+        }
+        topic
     };
-    let line =
-        |report: &TopicReport| format!("{:<24} {}{}\n", report.name.to_string(), state(report), done(report, applies));
-    crate::print(&reports.iter().map(line).collect::<String>())?;
-    let is_right = reports.iter().all(|report| is_right(&report.state, applies));
-    Ok(if is_right { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    match reports {
+        Ok(reports) => json!({ "region": region, "topics": reports.iter().map(topic).collect::<Vec<_>>() }),
+        Err(error) => json!({ "region": region, "error": error }),
+    }
 }
 
 /// Whether there is nothing left to do about a topic.

@@ -13,7 +13,7 @@ mod unreadable;
 pub(crate) use regions::RegionEntry;
 pub(crate) use regions::Regions;
 pub(crate) use secrets::{load as load_secrets, make as make_secrets};
-pub(crate) use settings::{BlobsIn, EmailVia, LogFormat, LogProvider, Settings, SmsVia};
+pub(crate) use settings::{BlobsIn, EmailVia, Hidden, LogFormat, LogProvider, Settings, SmsVia};
 
 use std::path::{Path, PathBuf};
 
@@ -43,6 +43,14 @@ pub(crate) enum ConfigError {
     /// A setting has the wrong type or an unknown name.
     #[error("{0}")]
     Unreadable(String),
+    /// A command is for a region that is not among the settings.
+    #[error("the settings name no region {name:?}; there are: {known}")]
+    NoRegion {
+        /// The name.
+        name: String,
+        /// Those that there are.
+        known: String,
+    },
     /// A setting has a value that cannot be used.
     #[error("the setting {name} {why}")]
     Unusable {

@@ -51,6 +51,22 @@ impl Settings {
         Ok(Regions { here, names, slots: table(&self.regions)? })
     }
 
+    /// The names of the regions that a command is for: the one that is named, or all.
+    ///
+    /// # Errors
+    /// There is none of this name.
+    pub(crate) fn regions_named(&self, name: Option<&str>) -> Result<Vec<String>, ConfigError> {
+        let all = match self.regions.as_slice() {
+            [] => vec![self.region.name.clone()],
+            regions => regions.iter().map(|entry| entry.name.clone()).collect(),
+        };
+        match name {
+            None => Ok(all),
+            Some(name) if all.iter().any(|known| known == name) => Ok(vec![name.to_owned()]),
+            Some(name) => Err(ConfigError::NoRegion { name: name.to_owned(), known: all.join(", ") }),
+        }
+    }
+
     /// How a region's cluster is reached; of the only region, as the settings of the log say.
     pub(crate) fn cluster(&self, region: &str) -> (&str, BTreeMap<String, Hidden>) {
         let mut settings = self.log.kafka_settings.clone();

@@ -41,7 +41,23 @@ impl OpenLog {
 ///
 /// # Errors
 /// It can't be opened, or another process has the embedded one.
-pub(crate) async fn open_log(settings: &Settings, clock: Arc<dyn Clock>) -> anyhow::Result<OpenLog> {
+pub(super) async fn open_log(settings: &Settings, clock: Arc<dyn Clock>) -> anyhow::Result<OpenLog> {
+    let mut log = open_log_of(settings, &settings.region.name, clock).await?;
+    for other in settings.regions.iter().filter(|other| other.name != settings.region.name) {
+        // Far away, and perhaps cut off: that is found out before a record is handed over.
+        let config = KafkaConfig { ask_first: true, ..kafka_config(settings, &other.name) };
+        let other_log = KafkaLog::connect(config);
+        let other_log = other_log.with_context(|| format!("the log of region {} can't be opened", other.name))?;
+        log.others.insert(RegionNumber(other.number), Arc::new(other_log));
+    }
+    Ok(log)
+}
+
+/// Opens the log of one region alone.
+///
+/// # Errors
+/// It can't be opened, or another process has the embedded one.
+pub(crate) async fn open_log_of(settings: &Settings, region: &str, clock: Arc<dyn Clock>) -> anyhow::Result<OpenLog> {
     match settings.log.provider {
         LogProvider::Sqlite => {
             data_dir::prepare(&settings.server.data_dir)?;
@@ -50,17 +66,9 @@ pub(crate) async fn open_log(settings: &Settings, clock: Arc<dyn Clock>) -> anyh
             Ok(OpenLog { log: log.clone(), admin: log.clone(), others: BTreeMap::new(), embedded: Some(log) })
         }
         LogProvider::Kafka => {
-            let config = kafka_config(settings, &settings.region.name);
-            let log = Arc::new(KafkaLog::connect(config).context("the log can't be opened")?);
-            let mut others: BTreeMap<RegionNumber, Arc<dyn Log>> = BTreeMap::new();
-            for other in settings.regions.iter().filter(|other| other.name != settings.region.name) {
-                // Far away, and perhaps cut off: that is found out before a record is handed over.
-                let config = KafkaConfig { ask_first: true, ..kafka_config(settings, &other.name) };
-                let log = KafkaLog::connect(config);
-                let log = log.with_context(|| format!("the log of region {} can't be opened", other.name))?;
-                others.insert(RegionNumber(other.number), Arc::new(log));
-            }
-            Ok(OpenLog { log: log.clone(), admin: log, others, embedded: None })
+            let log = KafkaLog::connect(kafka_config(settings, region)).context("the log can't be opened")?;
+            let log = Arc::new(log);
+            Ok(OpenLog { log: log.clone(), admin: log, others: BTreeMap::new(), embedded: None })
         }
     }
 }

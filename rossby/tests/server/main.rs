@@ -5,4 +5,5 @@ mod command_line;
 mod kills;
 mod process;
 mod rebuild;
+mod regions;
 mod secrets;

@@ -38,6 +38,7 @@ use self::consumers::Consumers;
 use self::lookups::Lookups;
 use self::producer::Producer;
 use self::reader::KafkaReader;
+pub use self::record::MAX_ENCODED_BYTES;
 use self::topics::Admin;
 use crate::error::{AppendError, LogError, ReadError};
 use crate::metrics;

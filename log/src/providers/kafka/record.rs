@@ -15,7 +15,7 @@ use crate::port::{LogRecord, MAX_RECORD_BYTES, StoredRecord};
 /// What Kafka's framing may add to a record's own octets.
 const FRAMING: usize = 64 * 1024;
 /// The most octets that a record may have as Kafka counts them, for producers and topics alike.
-pub(super) const MAX_ENCODED_BYTES: usize = MAX_RECORD_BYTES + FRAMING;
+pub const MAX_ENCODED_BYTES: usize = MAX_RECORD_BYTES + FRAMING;
 /// Of the batch and the record around keys and values, generously.
 const AROUND_RECORD: usize = 256;
 /// Two lengths of five octets at most.

@@ -1,0 +1,68 @@
+//! `rossby mirror`: what a mirror between regions needs, from the settings that the servers have.
+
+mod client_settings;
+mod properties;
+
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context as _, bail};
+use clap::Subcommand;
+
+use crate::config::{self, Overrides};
+
+/// What to do about mirrors.
+#[derive(Debug, Subcommand)]
+pub(crate) enum MirrorCommand {
+    /// Write the properties of a MirrorMaker 2 towards a region, which brings the other regions' topics there
+    Config {
+        #[command(flatten)]
+        overrides: Overrides,
+        /// Towards this region; towards the one that the settings say is here if none is named
+        #[arg(long, value_name = "NAME")]
+        region: Option<String>,
+        /// Where the mirror's processes reach each other
+        #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8083")]
+        mirror_listen: String,
+        /// Write to this file, for its owner alone: passwords of the clusters are in it. To the terminal if none is named
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+}
+
+pub(crate) fn run(command: &MirrorCommand) -> anyhow::Result<ExitCode> {
+    let MirrorCommand::Config { overrides, region, mirror_listen, out } = command;
+    let settings = config::load(overrides)?;
+    if settings.regions.is_empty() {
+        bail!("the settings name no regions, and one alone needs no mirror; [[regions]] names several");
+    }
+    let [towards] = &settings.regions_named(Some(region.as_deref().unwrap_or(&settings.region.name)))?[..] else {
+        bail!("a mirror goes towards one region");
+    };
+    let text = properties::text(&settings, towards, mirror_listen)?;
+    match out {
+        Some(file) => write(file, &text)?,
+        None => crate::print(&text)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes a file that its owner alone may read, in the place of one that may be there.
+fn write(file: &Path, text: &str) -> anyhow::Result<()> {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let name = file.file_name().and_then(|name| name.to_str()).context("--out must name a file")?;
+    let unfinished = folder.join(format!(".{name}.{}", std::process::id()));
+    let written = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&unfinished)
+        .and_then(|mut out| out.write_all(text.as_bytes()).and_then(|()| out.sync_all()))
+        .and_then(|()| std::fs::rename(&unfinished, file));
+    if written.is_err() {
+        let _ = std::fs::remove_file(&unfinished);
+    }
+    written.with_context(|| format!("{} can't be written", file.display()))
+}
