@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::bail;
@@ -21,6 +22,9 @@ const TRIES: usize = 3;
 pub(crate) struct Servers {
     kafka: Broker,
     postgres: Server,
+    /// What a test starts a Kafka or a MirrorMaker of its own with.
+    java: PathBuf,
+    jars: PathBuf,
 }
 
 impl Servers {
@@ -44,7 +48,7 @@ impl Servers {
             kafka::start(processes, ready, &kafka::Place { folder: &place, port, controller_port, is_kept: false })
         })?;
         println!("  Kafka       {}  ({:.1} s)", kafka.address, begin.elapsed().as_secs_f64());
-        Ok(Self { kafka, postgres })
+        Ok(Self { kafka, postgres, java: ready.tools.java.clone(), jars: ready.jars.clone() })
     }
 
     /// What tests find in their environment.
@@ -53,6 +57,8 @@ impl Servers {
             ("ROSSBY_TEST_KAFKA", self.kafka.address.to_string()),
             ("ROSSBY_TEST_KAFKA_PID", self.kafka.handle.pid().to_string()),
             ("ROSSBY_TEST_POSTGRES", self.postgres.url_of("postgres")),
+            ("ROSSBY_TEST_JAVA", self.java.display().to_string()),
+            ("ROSSBY_TEST_KAFKA_JARS", self.jars.display().to_string()),
         ]
     }
 

@@ -46,8 +46,11 @@ pub(super) fn text(settings: &Settings, towards: &str, listen: &str) -> anyhow::
         file.set(&format!("{towards}->{other}.enabled"), "false");
     }
     file.gap();
-    file.comment("Exactly once. The processes of one mirror reach each other here.");
-    file.set("exactly.once.source.support", "enabled");
+    file.comment("Exactly once: said of the cluster that is written to, or it does not count.");
+    file.set(&format!("{towards}.exactly.once.source.support"), "enabled");
+    file.comment("What a process did that has died, another does at once, or the same one when it is back.");
+    file.set(&format!("{towards}.scheduled.rebalance.max.delay.ms"), "0");
+    file.comment("The processes of one mirror reach each other here.");
     file.set("dedicated.mode.enable.internal.rest", "true");
     file.set("listeners", listen);
     file.gap();
@@ -62,6 +65,7 @@ pub(super) fn text(settings: &Settings, towards: &str, listen: &str) -> anyhow::
         "emit.checkpoints.enabled",
         "emit.heartbeats.enabled",
         "heartbeats.replication.enabled",
+        // Then none of its other settings may be there.
         "emit.offset-syncs.enabled",
     ] {
         file.set(name, "false");
@@ -76,7 +80,6 @@ pub(super) fn text(settings: &Settings, towards: &str, listen: &str) -> anyhow::
         "status.storage.replication.factor",
         "checkpoints.topic.replication.factor",
         "heartbeats.topic.replication.factor",
-        "offset-syncs.topic.replication.factor",
     ] {
         file.set(name, &settings.log.kafka_replication.to_string());
     }
