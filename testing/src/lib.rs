@@ -1,9 +1,10 @@
-//! What the servers' tests share: people with keys, mailboxes for codes, a log that fails when it is told to, a store that
-//! speaks S3.
+//! What the servers' tests share: people with keys, mailboxes for codes, a log that fails when it is told to, a mirror
+//! between two logs, a store that speaks S3.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::missing_panics_doc, missing_docs)]
 
 mod faulty_log;
 mod mailboxes;
+mod mirror;
 mod person;
 #[cfg(feature = "s3")]
 mod s3;
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 pub use faulty_log::{Fault, FaultyLog};
 pub use mailboxes::Mailboxes;
+pub use mirror::Mirror;
 pub use person::Person;
 use rossby_commands::{CommandError, Refusal};
 use rossby_schemas::ids::{CommandId, RegionNumber};

@@ -16,6 +16,7 @@ mod linking;
 mod live;
 mod messages;
 mod outcomes;
+mod regions;
 mod registration;
 mod restart;
 #[path = "setting_embedded.rs"]

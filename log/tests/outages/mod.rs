@@ -46,6 +46,30 @@ async fn append_when_possible(log: &KafkaLog, n: usize) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_that_is_asked_first_refuses_what_it_cannot_answer_and_has_none_of_it() {
+    let prefix = prefix();
+    let proxy = Proxy::before(&brokers()).await;
+    let direct = open(&prefix);
+    make(&direct, &[(Topic::Keys, 1)]).await;
+    let config = KafkaConfig { brokers: proxy.address().to_owned(), delivery_timeout: SHORT, ..config(&prefix) };
+    let log = KafkaLog::connect(KafkaConfig { ask_first: true, ..config }).unwrap();
+    append_when_possible(&log, 0).await;
+    let before = direct.bounds(&KEYS, 0).await.unwrap().end;
+    proxy.network(Network::LosesAnswers);
+    // It was there a moment ago, and the record is not even sent; then it is known at once.
+    for n in 0..3 {
+        let outcome = log.append(&KEYS, 0, record("k", n)).await;
+        assert!(matches!(outcome, Err(AppendError::Refused(LogError::Unavailable(_)))), "{outcome:?}");
+    }
+    proxy.network(Network::Works);
+    append_when_possible(&log, 9).await;
+    let mut reader = direct.read(&KEYS, 0, before).await.unwrap();
+    let numbers: Vec<_> = read_to_end(&mut *reader).await.iter().map(number).collect();
+    assert_eq!(numbers, [9]);
+    log.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_lost_acknowledgement_is_unknown_and_opens_the_breaker() {
     let (proxy, log, direct) = behind_a_proxy().await;
     let before = direct.bounds(&KEYS, 0).await.unwrap().end;
