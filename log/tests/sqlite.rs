@@ -10,7 +10,9 @@ use std::time::Duration;
 use conformance::{Fixture, INBOX, KEYS, append_all, noise, number, read_count, read_to_end, record};
 use rossby_log::providers::sqlite::{SqliteConfig, SqliteLog, Swept};
 use rossby_log::topics::TopicSpec;
-use rossby_log::{AppendError, BatchLimit, Bounds, Log, LogError, LogRecord, Offset, ReadError, TopicAdmin};
+use rossby_log::{
+    AppendError, BatchLimit, Bounds, Log, LogError, LogRecord, Offset, ReadError, StoredRecord, TopicAdmin,
+};
 use rossby_schemas::time::{Clock, ManualClock, SystemClock, Timestamp};
 use rossby_schemas::topic::{Topic, TopicName};
 
@@ -236,4 +238,41 @@ async fn a_damaged_partition_is_reported() {
         assert!(why.contains("damaged") && why.contains(&format!("lost offsets {lost} to {lost}")), "{why}");
     }
     pool.close().await;
+}
+
+#[tokio::test]
+async fn a_log_is_brought_back_with_its_offsets_and_times() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = open(folder.path()).await;
+    make(&log, &[(Topic::Keys, 2), (Topic::Inbox, 1)]).await;
+    let (keys, inbox) = (TopicName::local(Topic::Keys), TopicName::local(Topic::Inbox));
+    let record = |offset: u64| StoredRecord {
+        offset,
+        appended_at: Timestamp::from_millis(1_000 + offset).unwrap(),
+        record: LogRecord { key: None, headers: vec![("a".into(), "1".into())], value: Some("v".into()) },
+    };
+    log.restore(&keys, 0, (500..503).map(record).collect()).await.unwrap();
+    log.restore(&keys, 0, vec![record(503)]).await.unwrap();
+    log.restore(&keys, 0, Vec::new()).await.unwrap();
+    assert_eq!(log.bounds(&keys, 0).await.unwrap(), Bounds { start: 500, end: 504 });
+    let mut reader = log.read(&keys, 0, 500).await.unwrap();
+    let batch = reader.next(BatchLimit::default()).await.unwrap();
+    assert_eq!(batch.records, (500..504).map(record).collect::<Vec<_>>());
+    // Its next record is the next offset's.
+    assert_eq!(log.append(&keys, 0, record(0).record).await, Ok(504));
+
+    // Nothing is written over, before or with a hole after what is there, also after an append.
+    log.append(&inbox, 0, record(0).record).await.unwrap();
+    for (topic, records) in [
+        (&keys, vec![record(504)]),
+        (&keys, vec![record(0)]),
+        (&keys, vec![record(507)]),
+        (&keys, vec![record(505), record(507)]),
+        (&inbox, vec![record(0)]),
+    ] {
+        let refused = log.restore(topic, 0, records).await;
+        assert!(matches!(refused, Err(LogError::Failed(_))), "{refused:?}");
+    }
+    assert_eq!(log.bounds(&keys, 0).await.unwrap(), Bounds { start: 500, end: 505 });
+    assert_eq!(log.bounds(&inbox, 0).await.unwrap(), Bounds { start: 0, end: 1 });
 }

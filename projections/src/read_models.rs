@@ -23,6 +23,7 @@ pub use crate::store::{
     Registration, RegistrationDay, SecretCheck, Stretch, Waiting, WaitingMessage, WatchedDevice, WatchedIdentifier,
 };
 use crate::store::{CommandEvent, Permission, PositionRow, Snapshot, Store, StoreError, StoredKeyRecord, Swept, Taken};
+use crate::store::{NotForReplay, ReplayOf, Replayed};
 use crate::wake::{Applied, Wakes};
 
 /// Who waits looks after so long at first, whether a wake-up comes or not, and then less and less often.
@@ -47,6 +48,24 @@ impl ReadModels {
         let store = Store::open(url, max_connections).await?;
         let wakes = if store.is_postgres() { Wakes::listening(url.to_owned()) } else { Wakes::new() };
         Ok(Self { store, wakes })
+    }
+
+    /// Opens an empty database for a replay, or one in which the same replay was interrupted. Says whether it was.
+    ///
+    /// # Errors
+    /// [`NotForReplay`]: it has tables of another origin, or can't be used.
+    pub async fn open_for_replay(url: &str, max_connections: u32, of: ReplayOf) -> Result<(Self, bool), NotForReplay> {
+        let (store, was_begun) = Store::open_for_replay(url, max_connections, of).await?;
+        Ok((Self { store, wakes: Wakes::new() }, was_begun))
+    }
+
+    /// Keeps that the replay into this database has come to its end.
+    ///
+    /// # Errors
+    /// [`StoreError`]: the database can't be reached.
+    pub async fn finish_replay(&self) -> Result<(), StoreError> {
+        let store = self.store.clone();
+        to_its_end(async move { store.finish_replay().await }).await
     }
 
     /// Closes the connections once they are idle.
@@ -321,6 +340,8 @@ queries! {
     positions() -> Vec<PositionRow>;
     /// With which regions these tables were founded, if that was kept.
     regions_check() -> Option<RegionsCheck>;
+    /// What a replay has built these tables of, if one has.
+    replayed() -> Option<Replayed>;
     /// What the current master secret is known again by, if one was kept.
     secret_check() -> Option<SecretCheck>;
     /// How many records lie in quarantine.

@@ -2,9 +2,11 @@
 
 mod config;
 mod demo;
+mod events;
 mod logging;
 mod mirror;
 mod person;
+mod replay;
 mod serve;
 mod topics;
 
@@ -16,6 +18,7 @@ use anyhow::bail;
 use clap::{Parser, Subcommand};
 
 use crate::config::Overrides;
+use crate::events::EventsCommand;
 use crate::mirror::MirrorCommand;
 use crate::person::PersonCommand;
 use crate::topics::TopicsCommand;
@@ -41,6 +44,11 @@ enum Command {
     /// Mirrors between regions
     #[command(subcommand)]
     Mirror(MirrorCommand),
+    /// What stands in the log, as CloudEvents: shown, counted, exported, imported
+    #[command(subcommand)]
+    Events(EventsCommand),
+    /// Build the read models of any moment from the log, into a database that is empty
+    Replay(replay::Replay),
     /// Print the server's settings, with what may hold a password hidden
     Config {
         #[command(flatten)]
@@ -69,6 +77,8 @@ fn run(command: &Command) -> anyhow::Result<ExitCode> {
         Command::Serve { overrides } => runtime()?.block_on(serve::run(config::load(overrides)?))?,
         Command::Topics(command) => return runtime()?.block_on(topics::run(command)),
         Command::Mirror(command) => return mirror::run(command),
+        Command::Events(command) => return runtime()?.block_on(events::run(command)),
+        Command::Replay(replay) => return runtime()?.block_on(replay.run()),
         Command::Config { overrides } => {
             let settings = config::load(overrides)?;
             let set_up = if settings.is_embedded() { "embedded, one process" } else { "distributed" };

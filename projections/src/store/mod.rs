@@ -17,6 +17,7 @@ mod queue;
 mod regions_check;
 mod registrations;
 mod rendezvous;
+mod replayed;
 mod row;
 mod secret_check;
 mod snapshot;
@@ -46,6 +47,7 @@ pub use self::queue::{AcceptedMessage, DevicePointer, Permission, Waiting, Waiti
 pub(crate) use self::queue::{BoxFact, Enqueued};
 pub use self::regions_check::RegionsCheck;
 pub use self::registrations::{IssuedCode, Purpose, Registration, RegistrationDay};
+pub use self::replayed::{NotForReplay, ReplayOf, Replayed};
 pub use self::secret_check::SecretCheck;
 pub use self::snapshot::{DERIVED_TABLES, OPERATIONAL_TABLES, Snapshot};
 pub use self::streams::{CommandEvent, EventStatus, Taken};
@@ -132,17 +134,34 @@ pub(crate) struct Tx {
 impl Store {
     /// Opens a database and brings its tables up to date.
     pub(crate) async fn open(url: &str, max_connections: u32) -> Result<Self, StoreError> {
+        let store = Self::connect(url, max_connections).await?;
+        store.migrate(url).await?;
+        Ok(store)
+    }
+
+    /// Opens a database, whatever is in it.
+    async fn connect(url: &str, max_connections: u32) -> Result<Self, StoreError> {
         sqlx::any::install_default_drivers();
         let options = AnyPoolOptions::new().max_connections(max_connections).acquire_timeout(ACQUIRE_TIMEOUT);
         let (kind, pool) = match url.strip_prefix("sqlite:") {
             Some(path) => (Kind::Sqlite, sqlite_pool(options, Path::new(path)).await?),
-            None => {
-                let pool = options.connect(url).await.map_err(hide_url)?;
-                POSTGRES_MIGRATIONS.run(&pool).await.map_err(not_migrated)?;
-                (Kind::Postgres, pool)
-            }
+            None => (Kind::Postgres, options.connect(url).await.map_err(hide_url)?),
         };
         Ok(Self { pool, kind, writer: Arc::default() })
+    }
+
+    /// Brings its tables up to date.
+    async fn migrate(&self, url: &str) -> Result<(), StoreError> {
+        let migrations = match self.kind {
+            Kind::Sqlite => &SQLITE_MIGRATIONS,
+            Kind::Postgres => &POSTGRES_MIGRATIONS,
+        };
+        migrations.run(&self.pool).await.map_err(|error| match error {
+            MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) if self.kind == Kind::Sqlite => {
+                damaged(error, Path::new(url.strip_prefix("sqlite:").unwrap_or(url)))
+            }
+            error => not_migrated(error),
+        })
     }
 
     pub(crate) fn is_postgres(&self) -> bool {
@@ -191,26 +210,26 @@ async fn sqlite_pool(options: AnyPoolOptions, path: &Path) -> Result<AnyPool, St
     let failed = |error: std::io::Error| StoreError::Failed(format!("{}: {error}", path.display()));
     create_private(path).map_err(failed)?;
     let path = std::path::absolute(path).map_err(failed)?;
-    let damaged = |error: sqlx::Error| match &error {
-        sqlx::Error::Database(database) if database.code().is_some_and(|code| is_damage(&code)) => {
-            StoreError::Damaged(path.clone())
-        }
-        _ => error.into(),
-    };
+    let damaged = |error: sqlx::Error| damaged(error, &path);
     // `?` and `%` would be read as a part of the URL.
     let url = format!("sqlite:{}", path.display().to_string().replace('%', "%25").replace('?', "%3F"));
     // Once by itself first: a pool would try again and again, and not say what it met.
     let mut first = AnyConnection::connect(&url).await.map_err(damaged)?;
     prepare(&mut first).await.map_err(damaged)?;
     check_sqlite(&mut first).await?;
-    let migrated = SQLITE_MIGRATIONS.run(&mut first).await;
-    migrated.map_err(|error| match error {
-        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => damaged(error),
-        error => not_migrated(error),
-    })?;
     first.close().await?;
     let options = options.after_connect(|connection, _| Box::pin(prepare(connection)));
     Ok(options.connect(&url).await?)
+}
+
+/// An error of SQLite's, which may say that the file is damaged.
+fn damaged(error: sqlx::Error, path: &Path) -> StoreError {
+    match &error {
+        sqlx::Error::Database(database) if database.code().is_some_and(|code| is_damage(&code)) => {
+            StoreError::Damaged(path.to_owned())
+        }
+        _ => error.into(),
+    }
 }
 
 /// Sets a connection to SQLite up.

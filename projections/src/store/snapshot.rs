@@ -48,6 +48,7 @@ pub const OPERATIONAL_TABLES: &[&str] = &[
     "founding_hints",
     "secret_check",
     "regions_check",
+    "replayed",
 ];
 
 /// The rows of each derived table, as text, sorted.

@@ -32,6 +32,7 @@ use rossby_client::ClientError;
 
 pub(crate) use self::options::DEFAULT_SERVER;
 use self::screen::Screen;
+pub(crate) use self::screen::one_line;
 
 /// What a person does.
 #[derive(Debug, Subcommand)]

@@ -177,7 +177,7 @@ pub(super) fn printable(text: &str) -> String {
 }
 
 /// A stranger's text for the middle of a line: it ends no line, and sets nothing apart in it.
-pub(super) fn one_line(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> String {
     printable(text).replace(['\n', '\t'], " ")
 }
 

@@ -5,7 +5,7 @@ mod banner;
 mod data_dir;
 mod notifiers;
 mod readiness;
-mod regions;
+pub(crate) mod regions;
 mod secrets;
 mod signals;
 pub(crate) mod storage;
@@ -21,7 +21,7 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use rossby_api::{Api, ApiLimits, Network, PublicUrl, Server, ServerConfig, StreamLimits};
 use rossby_commands::{CodeSender, IdentifierSlots, Live, LiveConfig, Service, ServiceConfig};
 use rossby_log::Log;
-use rossby_projections::{Homes, OtherRegion, Projector, ProjectorConfig, ProjectorError, ReadModels};
+use rossby_projections::{Projector, ProjectorError, ReadModels};
 use rossby_schemas::time::{Clock, SystemClock};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -107,11 +107,8 @@ impl Running {
         let blobs = storage::open_blobs(settings)?;
         let secrets = secrets::open(settings, &*log.log, &models).await?;
 
-        let others: Vec<OtherRegion> =
-            regions.others().map(|(number, name)| OtherRegion { number, name: name.to_owned() }).collect();
-        let mut config = ProjectorConfig::single_region(regions.here);
-        config.others.clone_from(&others);
-        config.homes = Homes::new(regions.slots.clone()).context("the table of slots has another length")?;
+        let config = regions::projector_config(&regions)?;
+        let others = config.others.clone();
         let projector = Projector::new(models.clone(), Arc::clone(&log.log), Arc::clone(&clock), config);
         let (status, stop_projector) = (projector.status(), CancellationToken::new());
         let projector = tokio::spawn(projector.run(stop_projector.clone()));

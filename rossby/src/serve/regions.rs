@@ -1,7 +1,7 @@
 //! Whether the settings name the regions with which the read models were founded.
 
 use anyhow::{Context as _, bail};
-use rossby_projections::{ReadModels, RegionsCheck};
+use rossby_projections::{Homes, OtherRegion, ProjectorConfig, ReadModels, RegionsCheck, ReplayOf, Replayed};
 use rossby_schemas::ids::RegionNumber;
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +21,11 @@ struct Kept {
 /// # Errors
 /// The read models were founded with others. A region that was added since is none, if no identifier is at home there.
 pub(super) async fn open(settings: &Settings, models: &ReadModels) -> anyhow::Result<Regions> {
+    if let Some(Replayed { of: ReplayOf { box_id: Some(box_id), .. }, .. }) = models.replayed().await? {
+        bail!(
+            "these read models hold what concerns the box {box_id} alone, from `rossby replay`; name another database"
+        );
+    }
     let regions = settings.regions()?;
     let mut now = kept(&regions, !settings.regions.is_empty());
     let check = RegionsCheck { here: regions.here, regions: serde_json::to_string(&now)? };
@@ -67,6 +72,17 @@ pub(super) async fn open(settings: &Settings, models: &ReadModels) -> anyhow::Re
         }
     }
     Ok(regions)
+}
+
+/// What the projections of these regions read, and which region is home to which stream.
+///
+/// # Errors
+/// The table of slots has another length.
+pub(crate) fn projector_config(regions: &Regions) -> anyhow::Result<ProjectorConfig> {
+    let mut config = ProjectorConfig::single_region(regions.here);
+    config.others = regions.others().map(|(number, name)| OtherRegion { number, name: name.to_owned() }).collect();
+    config.homes = Homes::new(regions.slots.clone()).context("the table of slots has another length")?;
+    Ok(config)
 }
 
 fn kept(regions: &Regions, are_named: bool) -> Vec<Kept> {

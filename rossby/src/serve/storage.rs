@@ -73,6 +73,38 @@ pub(crate) async fn open_log_of(settings: &Settings, region: &str, clock: Arc<dy
     }
 }
 
+/// Opens the log that the settings name for reading alone. An embedded server may be running on it.
+///
+/// # Errors
+/// It can't be opened, or there is none.
+pub(crate) async fn open_log_for_reading(settings: &Settings, clock: Arc<dyn Clock>) -> anyhow::Result<Arc<dyn Log>> {
+    match settings.log.provider {
+        LogProvider::Sqlite => {
+            let folder = settings.server.data_dir.join("log");
+            if !folder.join("log.sqlite").exists() {
+                bail!(
+                    "there is no log in {}; --data-dir names the folder of an embedded server, --config the settings of another",
+                    settings.server.data_dir.display()
+                );
+            }
+            let log = SqliteLog::open_read_only(SqliteConfig::new(folder), clock).await;
+            Ok(Arc::new(log.context("the log can't be opened")?))
+        }
+        LogProvider::Kafka => {
+            let log = KafkaLog::connect(kafka_config(settings, &settings.region.name));
+            Ok(Arc::new(log.context("the log can't be opened")?))
+        }
+    }
+}
+
+/// Makes the data folder, with access for its owner alone.
+///
+/// # Errors
+/// It can't be made, or others may enter it.
+pub(crate) fn prepare_data_dir(settings: &Settings) -> anyhow::Result<()> {
+    data_dir::prepare(&settings.server.data_dir)
+}
+
 /// How a region's cluster is reached, and its topics are kept.
 fn kafka_config(settings: &Settings, region: &str) -> KafkaConfig {
     let (log, (brokers, more)) = (&settings.log, settings.cluster(region));

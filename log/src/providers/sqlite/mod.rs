@@ -15,6 +15,7 @@ mod database;
 mod headers;
 mod lock;
 mod reader;
+mod restore;
 mod retention;
 mod topics;
 mod writer;

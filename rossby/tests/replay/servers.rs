@@ -1,0 +1,45 @@
+//! The log answers questions: the real binary, over Kafka and PostgreSQL. Needs `ROSSBY_TEST_KAFKA` and `ROSSBY_TEST_POSTGRES`;
+//! `cargo xtask test` starts both.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[allow(dead_code, reason = "a part needs no servers")]
+mod events;
+mod operator;
+mod replays;
+mod town;
+
+#[path = "../person/human.rs"]
+#[allow(dead_code, reason = "shared with the stories of people")]
+mod human;
+#[path = "../server/process.rs"]
+#[allow(dead_code, reason = "shared with the server's tests")]
+mod process;
+#[path = "../server/rebuild.rs"]
+mod rebuild;
+#[path = "../person/set_up.rs"]
+#[allow(dead_code, reason = "shared with the stories of people")]
+mod set_up;
+
+use set_up::SetUp;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_exported_log_gives_the_same_tables() {
+    events::an_exported_log_gives_the_same_tables(&SetUp::on_servers().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_are_shown_counted_and_filtered_beside_a_running_server() {
+    let set_up = SetUp::on_servers().await;
+    tokio::task::spawn_blocking(move || events::are_shown_counted_and_filtered(&set_up)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_tables_of_any_moment_are_built() {
+    let empty = SetUp::on_servers().await.postgres;
+    replays::builds_any_moment(&SetUp::on_servers().await, empty).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interrupted_replay_goes_on_and_what_is_anothers_is_refused() {
+    replays::goes_on_where_it_was(&SetUp::on_servers().await).await;
+}
