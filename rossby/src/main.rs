@@ -76,7 +76,7 @@ fn run(command: &Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Serve { overrides } => runtime()?.block_on(serve::run(config::load(overrides)?))?,
         Command::Topics(command) => return runtime()?.block_on(topics::run(command)),
-        Command::Mirror(command) => return mirror::run(command),
+        Command::Mirror(command) => return runtime()?.block_on(mirror::run(command)),
         Command::Events(command) => return runtime()?.block_on(events::run(command)),
         Command::Replay(replay) => return runtime()?.block_on(replay.run()),
         Command::Config { overrides } => {

@@ -2,6 +2,7 @@
 
 mod client_settings;
 mod properties;
+mod status;
 
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -30,23 +31,40 @@ pub(crate) enum MirrorCommand {
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
+    /// Tell how many records each mirrored partition is behind; exits with 1 if that can't be told of one
+    Status {
+        #[command(flatten)]
+        overrides: Overrides,
+        /// Only what is mirrored to this region; to all if none is named
+        #[arg(long, value_name = "NAME")]
+        region: Option<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
 }
 
-pub(crate) fn run(command: &MirrorCommand) -> anyhow::Result<ExitCode> {
-    let MirrorCommand::Config { overrides, region, mirror_listen, out } = command;
+pub(crate) async fn run(command: &MirrorCommand) -> anyhow::Result<ExitCode> {
+    let (MirrorCommand::Config { overrides, .. } | MirrorCommand::Status { overrides, .. }) = command;
     let settings = config::load(overrides)?;
     if settings.regions.is_empty() {
         bail!("the settings name no regions, and one alone needs no mirror; [[regions]] names several");
     }
-    let [towards] = &settings.regions_named(Some(region.as_deref().unwrap_or(&settings.region.name)))?[..] else {
-        bail!("a mirror goes towards one region");
-    };
-    let text = properties::text(&settings, towards, mirror_listen)?;
-    match out {
-        Some(file) => write(file, &text)?,
-        None => crate::print(&text)?,
+    match command {
+        MirrorCommand::Config { region, mirror_listen, out, .. } => {
+            let towards = region.as_ref().unwrap_or(&settings.region.name);
+            settings.regions_named(Some(towards))?;
+            let text = properties::text(&settings, towards, mirror_listen)?;
+            match out {
+                Some(file) => write(file, &text)?,
+                None => crate::print(&text)?,
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        MirrorCommand::Status { region, json, .. } => {
+            status::run(&settings, &settings.regions_named(region.as_deref())?, *json).await
+        }
     }
-    Ok(ExitCode::SUCCESS)
 }
 
 /// Writes a file that its owner alone may read, in the place of one that may be there.

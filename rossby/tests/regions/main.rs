@@ -143,5 +143,6 @@ fn people_of_both(regions: &TwoRegions) {
         has(device, &expected);
     }
     regions.topics_are_right();
+    regions.nothing_is_behind();
     regions.mirrors_are_exactly_once();
 }

@@ -86,6 +86,24 @@ impl TwoRegions {
         Self { east, west, _mirrors: mirrors, broker, settings, folder }
     }
 
+    /// Waits until all that one region has written is in the other, as an operator sees it.
+    pub(crate) fn nothing_is_behind(&self) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let output = rossby(&["mirror", "status", "--config", &self.settings.display().to_string(), "--json"]);
+            assert!(output.status.success(), "{output:?}");
+            let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+            let regions = document["regions"].as_array().unwrap();
+            let mirrored: Vec<_> = regions.iter().flat_map(|region| region["mirrored"].as_array().unwrap()).collect();
+            // Five topics of two partitions, both ways.
+            assert_eq!(mirrored.len(), 20, "{document}");
+            if mirrored.iter().all(|mirrored| mirrored["behind"] == 0) {
+                return;
+            }
+            assert!(Instant::now() < deadline, "{document}");
+        }
+    }
+
     /// Both mirrors copy each record once, as Kafka Connect says.
     pub(crate) fn mirrors_are_exactly_once(&self) {
         for region in ["east", "west"] {

@@ -17,7 +17,7 @@ fn settings(folder: &Path) -> PathBuf {
         )
     };
     let text = format!(
-        "[region]\nname = \"east\"\n[log]\nprovider = \"kafka\"\nkafka_delivery_timeout_ms = 300\n\
+        "[region]\nname = \"east\"\n[log]\nprovider = \"kafka\"\nkafka_delivery_timeout_ms = 300\npartitions = 1\n\
          [blobs]\nfolder = \"shared\"\n{}{}",
         region(1, "east", "0-511"),
         region(2, "west", "512-1023")
@@ -45,6 +45,10 @@ fn a_region_that_cannot_be_asked_is_told() {
     let regions = document["regions"].as_array().unwrap();
     assert_eq!((regions.len(), regions[0]["region"].as_str()), (1, Some("west")));
     assert!(regions[0]["error"].as_str().unwrap().contains("unavailable"), "{document}");
+    let output = rossby(&["mirror", "status", "--config", &config, "--region", "east"]);
+    assert_eq!(output.status.code(), Some(1));
+    let shown = text(&output.stdout);
+    assert!(shown.starts_with("east\n  west.rossby.registrations/0 ") && shown.contains("not known: "), "{shown}");
     let output = rossby(&["topics", "check", "--config", &config, "--region", "north"]);
     assert_eq!(text(&output.stderr), "error: the settings name no region \"north\"; there are: east, west\n");
 }
