@@ -1,5 +1,6 @@
 //! Why something can't be done, and what to do next.
 
+mod names;
 mod text;
 
 use std::path::PathBuf;
@@ -18,7 +19,7 @@ use rossby_schemas::http::problem::{Problem, ProblemType};
 use rossby_schemas::ids::{BoxId, DeviceId, MessageId};
 use uuid::Uuid;
 
-use self::text::{clause, size, store_hint, taken};
+use self::text::{lasting, refused_change, said, size, store_hint, taken, unreachable};
 use crate::account::{IdentifierError, address};
 use crate::archive::ArchiveError;
 use crate::attachments::PictureError;
@@ -352,20 +353,6 @@ pub enum ClientError {
     Removed,
 }
 
-fn unreachable(url: &str, reason: &str, may_be_done: bool) -> String {
-    let unknown = if may_be_done { ". It is not known whether it has done this: look, or do it again" } else { "" };
-    format!("the server at {url} can't be reached: {reason}{unknown}")
-}
-
-fn refused_change(refused: &Refused) -> String {
-    match refused {
-        Refused::NotAllowed => "only an admin of the group can do that, and as far as this device knows you are none; \
-                                `rossby inbox` fetches what is new"
-            .to_owned(),
-        refused => format!("the group can't be changed so: {refused}"),
-    }
-}
-
 impl From<Mismatch> for ClientError {
     fn from(mismatch: Mismatch) -> Self {
         Self::NotTheSame(mismatch.to_string())
@@ -393,111 +380,7 @@ impl ClientError {
         }
     }
 
-    /// A short stable name, for scripts: a problem's own, or one of the client's.
-    #[must_use]
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::NoHome(_) | Self::NotRegistered => "not-registered",
-            Self::HomeExists(_) | Self::AlreadyRegistered(_) => "already-registered",
-            Self::NotAHome(_) | Self::File { .. } | Self::ReadableByOthers(_) | Self::DownloadUnderWay { .. } => "file",
-            Self::Store(_) | Self::NewerStore { .. } | Self::DamagedStore(_) => "store",
-            Self::Unlock(_) | Self::NoKeyFile(_) => "locked",
-            Self::Keyring(_) => "keyring",
-            Self::BadServer(_) => "bad-server",
-            Self::Unreachable { may_be_done: true, .. } => ProblemType::OutcomeUnknown.name(),
-            Self::Unreachable { .. } => "unreachable",
-            Self::Refused(problem) => problem.problem_type().map_or("refused", ProblemType::name),
-            Self::BadAnswer(_) => "bad-answer",
-            Self::NotAuthorized(_) => "not-authorized",
-            Self::Registering(_) => "registering",
-            Self::StartedOver => "started-over",
-            Self::Oneself => "oneself",
-            Self::NotACode => "not-a-code",
-            Self::NotAPeer(_) | Self::NotAnAddressee(_) => "not-a-recipient",
-            Self::RootChanged { .. } => "root-changed",
-            Self::NotTheSame(_) => "not-the-same",
-            Self::NotDigits => "not-digits",
-            Self::NotAVerificationCode(_) => "not-a-verification-code",
-            Self::NotVerified(_) => "not-verified",
-            Self::BadProfileName => "bad-profile-name",
-            Self::Forked(_) => "forked",
-            Self::BadRecord { .. } => "bad-key-record",
-            Self::NoDevice(_) => "no-device",
-            Self::ClockAhead(_) => "clock-ahead",
-            Self::NotTaken(_) => "not-taken",
-            Self::NotAccepted(_) => "not-accepted",
-            Self::TypingOff => "typing-off",
-            Self::TooLong { .. } | Self::Seal(_) => "too-long",
-            Self::Content(_) => "bad-content",
-            Self::NoSuchMessage(_) => "no-such-message",
-            Self::AmbiguousMessage(_) => "ambiguous-message",
-            Self::NotYours(_) => "not-yours",
-            Self::NoText(_) => "no-text",
-            Self::Deleted(_) => "deleted",
-            Self::OtherConversation(_) => "other-conversation",
-            Self::NoSuchGroup(_) | Self::NoGroupNamed(_) => "no-such-group",
-            Self::AmbiguousGroup(_) => "ambiguous-group",
-            Self::NotInGroup(_) => "not-in-group",
-            Self::BadGroupChange(_) => "bad-group-change",
-            Self::GroupChange(Refused::NotAllowed) => "not-an-admin",
-            Self::GroupChange(_) => "group-change",
-            Self::NoMember { error, .. } => error.name(),
-            Self::NoRequest(_) => "no-request",
-            Self::NotAFile(_) => "not-a-file",
-            Self::FileTooLarge { .. } => "too-large",
-            Self::Attachment(_) => "bad-attachment",
-            Self::Picture(_) => "bad-picture",
-            Self::NoAttachment(_) => "no-attachment",
-            Self::NoPreview(_) => "no-preview",
-            Self::Archive(error) => error.name(),
-            Self::TargetExists(_) => "target-exists",
-            Self::BlobGone => "attachment-gone",
-            Self::BlobTampered(_) => "attachment-tampered",
-            Self::NoSuchUpload(_) => "no-such-upload",
-            Self::Interrupted => "interrupted",
-            Self::BadDeviceName => "bad-device-name",
-            Self::NoSuchDevice(_) => "no-such-device",
-            Self::AmbiguousDevice(_) => "ambiguous-device",
-            Self::MayNotRemove(_) => "may-not-remove",
-            Self::WrongRecoveryKey | Self::NotRecoveryWords(_) => "wrong-recovery-key",
-            Self::NotALinkCode(_) => "not-a-link-code",
-            Self::NoLink => "no-link",
-            Self::NoLinkOffer => "no-link-offer",
-            Self::LinkExpired => "link-expired",
-            Self::LinkUsed => "link-used",
-            Self::LinkRefused(_) => "link-refused",
-            Self::LinkTampered(_) => "link-tampered",
-            Self::Identifier(error) => error.name(),
-            Self::NotKnown(_) => "not-known",
-            Self::Removed => "removed",
-        }
-    }
-
     pub(crate) fn bad_answer(reason: impl std::fmt::Display) -> Self {
         Self::BadAnswer(reason.to_string())
     }
-}
-
-/// How long people are told to wait: never less than it is.
-fn lasting(seconds: u64) -> String {
-    match seconds {
-        0..120 => format!("{seconds} s"),
-        120..7200 => format!("{} min", seconds.div_ceil(60)),
-        _ => format!("{} h", seconds.div_ceil(3600)),
-    }
-}
-
-/// What a problem document says, with what the kind's own fields add.
-fn said(problem: &Problem) -> String {
-    let mut text = clause(problem.detail.as_ref().unwrap_or(&problem.title));
-    for error in &problem.errors {
-        text += &format!("; {}: {}", error.field, error.reason);
-    }
-    if let Some(left) = problem.guesses_left {
-        text += &format!("; guesses left: {left}");
-    }
-    if let Some(seconds) = problem.retry_after {
-        text += &format!("; try again in {}", lasting(seconds));
-    }
-    text
 }

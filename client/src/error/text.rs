@@ -1,5 +1,46 @@
 //! Parts of what an error says.
 
+use rossby_crypto::group::Refused;
+use rossby_schemas::http::problem::Problem;
+
+pub(super) fn unreachable(url: &str, reason: &str, may_be_done: bool) -> String {
+    let unknown = if may_be_done { ". It is not known whether it has done this: look, or do it again" } else { "" };
+    format!("the server at {url} can't be reached: {reason}{unknown}")
+}
+
+pub(super) fn refused_change(refused: &Refused) -> String {
+    match refused {
+        Refused::NotAllowed => "only an admin of the group can do that, and as far as this device knows you are none; \
+                                `rossby inbox` fetches what is new"
+            .to_owned(),
+        refused => format!("the group can't be changed so: {refused}"),
+    }
+}
+
+/// How long people are told to wait: never less than it is.
+pub(super) fn lasting(seconds: u64) -> String {
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7200 => format!("{} min", seconds.div_ceil(60)),
+        _ => format!("{} h", seconds.div_ceil(3600)),
+    }
+}
+
+/// What a problem document says, with what the kind's own fields add.
+pub(super) fn said(problem: &Problem) -> String {
+    let mut text = clause(problem.detail.as_ref().unwrap_or(&problem.title));
+    for error in &problem.errors {
+        text += &format!("; {}: {}", error.field, error.reason);
+    }
+    if let Some(left) = problem.guesses_left {
+        text += &format!("; guesses left: {left}");
+    }
+    if let Some(seconds) = problem.retry_after {
+        text += &format!("; try again in {}", lasting(seconds));
+    }
+    text
+}
+
 /// A sentence of the server's as it stands within another one: without its capital, unless it is a word of capitals, and its full stop.
 pub(super) fn clause(sentence: &str) -> String {
     let mut rest = sentence.strip_suffix('.').unwrap_or(sentence).chars();
