@@ -24,7 +24,7 @@ pub use runner::{
     Homes, OtherRegion, PartitionStatus, Projector, ProjectorConfig, ProjectorError, ProjectorStatus, StatusHandle,
 };
 pub use store::{
-    CommandEvent, DERIVED_TABLES, EventStatus, NotForReplay, OPERATIONAL_TABLES, Permission, PositionRow, ReplayOf,
-    Replayed, Snapshot, StoreError, StoredKeyRecord, Swept, Taken,
+    CommandEvent, DERIVED_TABLES, EventStatus, Fingerprint, Fingerprints, NotForReplay, OPERATIONAL_TABLES, Permission,
+    PositionRow, ReplayOf, Replayed, Snapshot, StoreError, StoredKeyRecord, Swept, TableFingerprints, Taken,
 };
 pub use wake::Applied;

@@ -23,7 +23,7 @@ pub use crate::store::{
     Registration, RegistrationDay, SecretCheck, Stretch, Waiting, WaitingMessage, WatchedDevice, WatchedIdentifier,
 };
 use crate::store::{CommandEvent, Permission, PositionRow, Snapshot, Store, StoreError, StoredKeyRecord, Swept, Taken};
-use crate::store::{NotForReplay, ReplayOf, Replayed};
+use crate::store::{Fingerprints, NotForReplay, ReplayOf, Replayed};
 use crate::wake::{Applied, Wakes};
 
 /// Who waits looks after so long at first, whether a wake-up comes or not, and then less and less often.
@@ -48,6 +48,14 @@ impl ReadModels {
         let store = Store::open(url, max_connections).await?;
         let wakes = if store.is_postgres() { Wakes::listening(url.to_owned()) } else { Wakes::new() };
         Ok(Self { store, wakes })
+    }
+
+    /// Opens read models that are there and of this version, and changes nothing in them. A server may be at work on them.
+    ///
+    /// # Errors
+    /// [`StoreError`]: they can't be reached, are not there, or of another version.
+    pub async fn open_to_read(url: &str, max_connections: u32) -> Result<Self, StoreError> {
+        Ok(Self { store: Store::open_to_read(url, max_connections).await?, wakes: Wakes::new() })
     }
 
     /// Opens an empty database for a replay, or one in which the same replay was interrupted. Says whether it was.
@@ -346,6 +354,9 @@ queries! {
     secret_check() -> Option<SecretCheck>;
     /// How many records lie in quarantine.
     quarantined() -> u64;
+    /// The hash of each row of the derived tables that lives at `at`, by its key, and where the projections stood in that very state;
+    /// topics have so many partitions.
+    fingerprints(at: Timestamp, partitions: u32) -> Fingerprints;
     /// All rows of the derived tables that live at `at`, for comparing two databases, swept or not.
     snapshot(at: Timestamp) -> Snapshot;
 }

@@ -49,6 +49,8 @@ enum Command {
     Events(EventsCommand),
     /// Build the read models of any moment from the log, into a database that is empty
     Replay(replay::Replay),
+    /// Compare the read models with what the log says, row by row; nothing is changed, and the server may run
+    VerifyTables(replay::Verify),
     /// Print the server's settings, with what may hold a password hidden
     Config {
         #[command(flatten)]
@@ -79,6 +81,7 @@ fn run(command: &Command) -> anyhow::Result<ExitCode> {
         Command::Mirror(command) => return runtime()?.block_on(mirror::run(command)),
         Command::Events(command) => return runtime()?.block_on(events::run(command)),
         Command::Replay(replay) => return runtime()?.block_on(replay.run()),
+        Command::VerifyTables(verify) => return runtime()?.block_on(verify.run()),
         Command::Config { overrides } => {
             let settings = config::load(overrides)?;
             let set_up = if settings.is_embedded() { "embedded, one process" } else { "distributed" };

@@ -7,6 +7,7 @@ mod account;
 mod arrivals;
 mod claims;
 mod export;
+mod fingerprints;
 mod identifiers;
 mod listed;
 mod lost;
@@ -40,6 +41,7 @@ pub use self::account::{DeviceState, LinkedSince, Profile, StoredKeyRecord};
 pub use self::arrivals::{Arrival, ArrivalLimits, Arrivals, Stretch, WatchedDevice, WatchedIdentifier};
 pub use self::claims::{Claim, ClaimState};
 pub use self::export::{HeldMessages, HeldPage};
+pub use self::fingerprints::{Fingerprint, Fingerprints, TableFingerprints};
 pub use self::identifiers::{BoxIdentifier, IdentifierOwner, IdentifierState};
 pub use self::positions::PositionRow;
 pub(crate) use self::positions::{LastRecord, Position, Quarantined};
@@ -139,6 +141,37 @@ impl Store {
         Ok(store)
     }
 
+    /// Opens a database that is there and up to date, and changes nothing in it. A SQLite file may be open in a server meanwhile.
+    pub(crate) async fn open_to_read(url: &str, max_connections: u32) -> Result<Self, StoreError> {
+        sqlx::any::install_default_drivers();
+        let options = AnyPoolOptions::new().max_connections(max_connections).acquire_timeout(ACQUIRE_TIMEOUT);
+        let (kind, pool, migrations) = match url.strip_prefix("sqlite:") {
+            Some(path) => {
+                if !Path::new(path).is_file() {
+                    return Err(StoreError::Failed(format!("there are none in {path}; the server makes them")));
+                }
+                let pragmas = "pragma query_only = on; pragma busy_timeout = 5000";
+                let options = options.after_connect(move |connection, _| {
+                    Box::pin(async move { connection.execute(pragmas).await.map(|_| ()) })
+                });
+                let pool =
+                    options.connect(&sqlite_url(Path::new(path))).await.map_err(|e| damaged(e, Path::new(path)))?;
+                (Kind::Sqlite, pool, &SQLITE_MIGRATIONS)
+            }
+            None => (Kind::Postgres, options.connect(url).await.map_err(hide_url)?, &POSTGRES_MIGRATIONS),
+        };
+        let query = "select cast(max(version) as bigint) from _sqlx_migrations";
+        let found: Option<i64> = sqlx::query_scalar(query).fetch_one(&pool).await?;
+        let newest = migrations.iter().map(|migration| migration.version).max();
+        if found != newest {
+            return Err(StoreError::Failed(
+                "they were made by another version of Rossby; a server of this version brings older ones up to date"
+                    .to_owned(),
+            ));
+        }
+        Ok(Self { pool, kind, writer: Arc::default() })
+    }
+
     /// Opens a database, whatever is in it.
     async fn connect(url: &str, max_connections: u32) -> Result<Self, StoreError> {
         sqlx::any::install_default_drivers();
@@ -211,8 +244,7 @@ async fn sqlite_pool(options: AnyPoolOptions, path: &Path) -> Result<AnyPool, St
     create_private(path).map_err(failed)?;
     let path = std::path::absolute(path).map_err(failed)?;
     let damaged = |error: sqlx::Error| damaged(error, &path);
-    // `?` and `%` would be read as a part of the URL.
-    let url = format!("sqlite:{}", path.display().to_string().replace('%', "%25").replace('?', "%3F"));
+    let url = sqlite_url(&path);
     // Once by itself first: a pool would try again and again, and not say what it met.
     let mut first = AnyConnection::connect(&url).await.map_err(damaged)?;
     prepare(&mut first).await.map_err(damaged)?;
@@ -220,6 +252,11 @@ async fn sqlite_pool(options: AnyPoolOptions, path: &Path) -> Result<AnyPool, St
     first.close().await?;
     let options = options.after_connect(|connection, _| Box::pin(prepare(connection)));
     Ok(options.connect(&url).await?)
+}
+
+/// The URL of a file. `?` and `%` would be read as a part of it.
+fn sqlite_url(path: &Path) -> String {
+    format!("sqlite:{}", path.display().to_string().replace('%', "%25").replace('?', "%3F"))
 }
 
 /// An error of SQLite's, which may say that the file is damaged.

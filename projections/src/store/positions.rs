@@ -12,6 +12,9 @@ use super::row::{Columns as _, signed};
 use super::{Store, StoreError, Tx};
 use crate::projection::Projection;
 
+/// The query for all positions.
+pub(super) const POSITIONS: &str =
+    "select projection, topic, partition, next_offset from positions order by projection, topic, partition";
 /// How many quarantined records are held in memory at once.
 const QUARANTINE_PAGE: i64 = 50;
 
@@ -82,11 +85,7 @@ impl Store {
     }
 
     pub(crate) async fn positions(&self) -> Result<Vec<PositionRow>, StoreError> {
-        let rows = sqlx::query(
-            "select projection, topic, partition, next_offset from positions order by projection, topic, partition",
-        )
-        .fetch_all(&self.pool)
-        .await?;
+        let rows = sqlx::query(POSITIONS).fetch_all(&self.pool).await?;
         rows.iter().map(position_row).collect()
     }
 

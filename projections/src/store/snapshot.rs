@@ -55,7 +55,7 @@ pub const OPERATIONAL_TABLES: &[&str] = &[
 pub type Snapshot = BTreeMap<&'static str, Vec<String>>;
 
 /// Which rows a sweep leaves, and how a query says so.
-fn query(table: &str, at: Timestamp) -> (String, Bound) {
+pub(super) fn query(table: &str, at: Timestamp) -> (String, Bound) {
     let all = format!("select * from {table}");
     match table {
         // A body that nobody waits for may have been blanked or not.
@@ -95,7 +95,7 @@ fn query(table: &str, at: Timestamp) -> (String, Bound) {
     }
 }
 
-enum Bound {
+pub(super) enum Bound {
     Nothing,
     Time(Timestamp),
     Day(String),
@@ -121,21 +121,24 @@ impl Store {
     }
 }
 
-fn text(row: &AnyRow) -> Result<String, StoreError> {
+pub(super) fn text(row: &AnyRow) -> Result<String, StoreError> {
     let mut text = String::new();
     for (index, column) in row.columns().iter().enumerate() {
-        let value = row.try_get_raw(index)?;
-        let shown = if value.is_null() {
-            "null".to_owned()
-        } else {
-            match value.type_info().name() {
-                "BLOB" => hex::encode(row.try_get::<Vec<u8>, _>(index)?),
-                "TEXT" => row.try_get::<String, _>(index)?,
-                _ => row.try_get::<i64, _>(index)?.to_string(),
-            }
-        };
         // A String takes everything.
-        let _ = write!(text, "{}={shown} ", column.name());
+        let _ = write!(text, "{}={} ", column.name(), value(row, index)?);
     }
     Ok(text)
+}
+
+/// A column of whatever type.
+pub(super) fn value(row: &AnyRow, index: usize) -> Result<String, StoreError> {
+    let value = row.try_get_raw(index)?;
+    if value.is_null() {
+        return Ok("null".to_owned());
+    }
+    Ok(match value.type_info().name() {
+        "BLOB" => hex::encode(row.try_get::<Vec<u8>, _>(index)?),
+        "TEXT" => row.try_get::<String, _>(index)?,
+        _ => row.try_get::<i64, _>(index)?.to_string(),
+    })
 }

@@ -1,7 +1,9 @@
-//! Reading the log again: `rossby replay` builds the read models of any moment.
+//! Reading the log again: `rossby replay` builds the read models of any moment, `rossby verify-tables` compares the
+//! server's with what the log says.
 
 mod build;
 mod part;
+mod verify;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -15,6 +17,7 @@ use rossby_schemas::time::Timestamp;
 use serde_json::json;
 
 use self::part::{Cut, Part};
+pub(crate) use self::verify::Verify;
 use crate::config::Settings;
 use crate::events::LogOptions;
 use crate::events::scope::Scope;

@@ -153,18 +153,23 @@ fn refuse_other_partitions(reports: &[TopicReport]) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The read models that the settings name.
+pub(crate) fn read_models_url(settings: &Settings) -> String {
+    match settings.read_models.url.0.as_str() {
+        "" => format!("sqlite:{}", settings.server.data_dir.join("read-models.sqlite").display()),
+        url => url.to_owned(),
+    }
+}
+
 /// Opens the read models that the settings name, and brings their tables up to date.
 ///
 /// # Errors
 /// They can't be reached, or were made by a newer Rossby.
 pub(crate) async fn open_read_models(settings: &Settings) -> anyhow::Result<ReadModels> {
-    let url = match settings.read_models.url.0.as_str() {
-        "" => {
-            data_dir::prepare(&settings.server.data_dir)?;
-            format!("sqlite:{}", settings.server.data_dir.join("read-models.sqlite").display())
-        }
-        url => url.to_owned(),
-    };
+    let url = read_models_url(settings);
+    if url.starts_with("sqlite:") {
+        data_dir::prepare(&settings.server.data_dir)?;
+    }
     ReadModels::open(&url, settings.read_models.max_connections).await.context("the read models can't be opened")
 }
 

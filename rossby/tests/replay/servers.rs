@@ -7,6 +7,7 @@ mod events;
 mod operator;
 mod replays;
 mod town;
+mod verifies;
 
 #[path = "../person/human.rs"]
 #[allow(dead_code, reason = "shared with the stories of people")]
@@ -42,4 +43,9 @@ async fn the_tables_of_any_moment_are_built() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_interrupted_replay_goes_on_and_what_is_anothers_is_refused() {
     replays::goes_on_where_it_was(&SetUp::on_servers().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_row_that_is_not_as_the_log_says_is_told() {
+    verifies::tells_every_row_that_is_not_as_the_log_says(&SetUp::on_servers().await).await;
 }
