@@ -151,6 +151,13 @@ mod tests {
     }
 
     #[test]
+    fn the_example_of_two_regions_can_be_used() {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/regions.toml");
+        let settings = load(&Overrides { config: Some(file), ..Overrides::default() }).unwrap();
+        assert_eq!(settings.regions_named(None).unwrap(), ["east", "west"]);
+    }
+
+    #[test]
     fn passwords_are_hidden() {
         let text = "[log]\nprovider = \"kafka\"\nkafka_brokers = \"b:1\"\n\
                     kafka_settings = { \"sasl.password\" = \"s3cret\" }\n\
