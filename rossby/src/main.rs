@@ -51,6 +51,9 @@ enum Command {
     Replay(replay::Replay),
     /// Compare the read models with what the log says, row by row; nothing is changed, and the server may run
     VerifyTables(replay::Verify),
+    /// Show what happened to a box, an identifier, a message or a device: when, where, who did it, and what counted
+    #[command(subcommand)]
+    Audit(replay::AuditCommand),
     /// Print the server's settings, with what may hold a password hidden
     Config {
         #[command(flatten)]
@@ -81,6 +84,7 @@ fn run(command: &Command) -> anyhow::Result<ExitCode> {
         Command::Mirror(command) => return runtime()?.block_on(mirror::run(command)),
         Command::Events(command) => return runtime()?.block_on(events::run(command)),
         Command::Replay(replay) => return runtime()?.block_on(replay.run()),
+        Command::Audit(command) => return runtime()?.block_on(command.run()),
         Command::VerifyTables(verify) => return runtime()?.block_on(verify.run()),
         Command::Config { overrides } => {
             let settings = config::load(overrides)?;

@@ -12,7 +12,7 @@ mod unreadable;
 #[cfg(test)]
 pub(crate) use regions::RegionEntry;
 pub(crate) use regions::Regions;
-pub(crate) use secrets::{load as load_secrets, make as make_secrets};
+pub(crate) use secrets::{NumberedSecret, load as load_secrets, make as make_secrets};
 pub(crate) use settings::{BlobsIn, EmailVia, Hidden, LogFormat, LogProvider, Settings, SmsVia};
 
 use std::path::{Path, PathBuf};

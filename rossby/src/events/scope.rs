@@ -1,20 +1,20 @@
-//! What of the log concerns one box: what is keyed by it, and every stream of an identifier that ever named it.
+//! What of the log concerns a box: what is keyed by it, and every stream of an identifier that ever named it.
 
 use std::collections::BTreeSet;
 
 use rossby_log::LogRecord;
 use rossby_schemas::envelope::Envelope;
 use rossby_schemas::events::Event;
-use rossby_schemas::ids::BoxId;
+use rossby_schemas::ids::{BoxId, IdentifierHash};
 use rossby_schemas::topic::{Topic, TopicName};
 
 use super::source::Source;
 
-/// The keys of the records that concern a box.
+/// The keys of the records that concern some boxes.
 #[derive(Debug, Clone)]
 pub(crate) struct Scope {
-    box_id: BoxId,
-    /// The identifiers that were registered, verified or claimed for it, or belonged to it then.
+    boxes: BTreeSet<BoxId>,
+    /// The identifiers that were registered, verified or claimed for them, or belonged to them then.
     identifiers: BTreeSet<Vec<u8>>,
 }
 
@@ -25,7 +25,21 @@ impl Scope {
     /// # Errors
     /// The log can't be read.
     pub(crate) async fn of_box(source: &Source, box_id: BoxId) -> anyhow::Result<Self> {
-        let mut scope = Self { box_id, identifiers: BTreeSet::new() };
+        Self::of_boxes(source, &BTreeSet::from([box_id])).await
+    }
+
+    /// What concerns an identifier alone.
+    pub(crate) fn of_identifiers(hashes: &[IdentifierHash]) -> Self {
+        let identifiers = hashes.iter().map(|hash| hash.to_string().into_bytes()).collect();
+        Self { boxes: BTreeSet::new(), identifiers }
+    }
+
+    /// The same for several boxes.
+    ///
+    /// # Errors
+    /// The log can't be read.
+    pub(crate) async fn of_boxes(source: &Source, boxes: &BTreeSet<BoxId>) -> anyhow::Result<Self> {
+        let mut scope = Self { boxes: boxes.clone(), identifiers: BTreeSet::new() };
         for stretch in source.stretches(|topic| is_by_identifier(topic.topic)).await? {
             source
                 .scan(&stretch, |record| {
@@ -37,20 +51,23 @@ impl Scope {
         Ok(scope)
     }
 
-    /// Whether a record concerns the box.
+    /// Whether a record concerns them.
     pub(crate) fn takes(&self, topic: &TopicName, record: &LogRecord) -> bool {
         let Some(key) = record.key.as_deref() else { return false };
         match is_by_identifier(topic.topic) {
             true => self.identifiers.contains(key),
-            false => key == self.box_id.to_string().as_bytes(),
+            false => {
+                let id = std::str::from_utf8(key).ok().and_then(|key| key.parse().ok());
+                id.is_some_and(|id| self.boxes.contains(&id))
+            }
         }
     }
 
-    /// Takes up the identifier of a record that names the box.
+    /// Takes up the identifier of a record that names one of the boxes.
     pub(crate) fn learn(&mut self, record: &LogRecord) {
         let Ok(envelope) = Envelope::from_record(&record.headers, record.value.as_ref()) else { return };
         let Ok(event) = Event::decode(&envelope) else { return };
-        if let (true, Some(key)) = (boxes(&event).contains(&self.box_id), &record.key) {
+        if let (true, Some(key)) = (boxes(&event).iter().any(|id| self.boxes.contains(id)), &record.key) {
             self.identifiers.insert(key.to_vec());
         }
     }

@@ -1,6 +1,7 @@
 //! Reading the log again: `rossby replay` builds the read models of any moment, `rossby verify-tables` compares the
-//! server's with what the log says.
+//! server's with what the log says, `rossby audit` tells what happened to a box, an identifier, a message or a device.
 
+mod audit;
 mod build;
 mod part;
 mod verify;
@@ -16,6 +17,7 @@ use rossby_schemas::ids::{BoxId, RegionNumber};
 use rossby_schemas::time::Timestamp;
 use serde_json::json;
 
+pub(crate) use self::audit::AuditCommand;
 use self::part::{Cut, Part};
 pub(crate) use self::verify::Verify;
 use crate::config::Settings;

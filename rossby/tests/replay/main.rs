@@ -1,6 +1,7 @@
 //! The log answers questions: the real binary, over an embedded server's log. `servers.rs` asks the same of Kafka and PostgreSQL.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod audits;
 mod events;
 mod operator;
 mod replays;
@@ -49,4 +50,9 @@ async fn an_interrupted_replay_goes_on_and_what_is_anothers_is_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_row_that_is_not_as_the_log_says_is_told() {
     verifies::tells_every_row_that_is_not_as_the_log_says(&SetUp::embedded()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_happened_is_told_with_who_did_it_and_what_counted() {
+    audits::tell_what_happened(&SetUp::embedded()).await;
 }

@@ -2,6 +2,7 @@
 //! `cargo xtask test` starts both.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod audits;
 #[allow(dead_code, reason = "a part needs no servers")]
 mod events;
 mod operator;
@@ -48,4 +49,9 @@ async fn an_interrupted_replay_goes_on_and_what_is_anothers_is_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_row_that_is_not_as_the_log_says_is_told() {
     verifies::tells_every_row_that_is_not_as_the_log_says(&SetUp::on_servers().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_happened_is_told_with_who_did_it_and_what_counted() {
+    audits::tell_what_happened(&SetUp::on_servers().await).await;
 }
