@@ -64,7 +64,7 @@ fn every_operation_says_its_errors_as_problem_documents() {
             }
         }
     }
-    assert_eq!(operations, 29);
+    assert_eq!(operations, 30);
 }
 
 #[test]

@@ -5,6 +5,7 @@
 //! a device that dies anywhere goes on where it was.
 
 mod account;
+mod account_history;
 mod archive;
 mod attachments;
 mod contacts;
@@ -27,6 +28,9 @@ use std::time::Duration;
 pub use account::{
     Account, AccountIdentifier, CodeAsked, Confirmed, DeviceRef, IdentifierError, IdentifierRef, LinkCode, LinkOffer,
     Objected, OwnDevice, Recovery, RegisterOptions, Registration, SealingSchedule, Setting, Settings,
+};
+pub use account_history::{
+    AccountEvent, AccountHistory, FaultKind, HistoryAction, HistoryFault, NamedBox, NamedDevice,
 };
 pub use archive::{
     Archive, ArchiveEnd, ArchiveError, ArchiveRecord, ArchiveSummary, ArchivedAccount, ArchivedAction, ArchivedAnswer,

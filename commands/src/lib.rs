@@ -6,6 +6,7 @@
 
 mod account;
 mod account_command;
+mod account_history;
 mod append;
 mod arrivals;
 mod ask_code;
@@ -44,6 +45,7 @@ mod statement;
 mod status_token;
 mod token;
 
+pub use account_history::HistoryQuery;
 pub use blobs::OpenBlob;
 pub use codes::{CodeSender, SendCodeError};
 pub use config::{IdentifierSlots, Limits, ServiceConfig, Timeouts};

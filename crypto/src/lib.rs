@@ -7,6 +7,7 @@ pub mod authorize;
 pub mod box_id;
 pub mod conversation;
 pub mod group;
+pub mod history;
 pub mod key_record;
 pub mod keyed_hash;
 pub mod layout;

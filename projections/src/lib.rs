@@ -4,6 +4,7 @@
 //! the partition commit in one transaction, so a record is applied exactly once however often it is read. Projections check
 //! only versions, never rules: a replay gives the same tables for ever.
 
+mod history;
 mod inbox;
 mod keys;
 mod profiles;
@@ -16,9 +17,9 @@ mod wake;
 pub use projection::Projection;
 pub use read_models::{
     AcceptedMessage, Arrival, ArrivalLimits, Arrivals, BoxIdentifier, Claim, ClaimState, DevicePointer, DeviceState,
-    HeldMessages, HeldPage, IdentifierOwner, IdentifierState, IssuedCode, LinkedSince, Profile, Purpose, ReadModels,
-    RegionsCheck, Registration, RegistrationDay, SecretCheck, Stretch, Waiting, WaitingMessage, WatchedDevice,
-    WatchedIdentifier,
+    HeldMessages, HeldPage, HistoryPage, HistoryPart, IdentifierOwner, IdentifierState, IssuedCode, LinkedSince,
+    Profile, Purpose, ReadModels, RegionsCheck, Registration, RegistrationDay, SecretCheck, Stretch, Waiting,
+    WaitingMessage, WatchedDevice, WatchedIdentifier,
 };
 pub use runner::{
     Homes, OtherRegion, PartitionStatus, Projector, ProjectorConfig, ProjectorError, ProjectorStatus, StatusHandle,

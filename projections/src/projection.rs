@@ -13,11 +13,13 @@ pub enum Projection {
     Keys,
     /// Profiles and permissions.
     Profiles,
+    /// What happened to each account.
+    History,
 }
 
 impl Projection {
     /// Every projection.
-    pub const ALL: [Self; 3] = [Self::Inbox, Self::Keys, Self::Profiles];
+    pub const ALL: [Self; 4] = [Self::Inbox, Self::Keys, Self::Profiles, Self::History];
 
     /// Its name, as tables and metrics carry it.
     #[must_use]
@@ -26,6 +28,7 @@ impl Projection {
             Self::Inbox => "inbox",
             Self::Keys => "keys",
             Self::Profiles => "profiles",
+            Self::History => "history",
         }
     }
 
@@ -36,6 +39,7 @@ impl Projection {
             Self::Inbox => &[Topic::Registrations, Topic::Identifiers, Topic::Keys, Topic::Inbox],
             Self::Keys => &[Topic::Keys],
             Self::Profiles => &[Topic::Keys, Topic::Profiles],
+            Self::History => &[Topic::Identifiers, Topic::Keys, Topic::Profiles],
         }
     }
 

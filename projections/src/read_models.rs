@@ -19,8 +19,9 @@ use tokio::time::Instant;
 use crate::projection::Projection;
 pub use crate::store::{
     AcceptedMessage, Arrival, ArrivalLimits, Arrivals, BoxIdentifier, Claim, ClaimState, DevicePointer, DeviceState,
-    HeldMessages, HeldPage, IdentifierOwner, IdentifierState, IssuedCode, LinkedSince, Profile, Purpose, RegionsCheck,
-    Registration, RegistrationDay, SecretCheck, Stretch, Waiting, WaitingMessage, WatchedDevice, WatchedIdentifier,
+    HeldMessages, HeldPage, HistoryPage, HistoryPart, IdentifierOwner, IdentifierState, IssuedCode, LinkedSince,
+    Profile, Purpose, RegionsCheck, Registration, RegistrationDay, SecretCheck, Stretch, Waiting, WaitingMessage,
+    WatchedDevice, WatchedIdentifier,
 };
 use crate::store::{CommandEvent, Permission, PositionRow, Snapshot, Store, StoreError, StoredKeyRecord, Swept, Taken};
 use crate::store::{Fingerprints, NotForReplay, ReplayOf, Replayed};
@@ -329,6 +330,10 @@ queries! {
     held_registrations(box_id: BoxId, limit: u32) -> Vec<HeldRegistration>;
     /// How much a box has uploaded on each day that is remembered.
     held_uploads(box_id: BoxId) -> Vec<HeldUploads>;
+    /// A page of a box's history; nothing of a closed one. The hashes of its chains are not made.
+    account_history(box_id: BoxId, page: &HistoryPage) -> HistoryPart;
+    /// The streams of identifiers that a box's history tells of.
+    history_identifiers(box_id: BoxId) -> Vec<String>;
     /// A box's key record, if it was ever founded.
     key_record(box_id: BoxId) -> Option<StoredKeyRecord>;
     /// A box's devices, removed ones too, in ascending order.

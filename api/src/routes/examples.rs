@@ -1,5 +1,6 @@
 //! What the description says beside the types: an example of every body, and the errors that operations share.
 
+use rossby_crypto::history::{NO_ENTRY, chain_hash};
 use rossby_schemas::encoding::{FixedOctets, Octets};
 use rossby_schemas::events::profiles::Audience;
 use rossby_schemas::http::account::{
@@ -11,6 +12,7 @@ use rossby_schemas::http::command::{CommandState, CommandStatus};
 use rossby_schemas::http::export::{
     EXPORT_FORMAT, EXPORT_VERSION, ExportResponse, HeldMessage, HeldOfBox, HeldPurpose, HeldRegistration, HeldUploads,
 };
+use rossby_schemas::http::history::{HistoryEntry, HistoryResponse};
 use rossby_schemas::http::identifiers::{
     AskCodeRequest, AskCodeResponse, ClaimForBoxRequest, ClaimOnIdentifier, ClaimRequest, ClaimResponse, ClaimState,
     FollowClaimRequest, OwnClaim, OwnIdentifier, ShowCodeRequest, ShowCodeResponse,
@@ -28,8 +30,11 @@ use rossby_schemas::http::rendezvous::{RendezvousRequest, RendezvousResponse};
 use rossby_schemas::http::signals::{ReceivedSignal, SignalOutcome, SignalRequest, SignalResponse, SignalResult};
 use rossby_schemas::http::stream::{Changed, ClientFrame, ConfirmFrame, ServerFrame, SignalFrame};
 use rossby_schemas::http::token::TokenRequest;
-use rossby_schemas::ids::{BoxId, CommandId, DeviceId, Head, IdentifierHash, OuterId, RegistrationId};
+use rossby_schemas::ids::{
+    BoxId, CommandId, DeviceId, EventId, Head, IdentifierHash, OuterId, RegionNumber, RegistrationId,
+};
 use rossby_schemas::time::Timestamp;
+use rossby_schemas::topic::Topic;
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::openapi::example::ExampleBuilder;
@@ -202,6 +207,7 @@ fn of_schema(schema: &RefOr<Schema>) -> Option<Value> {
         "ConfirmResponse" => json(&ConfirmResponse { confirmed: 1, position: position() }),
         "AccountResponse" => json(&account()),
         "ExportResponse" => json(&export()),
+        "HistoryResponse" => json(&history()),
         "AccountCommandRequest" => json(&AccountCommandRequest { command: octets(9), signature: fixed(0x5a) }),
         "StatementRequest" => json(&StatementRequest { command_id: command_id(), statement: octets(2) }),
         "AskCodeRequest" => json(&AskCodeRequest {
@@ -408,6 +414,26 @@ fn export() -> ExportResponse {
         }],
         next: Some(octets(13)),
     }
+}
+
+fn history() -> HistoryResponse {
+    let topic = Topic::Keys;
+    let stream = box_id(ANN).to_string();
+    let entry = HistoryEntry {
+        topic: topic.name().to_owned(),
+        version: 1,
+        event_id: EventId::derive(topic, &stream, command_id(), 0),
+        stream,
+        event_type: "org.rossby.keys.box-founded.v1".to_owned(),
+        region: RegionNumber(1),
+        time: NOW,
+        device_id: Some(device_id()),
+        data_hash: fixed(0x5b),
+        data: Some(octets(24)),
+        hash: fixed(0),
+    };
+    let hash = chain_hash(NO_ENTRY, &entry);
+    HistoryResponse { box_id: box_id(ANN), entries: vec![HistoryEntry { hash, ..entry }], next: Some(octets(13)) }
 }
 
 /// A problem with what comes with its kind.

@@ -7,6 +7,7 @@ mod commands;
 mod devices;
 mod examples;
 mod export;
+mod history;
 mod identifiers;
 mod lookups;
 mod messages;
@@ -70,6 +71,7 @@ fn routes() -> (Router<Api>, utoipa::openapi::OpenApi) {
         .routes(routes!(signals::send_signals))
         .routes(routes!(account::account))
         .routes(routes!(export::export))
+        .routes(routes!(history::history))
         .routes(routes!(account::account_command))
         .routes(routes!(account::statement))
         .routes(routes!(identifiers::ask_code))

@@ -8,6 +8,7 @@ mod claims;
 mod connections;
 mod disconnects;
 mod export;
+mod history;
 mod identifiers;
 mod logs;
 mod operators;

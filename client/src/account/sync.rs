@@ -33,6 +33,8 @@ pub(crate) struct Own {
 pub(crate) struct AccountList {
     /// The version of the record's stream.
     pub(crate) keys_version: u64,
+    /// The version of the profile.
+    pub(crate) profile_version: u64,
     /// The identifiers.
     pub(crate) identifiers: Vec<OwnIdentifier>,
     /// What was claimed for the box.
@@ -105,8 +107,9 @@ impl Client {
         let shown = known.sealing.into_iter().find(|statement| statement.content().device_id == device.device_id);
         let own = Own { device, record: known.record };
         self.heed_own_profile(&own.device, &answer.profile.blob).await?;
-        let list =
-            AccountList { keys_version: answer.keys_version, identifiers: answer.identifiers, claims: answer.claims };
+        let (keys_version, profile_version) = (answer.keys_version, answer.profile.version);
+        let (identifiers, claims) = (answer.identifiers, answer.claims);
+        let list = AccountList { keys_version, profile_version, identifiers, claims };
         self.tell_of_devices(&own).await?;
         if own.record.members().count() < 2 {
             self.give_up_on_devices(own.device.box_id).await?;

@@ -1,6 +1,7 @@
 //! The local store: a SQLite database in the person's home, private to its owner.
 
 pub(crate) mod about;
+pub(crate) mod account_history;
 pub(crate) mod contacts;
 pub(crate) mod conversations;
 pub(crate) mod device;
@@ -43,7 +44,7 @@ use crate::vault::{Costs, Lock, LockedBy};
 const FILE: &str = "rossby.sqlite";
 /// The schema, step by step; `pragma user_version` counts the steps that a store has taken. A step that was released never
 /// changes.
-const SCHEMA: [&str; 19] = [
+const SCHEMA: [&str; 20] = [
     include_str!("schema/1_first.sql"),
     include_str!("schema/2_devices.sql"),
     include_str!("schema/3_conversations.sql"),
@@ -63,6 +64,7 @@ const SCHEMA: [&str; 19] = [
     include_str!("schema/17_left_out.sql"),
     include_str!("schema/18_former_pins.sql"),
     include_str!("schema/19_attempts.sql"),
+    include_str!("schema/20_account_history.sql"),
 ];
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 

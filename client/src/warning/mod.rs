@@ -9,6 +9,8 @@ use rossby_schemas::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::account_history::HistoryFault;
+
 /// A warning that waits to be shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notice {
@@ -264,6 +266,8 @@ pub enum Warning {
         /// The identifier, or its hash.
         identifier: String,
     },
+    /// The history of the account that the server gives is not what it must be.
+    HistoryDiffers(HistoryFault),
     /// The claim of an identifier for this account has come to nothing.
     ClaimEnded {
         /// The identifier.
@@ -334,6 +338,7 @@ impl Warning {
             Self::IdentifierGone { .. } => "identifier-gone",
             Self::StrangeIdentifier { .. } => "strange-identifier",
             Self::ClaimEnded { .. } => "claim-ended",
+            Self::HistoryDiffers(_) => "history-differs",
         }
     }
 }

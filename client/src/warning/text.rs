@@ -268,6 +268,10 @@ impl fmt::Display for Named<'_> {
                      To take it away: rossby identifiers remove {address}"
                 )
             }
+            Warning::HistoryDiffers(fault) => write!(
+                f,
+                "the history of your account, as the server gives it, is not what it must be: {fault}. Look at it: rossby history"
+            ),
             Warning::ClaimEnded { identifier, was_objected } => {
                 let why = if *was_objected {
                     "the account that has it objected"

@@ -10,6 +10,7 @@ mod cursor;
 mod given;
 mod handle;
 mod hawk;
+mod history_cursor;
 
 use std::fmt;
 
@@ -18,6 +19,7 @@ pub use code::{CODE_DIGITS, Code, NotACode};
 pub use cursor::{CursorError, EXPORT_CURSOR_OCTETS, ExportCursor};
 pub use handle::{HandleError, MESSAGE_HANDLE_OCTETS, MessageHandle};
 pub use hawk::{HawkKey, NotATokenId, TokenId};
+pub use history_cursor::HistoryCursor;
 use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use rossby_schemas::identifier::Identifier;

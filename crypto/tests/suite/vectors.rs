@@ -9,6 +9,7 @@ mod archives;
 mod attachments;
 mod conversations;
 mod groups;
+mod histories;
 mod keyed_hashes;
 mod linking;
 mod messages;

@@ -11,7 +11,7 @@ use super::start::record_hash;
 use crate::inbox::Place;
 use crate::projection::Projection;
 use crate::store::{LastRecord, Position, Quarantined, StoreError, Tx};
-use crate::{inbox, keys, profiles};
+use crate::{history, inbox, keys, profiles};
 
 /// What is needed to apply a partition's records.
 pub(super) struct Applying<'a> {
@@ -166,6 +166,7 @@ impl Applying<'_> {
             Projection::Inbox => inbox::apply(tx, envelope, control, event).await?,
             Projection::Keys => keys::apply(tx, envelope, control, event).await?,
             Projection::Profiles => profiles::apply(tx, event).await?,
+            Projection::History => history::apply(tx, topic, envelope, control, event).await?,
         }
         Ok(Outcome::Passed("admitted"))
     }

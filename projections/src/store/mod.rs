@@ -4,6 +4,7 @@
 //! begins) stands in this file and in the two folders of migrations.
 
 mod account;
+mod account_history;
 mod arrivals;
 mod claims;
 mod export;
@@ -38,6 +39,8 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 
 pub(crate) use self::account::{BoxState, Setting, TagList};
 pub use self::account::{DeviceState, LinkedSince, Profile, StoredKeyRecord};
+pub use self::account_history::{HistoryPage, HistoryPart};
+pub(crate) use self::account_history::{HistoryRow, Ownership};
 pub use self::arrivals::{Arrival, ArrivalLimits, Arrivals, Stretch, WatchedDevice, WatchedIdentifier};
 pub use self::claims::{Claim, ClaimState};
 pub use self::export::{HeldMessages, HeldPage};

@@ -36,6 +36,8 @@ pub const DERIVED_TABLES: &[&str] = &[
     "profiles",
     "profile_boxes",
     "profile_tags",
+    "account_history",
+    "history_closed",
 ];
 
 /// The tables that tell how one database came to where it is: not derived, and not compared.
@@ -91,6 +93,7 @@ pub(super) fn query(table: &str, at: Timestamp) -> (String, Bound) {
             format!("{all} where box_id not in (select box_id from profile_boxes where state = 'closed')"),
             Bound::Nothing,
         ),
+        "account_history" => (format!("{all} where box_id not in (select box_id from history_closed)"), Bound::Nothing),
         _ => (all, Bound::Nothing),
     }
 }

@@ -76,6 +76,7 @@ impl Store {
         let [messages, acknowledgements, _] = deleted;
         let registrations = in_batches(|| self.delete_days(now)).await?;
         in_batches(|| self.delete_closed()).await?;
+        in_batches(|| self.delete_closed_histories()).await?;
         let quarantined = in_batches(|| self.delete_quarantined(now)).await?;
         Ok(Swept { bodies, settled, messages, acknowledgements, registrations, quarantined })
     }

@@ -52,7 +52,7 @@ pub(crate) async fn a_lost_record_stops_its_partition_alone(world: World) {
     world.append(Topic::Inbox, &enqueued(box_id, 1, &message, now)).await;
     let status = world.project().await;
     // Every projection that reads the partition stops there, and nowhere else.
-    assert_eq!(stops(&status).len(), 3);
+    assert_eq!(stops(&status).len(), 4);
     assert!(stops(&status).iter().all(|reason| reason.contains("a record is lost")), "{status:?}");
     let stopped: Vec<_> = status.partitions.iter().filter(|p| p.stopped.is_some()).collect();
     assert!(stopped.iter().all(|p| p.topic.topic == Topic::Keys && p.partition == super::partition(&skipped)));
@@ -89,7 +89,7 @@ pub(crate) async fn what_cannot_be_read_stops_control_streams_and_is_put_aside_i
     unknown.event_type = "org.rossby.keys.box-founded.v99".to_owned();
     world.append(Topic::Keys, &unknown).await;
     let stops = stops(&world.project().await);
-    assert_eq!(stops.len(), 3);
+    assert_eq!(stops.len(), 4);
     assert!(stops.iter().all(|reason| reason.contains("box-founded.v99 is unknown")), "{stops:?}");
 }
 
@@ -118,7 +118,7 @@ pub(crate) async fn a_stream_at_home_elsewhere_is_put_aside(world: World) {
     let elsewhere = BoxId::from_bytes(octets);
     world.append(Topic::Keys, &key_event(elsewhere, 1, 0, now, &founded(elsewhere, device(1)))).await;
     assert_eq!(stops(&world.project().await), Vec::<String>::new());
-    assert_eq!(world.models.quarantined().await.unwrap(), 3);
+    assert_eq!(world.models.quarantined().await.unwrap(), 4);
     assert_eq!(world.models.key_record(elsewhere).await.unwrap(), None);
 }
 

@@ -4,6 +4,7 @@
 pub(crate) mod admission;
 pub(crate) mod arrivals;
 pub(crate) mod events;
+pub(crate) mod history;
 pub(crate) mod identifiers;
 pub(crate) mod mirrored;
 pub(crate) mod positions;
@@ -20,7 +21,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use rossby_log::topics::TopicSpec;
 use rossby_log::{Log, LogRecord, Offset, TopicAdmin, partition_for};
-use rossby_projections::{Projector, ProjectorConfig, ProjectorStatus, ReadModels};
+use rossby_projections::{Projection, Projector, ProjectorConfig, ProjectorStatus, ReadModels};
 use rossby_schemas::envelope::Envelope;
 use rossby_schemas::ids::RegionNumber;
 use rossby_schemas::time::{Clock, ManualClock, Timestamp};
@@ -190,8 +191,9 @@ impl Running {
                     return false;
                 }
             }
-            // Seven topics of each region are read by the three projections.
-            partitions.len() == self.regions * usize::try_from(7 * PARTITIONS).unwrap()
+            // Each projection reads its own topics of each region.
+            let topics: usize = Projection::ALL.iter().map(|projection| projection.topics().len()).sum();
+            partitions.len() == self.regions * topics * usize::try_from(PARTITIONS).unwrap()
         };
         eventually(idle).await;
     }
@@ -262,6 +264,9 @@ macro_rules! contract {
             mirrored::a_record_that_a_mirror_lost_stops_its_partition_alone,
             mirrored::a_truncated_day_of_one_region_leaves_the_others,
             mirrored::the_regions_are_kept_once,
+            history::a_box_has_what_happened_to_it_and_nothing_of_others,
+            history::a_page_goes_on_where_the_one_before_ended,
+            history::it_is_built_from_the_logs_beginning_beside_tables_that_live,
             rebuild::a_rebuild_gives_the_same_tables,
             rebuild::keys_and_profiles_say_what_was_admitted,
         );

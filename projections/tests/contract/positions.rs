@@ -152,14 +152,14 @@ pub(crate) async fn a_topic_made_anew_is_recognised(world: World) {
     // Shorter than the position.
     make_anew().await;
     let status = world.project().await;
-    assert_eq!(stops(&status).len(), 3 * usize::try_from(PARTITIONS).unwrap());
+    assert_eq!(stops(&status).len(), 4 * usize::try_from(PARTITIONS).unwrap());
     assert!(stops(&status).iter().all(|reason| reason.contains("made anew")), "{status:?}");
     // Longer than the position, with other records.
     for number in 100..130 {
         world.append(Topic::Keys, &found(number)).await;
     }
     let status = world.project().await;
-    assert_eq!(stops(&status).len(), 3 * usize::try_from(PARTITIONS).unwrap());
+    assert_eq!(stops(&status).len(), 4 * usize::try_from(PARTITIONS).unwrap());
     assert_eq!(world.models.key_record(box_number(100)).await.unwrap(), None);
 }
 
@@ -175,12 +175,12 @@ pub(crate) async fn lost_records_stop_control_topics(mut world: World) {
     }
     world.log.truncate(&TopicName::local(Topic::Keys), partition, 2).await.unwrap();
     let status = world.project().await;
-    assert_eq!(stops(&status).len(), 3);
+    assert_eq!(stops(&status).len(), 4);
     assert!(stops(&status).iter().all(|reason| reason.contains("lost 1 records")), "{status:?}");
     // Nor can an empty database be built from what is left.
     let empty = world.empty_models().await;
     let status = world.project_into(&empty).await;
-    assert_eq!(stops(&status).len(), 3);
+    assert_eq!(stops(&status).len(), 4);
     assert!(stops(&status).iter().all(|reason| reason.contains("can't be built")), "{status:?}");
 }
 

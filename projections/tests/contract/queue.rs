@@ -181,7 +181,7 @@ pub(crate) async fn two_projectors_at_once_apply_each_record_once(world: World) 
     }
     super::eventually(async || {
         let positions = world.models.positions().await.unwrap();
-        positions.iter().map(|position| position.next_offset).sum::<u64>() == 40 * 2 + 40 * 3
+        positions.iter().map(|position| position.next_offset).sum::<u64>() == 40 * 2 + 40 * 4
     })
     .await;
     let stopped = [super::stops(&one.stop().await), super::stops(&other.stop().await)];

@@ -7,6 +7,10 @@ use rossby_client::{
 };
 use serde_json::{Value, json};
 
+mod history;
+
+pub(super) use self::history::{account_event, history_fault};
+
 pub(super) fn registration(registration: &Registration) -> Value {
     let mut document = json!({
         "identifier": registration.identifier,

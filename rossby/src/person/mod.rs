@@ -11,6 +11,7 @@ mod devices;
 mod documents;
 mod follow;
 mod groups;
+mod history;
 mod identifiers;
 mod lines;
 mod lock;
@@ -81,6 +82,8 @@ pub(crate) enum PersonCommand {
     Verify(verify::Verify),
     /// Show this account
     Whoami(account::Whoami),
+    /// Show what happened to your account: devices, keys, addresses, settings, blocks; by whom, and whether it is all there
+    History(history::History),
     /// Change the passphrase that locks your keys, or lock them otherwise
     Passphrase(lock::PassphraseCommand),
     /// Show or set your name and picture, which those see whom you have accepted
@@ -128,6 +131,7 @@ impl PersonCommand {
             Self::Lookup(lookup) => lookup.run(screen).await,
             Self::Verify(verify) => verify.run(screen).await,
             Self::Whoami(whoami) => whoami.run(screen).await,
+            Self::History(history) => history.run(screen).await,
             Self::Passphrase(passphrase) => passphrase.run(screen).await,
             Self::Profile(profile) => profile.run(screen).await,
             Self::Settings(settings) => settings.run(screen).await,
@@ -176,6 +180,7 @@ impl PersonCommand {
             Self::Lookup(command) => &command.options,
             Self::Verify(command) => &command.options,
             Self::Whoami(command) => &command.options,
+            Self::History(command) => &command.options,
             Self::Passphrase(command) => &command.options,
             Self::Profile(command) => command.options(),
             Self::Settings(command) => &command.options,

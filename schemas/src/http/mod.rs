@@ -7,6 +7,7 @@ pub mod account;
 pub mod blobs;
 pub mod command;
 pub mod export;
+pub mod history;
 pub mod identifiers;
 pub mod lookup;
 pub mod messages;

@@ -44,7 +44,8 @@ impl Ann {
         let linked = link(&this.signing_key, this.device_id, box_id, head, &request, at(0));
         record.append(linked.octets()).unwrap();
         let own = Own { device: this, record };
-        let list = AccountList { keys_version: 2, identifiers: vec![listed(1, None)], claims: Vec::new() };
+        let list =
+            AccountList { keys_version: 2, profile_version: 0, identifiers: vec![listed(1, None)], claims: Vec::new() };
         let ann = Self { device, own, list, other };
         assert_eq!(ann.check().await, []);
         ann
