@@ -8,6 +8,7 @@ mod following;
 mod hints;
 mod hostile;
 mod hostile_claims;
+mod hostile_history;
 mod hostile_profile;
 mod human;
 mod linking;
@@ -42,6 +43,11 @@ fn a_server_keeps_to_its_master_secret() {
 #[test]
 fn several_devices_are_one_person() {
     stories::devices::share(&SetUp::embedded());
+}
+
+#[test]
+fn what_happened_to_an_account_is_told() {
+    stories::history::is_told(&SetUp::embedded());
 }
 
 #[test]

@@ -38,6 +38,12 @@ async fn several_devices_are_one_person() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_happened_to_an_account_is_told() {
+    let set_up = SetUp::on_servers().await;
+    tokio::task::spawn_blocking(move || stories::history::is_told(&set_up)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_archive_is_read_back() {
     let set_up = SetUp::on_servers().await;
     tokio::task::spawn_blocking(move || stories::archive::is_read_back(&set_up)).await.unwrap();

@@ -20,8 +20,18 @@ const NAME: &str = "Annabella of the lighthouse";
 const TEXT: &str = "I shall leave on the evening ferry";
 
 /// What may still tell that there was a box of this id, so that nothing which is repeated brings it back.
-const TOLD_BY: [&str; 9] =
-    ["heads", "outcomes", "superseded", "founded", "closing", "closed", "removed", "key_boxes", "profile_boxes"];
+const TOLD_BY: [&str; 10] = [
+    "heads",
+    "outcomes",
+    "superseded",
+    "founded",
+    "closing",
+    "closed",
+    "removed",
+    "key_boxes",
+    "profile_boxes",
+    "history_closed",
+];
 /// What goes by itself, some days later, as its topic does.
 const OF_THE_DAY: [&str; 3] = ["registrations", "codes", "guesses"];
 
@@ -58,8 +68,17 @@ pub(crate) async fn leaves_nothing(set_up: &SetUp) {
         found.into_iter().map(|table| table.trim_start_matches("table ").to_owned()).collect()
     };
     let telling = telling_of(&before, &there.box_id);
-    for table in ["membership", "devices", "key_boxes", "profiles", "profile_boxes", "profile_tags", "enqueued", "owed"]
-    {
+    for table in [
+        "membership",
+        "devices",
+        "key_boxes",
+        "profiles",
+        "profile_boxes",
+        "profile_tags",
+        "enqueued",
+        "owed",
+        "account_history",
+    ] {
         assert!(telling.iter().any(|name| name == table), "{table} does not tell of the box: {telling:?}");
     }
     for device in &there.devices {
@@ -99,8 +118,9 @@ pub(crate) async fn leaves_nothing(set_up: &SetUp) {
     }
     for hash in &gone.hashes {
         let telling = places(&tables, &hex::decode(hash).unwrap());
-        // The next who has the address has a row.
-        let expected = [&["heads", "outcomes", "superseded", "identifiers"], &OF_THE_DAY[..]].concat();
+        // The next who has the address has a row, and a history.
+        let expected =
+            [&["heads", "outcomes", "superseded", "identifiers", "account_history"], &OF_THE_DAY[..]].concat();
         assert!(telling.iter().all(|table| expected.contains(&&table[6..])), "{telling:?} name an identifier");
     }
 }

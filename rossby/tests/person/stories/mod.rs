@@ -11,6 +11,7 @@ pub(crate) mod duplicates;
 pub(crate) mod follow;
 pub(crate) mod groups;
 pub(crate) mod hidden_groups;
+pub(crate) mod history;
 pub(crate) mod identifiers;
 pub(crate) mod kills;
 pub(crate) mod outbox;
