@@ -203,7 +203,7 @@ async fn an_honest_history_is_whole_signed_and_new_once() {
     assert_eq!(ann.look().await, []);
     let later = ann.block(2);
     ann.push(Topic::Profiles, &ann.box_id().to_string(), 3, &later);
-    let seen = account_history::heads(&mut *ann.device.client.store.read().await.unwrap()).await.unwrap();
+    let seen = account_history::heads(&mut ann.device.client.store.read().await.unwrap()).await.unwrap();
     let known = Known { record: &ann.own.record, keys_version: 3, profile_version: 3, seen: &seen };
     let checked = check(&known, chained(ann.entries.clone()));
     assert_eq!(checked.entries.iter().filter(|entry| entry.is_new).count(), 1);

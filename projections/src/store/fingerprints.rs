@@ -40,6 +40,8 @@ pub(super) const KEYS: &[(&str, &[&str])] = &[
     ("profiles", &["box_id"]),
     ("profile_boxes", &["box_id"]),
     ("profile_tags", &["box_id", "list", "tag"]),
+    ("account_history", &["box_id", "topic", "stream", "version"]),
+    ("history_closed", &["box_id"]),
 ];
 
 /// What is known of a row without its content.
