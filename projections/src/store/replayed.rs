@@ -1,12 +1,14 @@
 //! Databases that a replay builds: fresh ones, or its own of before.
 
+use std::path::Path;
+
 use rossby_schemas::ids::{BoxId, RegionNumber};
 use rossby_schemas::time::Timestamp;
-use sqlx::AssertSqlSafe;
+use sqlx::{AnyConnection, AssertSqlSafe, Connection as _};
 
 use super::row::{Columns as _, unreadable};
 use super::snapshot::{DERIVED_TABLES, OPERATIONAL_TABLES};
-use super::{Store, StoreError};
+use super::{Store, StoreError, damaged, sqlite_url};
 
 /// What a replay builds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +54,20 @@ impl Store {
         max_connections: u32,
         of: ReplayOf,
     ) -> Result<(Self, bool), NotForReplay> {
+        sqlx::any::install_default_drivers();
+        if let Some(path) = url.strip_prefix("sqlite:").filter(|path| holds_anything(path)) {
+            // Before it is opened for writing, which would change how a stranger's file is written.
+            let mut connection = AnyConnection::connect(&format!("{}?mode=ro", sqlite_url(Path::new(path))))
+                .await
+                .map_err(|error| damaged(error, Path::new(path)))?;
+            let rows = sqlx::query("select name from sqlite_master").fetch_all(&mut connection).await;
+            let rows = rows.map_err(|error| damaged(error, Path::new(path)))?;
+            let names = rows.iter().map(|row| row.text(0)).collect::<Result<Vec<_>, _>>()?;
+            connection.close().await.map_err(StoreError::from)?;
+            if !names.is_empty() && !names.iter().any(|name| name == "replayed") {
+                return Err(NotForReplay::Taken);
+            }
+        }
         let store = Self::connect(url, max_connections).await?;
         let is_new = store.tables().await?.is_empty();
         if !is_new && !store.tables().await?.iter().any(|table| table == "replayed") {
@@ -126,6 +142,11 @@ impl Store {
         }
         Ok(true)
     }
+}
+
+/// Whether a file is there and not empty.
+fn holds_anything(path: &str) -> bool {
+    std::fs::metadata(path).is_ok_and(|metadata| metadata.len() > 0)
 }
 
 impl std::fmt::Display for ReplayOf {
