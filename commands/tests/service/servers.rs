@@ -10,6 +10,7 @@ mod devices;
 mod effects;
 mod export;
 mod founders;
+mod history;
 mod identifiers;
 mod limits;
 mod linking;
