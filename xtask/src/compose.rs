@@ -7,12 +7,18 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::dev::{DATABASE, KAFKA_PORT, OPERATOR_PORT, POSTGRES_PORT, ROSSBY_PORT, SETTINGS};
+use crate::dev::{DATABASE, KAFKA_PORT, OPERATOR_PORT, POSTGRES_PORT, ROSSBY_PORT};
 use crate::kafka::{HEAP, Place, lines_of_the_place};
 use crate::layout;
 
 /// What depends on the place in PostgreSQL's settings: all that compose may give beside the file.
 const POSTGRES_PLACE: [&str; 2] = ["config_file", "listen_addresses"];
+
+/// The regions' names, and how far the second's ports on this machine are from the first's.
+const REGIONS: [(&str, u16); 2] = [("east", 0), ("west", 1)];
+
+/// Both regions' settings.
+const SETTINGS: &str = "deploy/compose.toml";
 
 fn read(path: &str) -> String {
     fs::read_to_string(layout::workspace().join(path)).unwrap()
@@ -59,7 +65,11 @@ fn images_are_pinned_to_an_exact_version() {
             None => assert!(service["build"]["dockerfile"].is_string(), "{name} has neither image nor Dockerfile"),
             Some(image) => {
                 let (_, tag) = image.rsplit_once(':').unwrap_or_else(|| panic!("{image} has no tag"));
-                let numbers = tag.split(['.', '-']).take_while(|part| part.parse::<u32>().is_ok()).count();
+                let numbers = tag
+                    .trim_start_matches('v')
+                    .split(['.', '-'])
+                    .take_while(|part| part.parse::<u32>().is_ok())
+                    .count();
                 assert!(numbers >= 2, "{image} is pinned to no exact version");
             }
         }
@@ -75,26 +85,35 @@ fn versions_are_those_that_are_tested_with() {
     let pom = read("xtask/kafka/pom.xml");
     let (_, version) = pom.split_once("<kafka.version>").unwrap();
     let (version, _) = version.split_once('<').unwrap();
-    assert_eq!(compose()["services"]["kafka"]["image"], format!("apache/kafka:{version}"));
+    for (region, _) in REGIONS {
+        for name in [format!("kafka-{region}"), format!("mirror-{region}")] {
+            assert_eq!(compose()["services"][&name]["image"], format!("apache/kafka:{version}"), "{name}");
+        }
+        let postgres = &compose()["services"][format!("postgres-{region}")]["image"];
+        assert!(postgres.as_str().unwrap().starts_with("postgres:15."));
+    }
 
     let manifest = read("Cargo.toml");
     let rust = value(&manifest, "rust-version").unwrap().trim_matches('"');
     assert!(read("deploy/Dockerfile").contains(&format!("FROM rust:{rust}")), "another Rust than {rust}");
-    assert!(compose()["services"]["postgres"]["image"].as_str().unwrap().starts_with("postgres:15."));
 }
 
 #[test]
 fn kafka_has_the_settings_of_the_tests() {
     let compose = compose();
-    let kafka = &compose["services"]["kafka"];
-    assert!(strings(&kafka["volumes"]).contains(&"./deploy/kafka:/mnt/shared/config:ro"));
-    assert_eq!(kafka["environment"]["KAFKA_HEAP_OPTS"], HEAP);
+    for (region, _) in REGIONS {
+        let kafka = &compose["services"][format!("kafka-{region}")];
+        assert!(strings(&kafka["volumes"]).contains(&"./deploy/kafka:/mnt/shared/config:ro"));
+        assert_eq!(kafka["environment"]["KAFKA_HEAP_OPTS"], HEAP);
 
-    // Beside the shared file, compose says what xtask says, and no more.
-    let place = Place { folder: Path::new("/"), port: 1, controller_port: 2, is_kept: true };
-    assert_eq!(settings_of_variables(kafka), keys(&lines_of_the_place(&place)));
-    let shared = read("deploy/kafka/server.properties");
-    assert!(keys(&shared).is_disjoint(&settings_of_variables(kafka)));
+        // Beside the shared file, compose says what xtask says, and no more.
+        let place = Place { folder: Path::new("/"), port: 1, controller_port: 2, is_kept: true };
+        assert_eq!(settings_of_variables(kafka), keys(&lines_of_the_place(&place)));
+        let shared = read("deploy/kafka/server.properties");
+        assert!(keys(&shared).is_disjoint(&settings_of_variables(kafka)));
+    }
+    let id = |region: &str| compose["services"][format!("kafka-{region}")]["environment"]["CLUSTER_ID"].clone();
+    assert_ne!(id("east"), id("west"), "two clusters with one id");
 }
 
 #[test]
@@ -108,22 +127,26 @@ fn every_listener_has_a_protocol() {
     let protocols = value(&shared, "listener.security.protocol.map").unwrap();
     let known: Vec<&str> = protocols.split(',').filter_map(|pair| pair.split(':').next()).collect();
     let compose = compose();
-    let listeners = compose["services"]["kafka"]["environment"]["KAFKA_LISTENERS"].as_str().unwrap();
-    for listener in listeners.split(',').filter_map(|listener| listener.split(':').next()) {
-        assert!(known.contains(&listener), "{listener} is none of {known:?}");
+    for (region, _) in REGIONS {
+        let listeners = &compose["services"][format!("kafka-{region}")]["environment"]["KAFKA_LISTENERS"];
+        for listener in listeners.as_str().unwrap().split(',').filter_map(|listener| listener.split(':').next()) {
+            assert!(known.contains(&listener), "{listener} is none of {known:?}");
+        }
     }
 }
 
 #[test]
 fn postgres_has_the_settings_of_the_tests_and_is_durable() {
     let compose = compose();
-    let postgres = &compose["services"]["postgres"];
-    let mount = "./deploy/postgres/postgresql.conf:/etc/postgresql/postgresql.conf:ro";
-    assert!(strings(&postgres["volumes"]).contains(&mount));
-    let command = strings(&postgres["command"]);
-    let given: Vec<&str> = command.iter().filter_map(|word| word.split_once('=')).map(|(name, _)| name).collect();
-    assert_eq!(given, POSTGRES_PLACE);
-    assert!(command.contains(&"config_file=/etc/postgresql/postgresql.conf"));
+    for (region, _) in REGIONS {
+        let postgres = &compose["services"][format!("postgres-{region}")];
+        let mount = "./deploy/postgres/postgresql.conf:/etc/postgresql/postgresql.conf:ro";
+        assert!(strings(&postgres["volumes"]).contains(&mount));
+        let command = strings(&postgres["command"]);
+        let given: Vec<&str> = command.iter().filter_map(|word| word.split_once('=')).map(|(name, _)| name).collect();
+        assert_eq!(given, POSTGRES_PLACE);
+        assert!(command.contains(&"config_file=/etc/postgresql/postgresql.conf"));
+    }
 
     let settings = read("deploy/postgres/postgresql.conf");
     for name in ["fsync", "full_page_writes", "synchronous_commit"] {
@@ -132,20 +155,58 @@ fn postgres_has_the_settings_of_the_tests_and_is_durable() {
 }
 
 #[test]
-fn rossby_has_the_settings_of_xtask_dev() {
+fn both_regions_have_the_same_settings_but_for_their_place() {
     let compose = compose();
-    let rossby = &compose["services"]["rossby"];
-    assert!(strings(&rossby["volumes"]).contains(&format!("./{SETTINGS}:/etc/rossby/rossby.toml:ro").as_str()));
-    assert_eq!(strings(&rossby["command"]), ["serve", "--config", "/etc/rossby/rossby.toml"]);
-    let environment = rossby["environment"].as_object().unwrap();
-    assert!(environment["ROSSBY_READ_MODELS__URL"].as_str().unwrap().ends_with(&format!(":5432/{DATABASE}")));
-
+    let settings = read(SETTINGS);
     // A name that Rossby doesn't know would stop it; the reference is checked against the program elsewhere.
     let reference = read("docs/CONFIGURATION.md");
     let dev = read("xtask/src/dev.rs");
     let of_dev = dev.split('"').filter(|word| word.starts_with("ROSSBY_") && word.contains("__"));
-    for name in environment.keys().map(String::as_str).chain(of_dev) {
+    let mut names: BTreeSet<&str> = of_dev.collect();
+    for (number, (region, _)) in (1..).zip(REGIONS) {
+        let rossby = &compose["services"][format!("rossby-{region}")];
+        assert_eq!(strings(&rossby["command"]), ["serve", "--config", "/etc/rossby/rossby.toml"]);
+        let environment = &rossby["environment"];
+        assert_eq!(environment["ROSSBY_REGION__NUMBER"], number.to_string());
+        assert_eq!(environment["ROSSBY_REGION__NAME"], region);
+        let url = environment["ROSSBY_READ_MODELS__URL"].as_str().unwrap();
+        assert!(url.ends_with(&format!("@postgres-{region}:5432/{DATABASE}")), "{url}");
+        let there = format!("number = {number}\nname = \"{region}\"\nkafka_brokers = \"kafka-{region}:9092\"\n");
+        assert!(settings.contains(&there), "{SETTINGS} has no region {region}");
+        // What all regions share stands in the file alone.
+        assert!(environment.get("ROSSBY_SECRETS__FILE").is_none() && environment.get("ROSSBY_BLOBS__FOLDER").is_none());
+        assert!(strings(&rossby["volumes"]).contains(&"rossby-data:/var/lib/rossby"));
+    }
+    for (service, definition) in services(&compose) {
+        if !definition["build"].is_object() {
+            continue;
+        }
+        let volumes = strings(&definition["volumes"]);
+        let reads = volumes.contains(&format!("./{SETTINGS}:/etc/rossby/rossby.toml:ro").as_str());
+        assert_eq!(reads, service != "secrets", "{service}");
+        let environment = definition["environment"].as_object();
+        names.extend(environment.into_iter().flat_map(|environment| environment.keys().map(String::as_str)));
+    }
+    assert!(
+        settings.contains("[secrets]\nfile = \"/var/lib/rossby/")
+            && settings.contains("[blobs]\nfolder = \"/var/lib/rossby/")
+    );
+    for name in names {
         assert!(reference.contains(&format!("`{name}`")), "{name} is no setting");
+    }
+}
+
+#[test]
+fn each_mirror_has_the_properties_that_rossby_writes() {
+    let compose = compose();
+    let writer = strings(&compose["services"]["mirror-config"]["command"]).join("\n");
+    assert!(writer.contains("rossby mirror config"), "{writer}");
+    for (region, _) in REGIONS {
+        let mirror = &compose["services"][format!("mirror-{region}")];
+        let properties = format!("/mirror/{region}.properties");
+        assert_eq!(strings(&mirror["entrypoint"]), ["/opt/kafka/bin/connect-mirror-maker.sh", &properties]);
+        assert!(strings(&mirror["volumes"]).contains(&"mirror-config:/mirror:ro"));
+        assert!(writer.contains(region));
     }
 }
 
@@ -156,41 +217,67 @@ fn ports_are_those_of_xtask_dev_and_open_to_this_machine_only() {
         .filter(|(_, service)| service["ports"].is_array())
         .flat_map(|(_, service)| strings(&service["ports"]).into_iter().map(str::to_owned))
         .collect();
-    let expected = [
-        format!("127.0.0.1:{KAFKA_PORT}:{KAFKA_PORT}"),
-        format!("127.0.0.1:{POSTGRES_PORT}:5432"),
-        format!("127.0.0.1:{ROSSBY_PORT}:7700"),
-    ];
-    assert_eq!(published, BTreeSet::from(expected));
-    // What operators ask stays within the container.
-    let rossby = &compose["services"]["rossby"];
-    let operators = format!("127.0.0.1:{OPERATOR_PORT}");
-    assert_eq!(rossby["environment"]["ROSSBY_SERVER__OPERATOR_LISTEN"], operators.as_str());
-    let ready = format!("http://{operators}/readyz");
-    assert!(strings(&rossby["healthcheck"]["test"]).contains(&ready.as_str()));
-    let advertised = &compose["services"]["kafka"]["environment"]["KAFKA_ADVERTISED_LISTENERS"];
-    assert!(advertised.as_str().unwrap().contains(&format!("HOST://127.0.0.1:{KAFKA_PORT}")));
+    let mut expected = BTreeSet::from([8025, 9090, 3000].map(|port| format!("127.0.0.1:{port}:{port}")));
+    for (region, index) in REGIONS {
+        let (kafka, postgres, port) = (KAFKA_PORT + 100 * index, POSTGRES_PORT + 100 * index, ROSSBY_PORT + 10 * index);
+        expected.insert(format!("127.0.0.1:{kafka}:{kafka}"));
+        expected.insert(format!("127.0.0.1:{postgres}:5432"));
+        expected.insert(format!("127.0.0.1:{port}:7700"));
+        let advertised = &compose["services"][format!("kafka-{region}")]["environment"]["KAFKA_ADVERTISED_LISTENERS"];
+        assert!(advertised.as_str().unwrap().contains(&format!("HOST://127.0.0.1:{kafka}")));
+        let rossby = &compose["services"][format!("rossby-{region}")];
+        // Hawk signs the port that the client asked.
+        let urls = rossby["environment"]["ROSSBY_SERVER__PUBLIC_URLS"].as_str().unwrap();
+        assert!(urls.contains(&format!("http://127.0.0.1:{port}\"")), "{urls}");
+        // Prometheus asks it; that it isn't published, the set above says.
+        assert_eq!(rossby["environment"]["ROSSBY_SERVER__OPERATOR_LISTEN"], format!("0.0.0.0:{OPERATOR_PORT}"));
+        let ready = format!("http://127.0.0.1:{OPERATOR_PORT}/readyz");
+        assert!(strings(&rossby["healthcheck"]["test"]).contains(&ready.as_str()));
+        let scraped = format!("targets: [\"rossby-{region}:{OPERATOR_PORT}\"]");
+        assert!(read("deploy/prometheus/prometheus.yml").contains(&scraped), "{scraped}");
+    }
+    assert_eq!(published, expected);
 }
 
 #[test]
-fn every_lasting_service_has_a_healthcheck_and_is_waited_for() {
+fn every_lasting_service_has_a_healthcheck_and_what_is_waited_for_exists() {
     let compose = compose();
-    let depends = compose["services"]["rossby"]["depends_on"].as_object().unwrap();
     for (name, service) in services(&compose) {
-        let lasts = service["restart"] != "no";
-        assert_eq!(service["healthcheck"]["test"].is_array(), lasts, "{name}");
-        if name != "rossby" {
+        assert_eq!(service["healthcheck"]["test"].is_array(), service["restart"] != "no", "{name}");
+        for (on, how) in service["depends_on"].as_object().into_iter().flatten() {
+            let lasts = compose["services"][on]["restart"] != "no";
+            assert!(compose["services"].get(on).is_some(), "{name} waits for {on}");
             let condition = if lasts { "service_healthy" } else { "service_completed_successfully" };
-            assert_eq!(depends[name]["condition"], condition, "{name}");
+            assert_eq!(how["condition"], condition, "{name} waits for {on}");
         }
     }
+    for (region, _) in REGIONS {
+        let needed = [format!("kafka-{region}"), format!("postgres-{region}"), "secrets".into(), "topics".into()];
+        for on in needed {
+            assert!(compose["services"][format!("rossby-{region}")]["depends_on"].get(&on).is_some(), "{on}");
+        }
+    }
+}
+
+#[test]
+fn no_password_stands_in_the_repository() {
+    let file = read("docker-compose.yml");
+    let example = read(".env.example");
+    let lines = file.lines().filter(|line| line.contains("PASSWORD") || line.contains("postgres://"));
+    for line in lines {
+        assert!(line.contains("_PASSWORD:?"), "no variable, or one with a default: {line}");
+        let (_, rest) = line.split_once("${").unwrap();
+        let (name, _) = rest.split_once(':').unwrap();
+        assert!(example.lines().any(|line| line == format!("{name}=")), "{name}");
+    }
+    assert!(read(".gitignore").lines().any(|line| line == "/.env"));
 }
 
 #[test]
 fn what_is_mounted_exists() {
     let compose = compose();
     for (name, service) in services(&compose) {
-        for volume in strings(&service["volumes"]) {
+        for volume in service["volumes"].as_array().map(|_| strings(&service["volumes"])).unwrap_or_default() {
             let (source, _) = volume.split_once(':').unwrap();
             if source.starts_with('.') {
                 assert!(layout::workspace().join(source).exists(), "{name}: {source}");
@@ -222,7 +309,7 @@ fn the_images_own_start_up_takes_the_settings() {
     }
     let mut command = Command::new(&ready.tools.java);
     command.env_clear();
-    for (name, value) in compose["services"]["kafka"]["environment"].as_object().unwrap() {
+    for (name, value) in compose["services"]["kafka-east"]["environment"].as_object().unwrap() {
         command.env(name, value.as_str().unwrap());
     }
     let output = command
@@ -242,5 +329,5 @@ fn the_images_own_start_up_takes_the_settings() {
     assert!(data.join("meta.properties").exists(), "not formatted: {said}");
     let settings = fs::read_to_string(made.join("server.properties")).unwrap();
     assert_eq!(value(&settings, "auto.create.topics.enable"), Some("false"));
-    assert_eq!(value(&settings, "controller.quorum.voters"), Some("1@kafka:9093"));
+    assert_eq!(value(&settings, "controller.quorum.voters"), Some("1@kafka-east:9093"));
 }

@@ -28,7 +28,7 @@ pub(crate) const ROSSBY_PORT: u16 = 7700;
 pub(crate) const OPERATOR_PORT: u16 = 7701;
 /// Rossby's database, here and in docker-compose.yml.
 pub(crate) const DATABASE: &str = "rossby";
-/// Rossby's settings, here and in docker-compose.yml.
+/// Rossby's settings; docker-compose.yml has those of two regions.
 pub(crate) const SETTINGS: &str = "deploy/rossby.toml";
 
 /// How to start them.

@@ -6,6 +6,8 @@ mod cargo;
 mod check;
 #[cfg(test)]
 mod compose;
+#[cfg(test)]
+mod dashboards;
 mod deny;
 mod deps;
 mod dev;
