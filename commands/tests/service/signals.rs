@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rossby_commands::{Delivery, Refusal, Subscription};
+use rossby_commands::{Delivery, HistoryQuery, Refusal, Subscription};
 use rossby_crypto::account::AccountChange;
 use rossby_crypto::keyed_hash::MasterSecret;
 use rossby_crypto::message::{MessageValue, SealedMessage, open};
@@ -46,6 +46,10 @@ async fn a_signal_reaches_the_devices_that_are_connected_and_stands_in_no_table(
         let mut stream = connect(&live, person).await;
         assert_eq!(backlog(&mut stream).await, []);
         streams.push(stream);
+    }
+    // The history is behind for a moment: nobody waits for it but who reads it.
+    for person in [&ann, &ben, &cid] {
+        world.service.account_history(person.caller(), &HistoryQuery::default()).await.unwrap();
     }
     let before = world.models.snapshot(world.now()).await.unwrap();
     let typing = ben.message_to(&[&ann, &laptop], "typing", 1, world.now());
