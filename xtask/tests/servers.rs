@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,12 @@ struct Servers {
     xtask: Child,
     variables: BTreeMap<String, String>,
     folder: PathBuf,
+    /// What it prints further: as long as somebody reads, it can.
+    _lines: Receiver<String>,
 }
+
+/// What the tests take of what it prints.
+const NEEDED: [&str; 3] = ["ROSSBY_TEST_KAFKA", "ROSSBY_TEST_KAFKA_PID", "ROSSBY_TEST_POSTGRES"];
 
 impl Servers {
     fn start() -> Self {
@@ -28,7 +33,7 @@ impl Servers {
         thread::spawn(move || output.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
         let mut variables = BTreeMap::new();
         let mut folder = PathBuf::new();
-        while variables.len() < 3 {
+        while !NEEDED.iter().all(|name| variables.contains_key(*name)) {
             let line = lines.recv_timeout(Duration::from_secs(150)).expect("no servers within 150 s");
             if let Some((name, value)) = line.strip_prefix("export ").and_then(|rest| rest.split_once('=')) {
                 variables.insert(name.to_owned(), value.to_owned());
@@ -36,7 +41,7 @@ impl Servers {
                 folder = PathBuf::from(path);
             }
         }
-        Self { xtask, variables, folder }
+        Self { xtask, variables, folder, _lines: lines }
     }
 
     fn signal(&self, signal: Signal) {
