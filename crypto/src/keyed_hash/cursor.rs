@@ -48,20 +48,14 @@ impl ExportCursor {
         device_id: DeviceId,
         cursor: &Octets,
     ) -> Result<Self, CursorError> {
-        let mut reader = Reader::new(cursor.as_slice(), EXPORT_CURSOR_OCTETS)?;
-        let number = reader.u32()?;
-        let read = Self {
-            outer_id: OuterId::from_bytes(reader.fixed()?),
-            content_hash: Sha256Digest::from(reader.fixed::<32>()?),
+        let read = |reader: &mut Reader<'_>| {
+            Ok(Self {
+                outer_id: OuterId::from_bytes(reader.fixed()?),
+                content_hash: Sha256Digest::from(reader.fixed::<32>()?),
+            })
         };
-        let mac = reader.fixed::<32>()?;
-        reader.finish()?;
-        let text = read.text(number);
-        if given::is_given(secrets, number, LABEL, (&text, &mac), (box_id, device_id)) {
-            Ok(read)
-        } else {
-            Err(CursorError::NotGiven)
-        }
+        let kind = (LABEL, EXPORT_CURSOR_OCTETS);
+        given::take(secrets, kind, cursor, (box_id, device_id), CursorError::NotGiven, read)
     }
 
     fn text(&self, number: u32) -> Vec<u8> {
@@ -77,23 +71,10 @@ mod tests {
 
     #[test]
     fn a_cursor_is_good_for_its_own_device_and_unchanged() {
-        let secrets = MasterSecrets::new(vec![MasterSecret::new(1, &[1; 32]), MasterSecret::new(2, &[2; 32])]).unwrap();
         let cursor = ExportCursor { outer_id: OuterId::from_bytes([3; 16]), content_hash: [4; 32].into() };
-        let (box_id, device) = (BoxId::from_bytes([6; 16]), DeviceId::from_bytes([7; 16]));
-        for number in [1, 2] {
-            let given = cursor.give(secrets.by_number(number).unwrap(), box_id, device);
-            assert_eq!(given.as_slice().len(), EXPORT_CURSOR_OCTETS);
-            assert_eq!(ExportCursor::take(&secrets, box_id, device, &given), Ok(cursor));
-            let (other_box, other) = (BoxId::from_bytes([8; 16]), DeviceId::from_bytes([8; 16]));
-            assert_eq!(ExportCursor::take(&secrets, box_id, other, &given), Err(CursorError::NotGiven));
-            assert_eq!(ExportCursor::take(&secrets, other_box, device, &given), Err(CursorError::NotGiven));
-            for i in 0..EXPORT_CURSOR_OCTETS {
-                let mut changed = given.as_slice().to_vec();
-                changed[i] ^= 0x40;
-                assert!(ExportCursor::take(&secrets, box_id, device, &changed.into()).is_err(), "{i}");
-                let short = Octets::from(&given.as_slice()[..i]);
-                assert!(matches!(ExportCursor::take(&secrets, box_id, device, &short), Err(CursorError::Malformed(_))));
-            }
-        }
+        let give = |secret: &MasterSecret, box_id, device| cursor.give(secret, box_id, device);
+        let refused = (CursorError::NotGiven, |error: &CursorError| matches!(error, CursorError::Malformed(_)));
+        let octets = given::tests::is_for_its_own_device(&cursor, give, ExportCursor::take, refused);
+        assert_eq!(octets, EXPORT_CURSOR_OCTETS);
     }
 }

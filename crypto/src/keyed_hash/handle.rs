@@ -52,21 +52,15 @@ impl MessageHandle {
         device_id: DeviceId,
         handle: &Octets,
     ) -> Result<Self, HandleError> {
-        let mut reader = Reader::new(handle.as_slice(), MESSAGE_HANDLE_OCTETS)?;
-        let number = reader.u32()?;
-        let message = Self {
-            outer_id: OuterId::from_bytes(reader.fixed()?),
-            content_hash: Sha256Digest::from(reader.fixed::<32>()?),
-            expires_at: reader.time("expires_at")?,
+        let read = |reader: &mut Reader<'_>| {
+            Ok(Self {
+                outer_id: OuterId::from_bytes(reader.fixed()?),
+                content_hash: Sha256Digest::from(reader.fixed::<32>()?),
+                expires_at: reader.time("expires_at")?,
+            })
         };
-        let mac = reader.fixed::<32>()?;
-        reader.finish()?;
-        let text = message.text(number);
-        if given::is_given(secrets, number, LABEL, (&text, &mac), (box_id, device_id)) {
-            Ok(message)
-        } else {
-            Err(HandleError::NotGiven)
-        }
+        let kind = (LABEL, MESSAGE_HANDLE_OCTETS);
+        given::take(secrets, kind, handle, (box_id, device_id), HandleError::NotGiven, read)
     }
 
     fn text(&self, number: u32) -> Vec<u8> {
@@ -82,29 +76,14 @@ mod tests {
 
     #[test]
     fn a_handle_is_good_for_its_own_device_and_unchanged() {
-        let secrets = MasterSecrets::new(vec![MasterSecret::new(1, &[1; 32]), MasterSecret::new(2, &[2; 32])]).unwrap();
         let message = MessageHandle {
             outer_id: OuterId::from_bytes([3; 16]),
             content_hash: [4; 32].into(),
             expires_at: Timestamp::from_millis(5).unwrap(),
         };
-        let (box_id, device) = (BoxId::from_bytes([6; 16]), DeviceId::from_bytes([7; 16]));
-        for number in [1, 2] {
-            let handle = message.give(secrets.by_number(number).unwrap(), box_id, device);
-            assert_eq!(handle.as_slice().len(), MESSAGE_HANDLE_OCTETS);
-            assert_eq!(MessageHandle::take(&secrets, box_id, device, &handle), Ok(message));
-            let other = DeviceId::from_bytes([8; 16]);
-            assert_eq!(MessageHandle::take(&secrets, box_id, other, &handle), Err(HandleError::NotGiven));
-            for i in 0..MESSAGE_HANDLE_OCTETS {
-                let mut changed = handle.as_slice().to_vec();
-                changed[i] ^= 0x40;
-                assert!(MessageHandle::take(&secrets, box_id, device, &changed.into()).is_err(), "{i}");
-                let short = Octets::from(&handle.as_slice()[..i]);
-                assert!(matches!(
-                    MessageHandle::take(&secrets, box_id, device, &short),
-                    Err(HandleError::Malformed(_))
-                ));
-            }
-        }
+        let give = |secret: &MasterSecret, box_id, device| message.give(secret, box_id, device);
+        let refused = (HandleError::NotGiven, |error: &HandleError| matches!(error, HandleError::Malformed(_)));
+        let octets = given::tests::is_for_its_own_device(&message, give, MessageHandle::take, refused);
+        assert_eq!(octets, MESSAGE_HANDLE_OCTETS);
     }
 }

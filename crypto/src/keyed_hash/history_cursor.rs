@@ -42,23 +42,16 @@ impl HistoryCursor {
         device_id: DeviceId,
         cursor: &Octets,
     ) -> Result<Self, CursorError> {
-        let mut reader = Reader::new(cursor.as_slice(), MAX_OCTETS)?;
-        let number = reader.u32()?;
-        let name: TopicName = reader.text(MAX_TEXT, "topic")?.parse().map_err(|_| LayoutError::Field("topic"))?;
-        let read = Self {
-            topic: name.topic,
-            stream: reader.text(MAX_TEXT, "stream")?.to_owned(),
-            version: reader.u64()?,
-            hash: Sha256Digest::from(reader.fixed::<32>()?),
+        let read = |reader: &mut Reader<'_>| {
+            let name: TopicName = reader.text(MAX_TEXT, "topic")?.parse().map_err(|_| LayoutError::Field("topic"))?;
+            Ok(Self {
+                topic: name.topic,
+                stream: reader.text(MAX_TEXT, "stream")?.to_owned(),
+                version: reader.u64()?,
+                hash: Sha256Digest::from(reader.fixed::<32>()?),
+            })
         };
-        let mac = reader.fixed::<32>()?;
-        reader.finish()?;
-        let text = read.text(number);
-        if given::is_given(secrets, number, LABEL, (&text, &mac), (box_id, device_id)) {
-            Ok(read)
-        } else {
-            Err(CursorError::NotGiven)
-        }
+        given::take(secrets, (LABEL, MAX_OCTETS), cursor, (box_id, device_id), CursorError::NotGiven, read)
     }
 
     fn text(&self, number: u32) -> Vec<u8> {
@@ -79,24 +72,10 @@ mod tests {
 
     #[test]
     fn a_cursor_is_good_for_its_own_device_and_unchanged() {
-        let secrets = MasterSecrets::new(vec![MasterSecret::new(1, &[1; 32]), MasterSecret::new(2, &[2; 32])]).unwrap();
         let cursor =
             HistoryCursor { topic: Topic::Identifiers, stream: "a".repeat(64), version: 7, hash: [4; 32].into() };
-        let (box_id, device) = (BoxId::from_bytes([6; 16]), DeviceId::from_bytes([7; 16]));
-        for number in [1, 2] {
-            let given = cursor.give(secrets.by_number(number).unwrap(), box_id, device);
-            assert_eq!(HistoryCursor::take(&secrets, box_id, device, &given), Ok(cursor.clone()));
-            let (other_box, other) = (BoxId::from_bytes([8; 16]), DeviceId::from_bytes([8; 16]));
-            assert_eq!(HistoryCursor::take(&secrets, box_id, other, &given), Err(CursorError::NotGiven));
-            assert_eq!(HistoryCursor::take(&secrets, other_box, device, &given), Err(CursorError::NotGiven));
-            for i in 0..given.as_slice().len() {
-                let mut changed = given.as_slice().to_vec();
-                changed[i] ^= 0x40;
-                assert!(HistoryCursor::take(&secrets, box_id, device, &changed.into()).is_err(), "{i}");
-                let short = Octets::from(&given.as_slice()[..i]);
-                let taken = HistoryCursor::take(&secrets, box_id, device, &short);
-                assert!(matches!(taken, Err(CursorError::Malformed(_))), "{i}");
-            }
-        }
+        let give = |secret: &MasterSecret, box_id, device| cursor.give(secret, box_id, device);
+        let refused = (CursorError::NotGiven, |error: &CursorError| matches!(error, CursorError::Malformed(_)));
+        given::tests::is_for_its_own_device(&cursor, give, HistoryCursor::take, refused);
     }
 }
