@@ -14,6 +14,7 @@ mod runner;
 mod store;
 mod wake;
 
+pub use history::{acting_device, named_boxes};
 pub use projection::Projection;
 pub use read_models::{
     AcceptedMessage, Arrival, ArrivalLimits, Arrivals, BoxIdentifier, Claim, ClaimState, DevicePointer, DeviceState,

@@ -14,7 +14,7 @@ pub use founded::{Founded, found};
 pub use linked::{LinkRequest, Linked, link, request_link};
 pub use removed::{Removed, Remover, remove};
 use rossby_schemas::encoding::{FixedOctets, Octets, Sha256Digest};
-use rossby_schemas::ids::BoxId;
+use rossby_schemas::ids::{BoxId, DeviceId};
 pub use sealing_key::{
     MAX_CLOCK_DIFFERENCE, MAX_SEALING_COUNTER, NotUsable, SEALING_KEY_LIFETIME, SealingKeyStated, state_sealing_key,
 };
@@ -134,6 +134,19 @@ impl MembershipStatement {
             Self::Founded(statement) => statement.octets(),
             Self::Linked(statement) => statement.octets(),
             Self::Removed(statement) => statement.octets(),
+        }
+    }
+
+    /// The device that says to have signed it; none if the recovery key does. Signatures are not checked.
+    #[must_use]
+    pub fn signer(&self) -> Option<DeviceId> {
+        match self {
+            Self::Founded(founded) => Some(founded.content().device_id),
+            Self::Linked(linked) => Some(linked.content().signer),
+            Self::Removed(removed) => match removed.content().signer {
+                Remover::Device(device_id) => Some(device_id),
+                Remover::RecoveryKey => None,
+            },
         }
     }
 

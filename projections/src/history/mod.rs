@@ -3,13 +3,14 @@
 //! An event is kept for the box that it is about. What a claim says is two boxes' affair: each gets to know that it was made,
 //! and not what it says of the other. The box that an identifier goes away from is told so by an entry of its own.
 
-use rossby_crypto::statements::{MembershipStatement, Remover};
-use rossby_schemas::encoding::Octets;
+mod named;
+
 use rossby_schemas::envelope::{Control, Envelope};
-use rossby_schemas::events::{Event, SignedCommand};
+use rossby_schemas::events::Event;
 use rossby_schemas::ids::{BoxId, DeviceId};
 use rossby_schemas::topic::Topic;
 
+pub use self::named::{acting_device, named_boxes};
 use crate::store::{HistoryRow, Ownership, StoreError, Tx};
 
 /// What an event is to one box.
@@ -22,12 +23,6 @@ struct Concern {
     is_whole: bool,
 }
 
-impl Concern {
-    const fn of(box_id: BoxId, device_id: Option<DeviceId>) -> Self {
-        Self { box_id, device_id, ownership: Ownership::Same, is_whole: true }
-    }
-}
-
 /// Applies an admitted event of `rossby.identifiers`, `rossby.keys` or `rossby.profiles`.
 pub(crate) async fn apply(
     tx: &mut Tx,
@@ -36,8 +31,7 @@ pub(crate) async fn apply(
     control: &Control,
     event: &Event,
 ) -> Result<(), StoreError> {
-    let (mut concerned, other) = concerns(event);
-    concerned.extend(other);
+    let mut concerned = concerns(event);
     if let Some(gained) = concerned.iter().find(|concern| concern.ownership == Ownership::Gained).copied()
         // Of its own stream alone, whose events come in their order.
         && let Some(owner) = tx.history_owner(topic, &envelope.stream, control.expected_version).await?
@@ -55,52 +49,18 @@ pub(crate) async fn apply(
     Ok(())
 }
 
-/// The boxes that an event is about: most are about one.
-fn concerns(event: &Event) -> (Vec<Concern>, Option<Concern>) {
-    let by = |signed: &SignedCommand| Some(signed.device_id);
-    let maybe_by = |signed: &Option<SignedCommand>| signed.as_ref().map(|signed| signed.device_id);
-    let gained = |box_id, device_id| Concern { ownership: Ownership::Gained, ..Concern::of(box_id, device_id) };
-    let lost = |box_id, device_id| Concern { ownership: Ownership::Lost, ..Concern::of(box_id, device_id) };
-    let one = match event {
-        Event::BoxFoundedV1(e) => Concern::of(e.box_id, Some(e.device_id)),
-        Event::DeviceLinkedV1(e) => Concern::of(e.box_id, signer(&e.linking_statement)),
-        Event::SealingKeyStatedV1(e) => Concern::of(e.box_id, Some(e.device_id)),
-        Event::DeviceRemovedV1(e) => Concern::of(e.box_id, signer(&e.removal_statement)),
-        Event::TokenRevokedV1(e) => Concern::of(e.box_id, by(&e.signed)),
-        Event::BoxClosingV1(e) => Concern::of(e.box_id, by(&e.signed)),
-        Event::BoxClosedV1(e) => Concern::of(e.box_id, None),
-        Event::DiscoverableSetV1(e) => Concern::of(e.box_id, by(&e.signed)),
-        Event::AcceptFromSetV1(e) => Concern::of(e.box_id, by(&e.signed)),
-        Event::BoxBlockedV1(e) => Concern::of(e.box_id, by(&e.signed)),
-        Event::BoxUnblockedV1(e) => Concern::of(e.box_id, by(&e.signed)),
-        Event::ContactAddedV1(e) => Concern::of(e.box_id, by(&e.signed)),
-        Event::ContactRemovedV1(e) => Concern::of(e.box_id, by(&e.signed)),
-        Event::ProfileBlobSetV1(e) => Concern::of(e.box_id, by(&e.signed)),
-        Event::IdentifierVerifiedV1(e) => gained(e.box_id, e.founding.as_ref().map(|founding| founding.device_id)),
-        Event::IdentifierVerifiedV2(e) => {
-            gained(e.box_id, maybe_by(&e.signed).or_else(|| e.founding.as_ref().map(|founding| founding.device_id)))
-        }
-        Event::IdentifierReleasedV1(e) => lost(e.box_id, None),
-        Event::IdentifierReleasedV2(e) => lost(e.box_id, maybe_by(&e.signed)),
-        Event::IdentifierClaimedV1(e) => {
-            let of_claimant = Concern { is_whole: false, ..Concern::of(e.box_id, Some(e.device_id)) };
-            let of_owner = Concern { is_whole: false, ..Concern::of(e.owner, None) };
-            return (vec![of_claimant], (e.owner != e.box_id).then_some(of_owner));
-        }
-        Event::ClaimObjectedV1(e) => Concern::of(e.box_id, by(&e.signed)),
-        _ => return (Vec::new(), None),
+/// What an event is to the boxes that it names.
+fn concerns(event: &Event) -> Vec<Concern> {
+    let ownership = match event {
+        Event::IdentifierVerifiedV1(_) | Event::IdentifierVerifiedV2(_) => Ownership::Gained,
+        Event::IdentifierReleasedV1(_) | Event::IdentifierReleasedV2(_) => Ownership::Lost,
+        _ => Ownership::Same,
     };
-    (vec![one], None)
-}
-
-/// The device that says to have signed a membership statement. Its owner checks that; here nothing hangs on it.
-fn signer(statement: &Octets) -> Option<DeviceId> {
-    match MembershipStatement::parse(statement).ok()? {
-        MembershipStatement::Founded(founded) => Some(founded.content().device_id),
-        MembershipStatement::Linked(linked) => Some(linked.content().signer),
-        MembershipStatement::Removed(removed) => match removed.content().signer {
-            Remover::Device(signer) => Some(signer),
-            Remover::RecoveryKey => None,
-        },
-    }
+    let is_whole = !matches!(event, Event::IdentifierClaimedV1(_));
+    let mut boxes = named_boxes(event);
+    boxes.dedup();
+    // A claim is made by the first alone.
+    let devices = std::iter::once(acting_device(event)).chain(std::iter::repeat(None));
+    let concern = |(box_id, device_id)| Concern { box_id, device_id, ownership, is_whole };
+    boxes.into_iter().zip(devices).map(concern).collect()
 }

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use rossby_log::LogRecord;
+use rossby_log::{LogRecord, StoredRecord};
+use rossby_projections::named_boxes;
 use rossby_schemas::envelope::Envelope;
 use rossby_schemas::events::Event;
 use rossby_schemas::ids::{BoxId, IdentifierHash};
 use rossby_schemas::topic::{Topic, TopicName};
 
-use super::source::Source;
+use super::source::{Source, Stretch};
 
 /// The keys of the records that concern some boxes.
 #[derive(Debug, Clone)]
@@ -40,14 +41,12 @@ impl Scope {
     /// The log can't be read.
     pub(crate) async fn of_boxes(source: &Source, boxes: &BTreeSet<BoxId>) -> anyhow::Result<Self> {
         let mut scope = Self { boxes: boxes.clone(), identifiers: BTreeSet::new() };
-        for stretch in source.stretches(|topic| is_by_identifier(topic.topic)).await? {
-            source
-                .scan(&stretch, |record| {
-                    scope.learn(&record.record);
-                    Ok(())
-                })
-                .await?;
-        }
+        let stretches = source.stretches(|topic| is_by_identifier(topic.topic)).await?;
+        let learn = |_: &Stretch, record: &StoredRecord| {
+            scope.learn(&record.record);
+            Ok(())
+        };
+        source.scan(&stretches, "looking for identifiers", learn).await?;
         Ok(scope)
     }
 
@@ -67,7 +66,7 @@ impl Scope {
     pub(crate) fn learn(&mut self, record: &LogRecord) {
         let Ok(envelope) = Envelope::from_record(&record.headers, record.value.as_ref()) else { return };
         let Ok(event) = Event::decode(&envelope) else { return };
-        if let (true, Some(key)) = (boxes(&event).iter().any(|id| self.boxes.contains(id)), &record.key) {
+        if let (true, Some(key)) = (named_boxes(&event).iter().any(|id| self.boxes.contains(id)), &record.key) {
             self.identifiers.insert(key.to_vec());
         }
     }
@@ -76,19 +75,4 @@ impl Scope {
 /// Whether a topic's records are keyed by identifiers.
 pub(crate) const fn is_by_identifier(topic: Topic) -> bool {
     matches!(topic, Topic::Registrations | Topic::Identifiers)
-}
-
-/// The boxes that an event of an identifier's streams names.
-fn boxes(event: &Event) -> Vec<BoxId> {
-    match event {
-        Event::RegistrationAskedV1(e) => vec![e.box_id],
-        Event::CodeAskedV1(e) => vec![e.box_id],
-        Event::IdentifierVerifiedV1(e) => vec![e.box_id],
-        Event::IdentifierVerifiedV2(e) => vec![e.box_id],
-        Event::IdentifierReleasedV1(e) => vec![e.box_id],
-        Event::IdentifierReleasedV2(e) => vec![e.box_id],
-        Event::IdentifierClaimedV1(e) => vec![e.box_id, e.owner],
-        Event::ClaimObjectedV1(e) => vec![e.box_id],
-        _ => Vec::new(),
-    }
 }
