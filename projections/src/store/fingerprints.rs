@@ -9,11 +9,11 @@ use rossby_schemas::ids::{BoxId, RendezvousId};
 use rossby_schemas::time::Timestamp;
 use sha2::{Digest as _, Sha256};
 use sqlx::any::AnyRow;
-use sqlx::{AssertSqlSafe, Column as _, Row as _};
+use sqlx::{Column as _, Row as _};
 
 use super::positions::{POSITIONS, PositionRow, position_row};
 use super::row::Columns as _;
-use super::snapshot::{Bound, query, text, value};
+use super::snapshot::{rows_at, text, value};
 use super::{Kind, Store, StoreError};
 
 /// The derived tables and their primary keys: ids, hashes and numbers, nothing of what people said.
@@ -77,15 +77,8 @@ impl Store {
         let positions = rows.iter().map(position_row).collect::<Result<_, _>>()?;
         let mut tables = BTreeMap::new();
         for (table, key) in KEYS {
-            let (query, bound) = query(table, at);
-            let query = sqlx::query(AssertSqlSafe(query));
-            let query = match bound {
-                Bound::Nothing => query,
-                Bound::Time(at) => query.bind(at.signed_millis()),
-                Bound::Day(day) => query.bind(day),
-            };
             let mut found = TableFingerprints::new();
-            let mut rows = query.fetch(&mut *tx);
+            let mut rows = rows_at(table, at).fetch(&mut *tx);
             while let Some(row) = rows.try_next().await? {
                 let hash = Sha256Digest::from(<[u8; 32]>::from(Sha256::digest(text(&row)?)));
                 found.insert(key_text(&row, key)?, Fingerprint { hash, partition: partition(&row, partitions)? });
@@ -133,6 +126,8 @@ fn partition(row: &AnyRow, partitions: u32) -> Result<u32, StoreError> {
 
 #[cfg(test)]
 mod tests {
+    use sqlx::AssertSqlSafe;
+
     use super::*;
     use crate::store::DERIVED_TABLES;
 

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use rossby_schemas::time::Timestamp;
-use sqlx::any::AnyRow;
-use sqlx::{AssertSqlSafe, Column as _, Row as _, TypeInfo as _, ValueRef as _};
+use sqlx::any::{AnyArguments, AnyRow};
+use sqlx::query::Query;
+use sqlx::{Any, AssertSqlSafe, Column as _, Row as _, TypeInfo as _, ValueRef as _};
 
 use super::queue::still_waits;
 use super::sweep::first_day;
@@ -57,7 +58,7 @@ pub const OPERATIONAL_TABLES: &[&str] = &[
 pub type Snapshot = BTreeMap<&'static str, Vec<String>>;
 
 /// Which rows a sweep leaves, and how a query says so.
-pub(super) fn query(table: &str, at: Timestamp) -> (String, Bound) {
+fn query(table: &str, at: Timestamp) -> (String, Bound) {
     let all = format!("select * from {table}");
     match table {
         // A body that nobody waits for may have been blanked or not.
@@ -98,25 +99,29 @@ pub(super) fn query(table: &str, at: Timestamp) -> (String, Bound) {
     }
 }
 
-pub(super) enum Bound {
+enum Bound {
     Nothing,
     Time(Timestamp),
     Day(String),
+}
+
+/// Asks for the rows of a derived table at a moment.
+pub(super) fn rows_at(table: &str, at: Timestamp) -> Query<'static, Any, AnyArguments> {
+    let (query, bound) = query(table, at);
+    let query = sqlx::query(AssertSqlSafe(query));
+    match bound {
+        Bound::Nothing => query,
+        Bound::Time(at) => query.bind(at.signed_millis()),
+        Bound::Day(day) => query.bind(day),
+    }
 }
 
 impl Store {
     pub(crate) async fn snapshot(&self, at: Timestamp) -> Result<Snapshot, StoreError> {
         let mut snapshot = Snapshot::new();
         for table in DERIVED_TABLES {
-            let (query, bound) = query(table, at);
-            let query = sqlx::query(AssertSqlSafe(query));
-            let query = match bound {
-                Bound::Nothing => query,
-                Bound::Time(at) => query.bind(at.signed_millis()),
-                Bound::Day(day) => query.bind(day),
-            };
-            let mut rows: Vec<String> =
-                query.fetch_all(&self.pool).await?.iter().map(text).collect::<Result<_, _>>()?;
+            let rows = rows_at(table, at).fetch_all(&self.pool).await?;
+            let mut rows: Vec<String> = rows.iter().map(text).collect::<Result<_, _>>()?;
             rows.sort();
             snapshot.insert(table, rows);
         }
