@@ -14,6 +14,7 @@ use crate::append::Stream;
 use crate::error::{CommandError, Refusal};
 use crate::executor::{Decision, Loaded, Running, WhenSuperseded};
 use crate::identity::CommandIdentity;
+use crate::reconcile::Finished;
 use crate::service::Service;
 
 /// The steps of a closing after the first: on an identifier's stream, and again on the box's.
@@ -64,28 +65,20 @@ impl Service {
 
     /// Finishes closings, of boxes at home here, that ended half-way. Gives how many. For a loop in the background.
     pub(crate) async fn finish_closings(&self, limit: u32) -> Result<u64, CommandError> {
-        let (mut finished, mut left) = (0, None);
+        let mut finished = Finished::default();
         let (region, since) = (self.config.region, self.now().minus(LOOKED_AFTER));
         for (box_id, command) in self.models.half_closed_boxes(region, since, limit).await? {
             let events = self.models.command(command).await?;
             let Some(event) = events.iter().find(|event| event.topic == Topic::Keys) else { continue };
             let running = self.executor.resume(CommandIdentity { id: command, hash: event.command_hash });
-            match self.finish_closing(&running, box_id).await {
-                Ok(()) => {}
-                // Another region can't be reached, perhaps, which says nothing of the next.
-                Err(error @ (CommandError::Unavailable(_) | CommandError::OutcomeUnknown { .. })) => {
-                    left = left.or(Some(error));
-                    continue;
-                }
-                Err(error) => {
-                    tracing::error!(box.id = %box_id, %error, "a half-done closing can't be finished");
-                    continue;
-                }
+            let closed = self.finish_closing(&running, box_id).await;
+            match finished.one(closed.map(|()| true)) {
+                Ok(true) => tracing::info!(box.id = %box_id, "finished a half-done closing"),
+                Ok(false) => {}
+                Err(error) => tracing::error!(box.id = %box_id, %error, "a half-done closing can't be finished"),
             }
-            tracing::info!(box.id = %box_id, "finished a half-done closing");
-            finished += 1;
         }
-        left.map_or(Ok(finished), Err)
+        finished.all()
     }
 }
 

@@ -10,6 +10,38 @@ use crate::service::Service;
 /// How much of a kind is finished at once.
 const BATCH: u32 = 100;
 
+/// What of several half-done things was finished.
+#[derive(Debug, Default)]
+pub(crate) struct Finished {
+    count: u64,
+    left: Option<CommandError>,
+}
+
+impl Finished {
+    /// Takes up what became of one, and gives whether it was finished. What can't be reached, another region perhaps, says nothing of
+    /// the next, and is met again.
+    ///
+    /// # Errors
+    /// Whatever asking again doesn't cure.
+    pub(crate) fn one(&mut self, done: Result<bool, CommandError>) -> Result<bool, CommandError> {
+        match done {
+            Err(error @ (CommandError::Unavailable(_) | CommandError::OutcomeUnknown { .. })) => {
+                self.left.get_or_insert(error);
+                Ok(false)
+            }
+            done => done.inspect(|is_finished| self.count += u64::from(*is_finished)),
+        }
+    }
+
+    /// How many were finished.
+    ///
+    /// # Errors
+    /// Why the first of those that are left is.
+    pub(crate) fn all(self) -> Result<u64, CommandError> {
+        self.left.map_or(Ok(self.count), Err)
+    }
+}
+
 impl Service {
     /// Founds the boxes of identifiers whose authorize ended half-way, finishes closings, and lets claims take effect whose time
     /// has come. Each is done by the region that is home to it: to the box, or to the identifier that is claimed. Gives how many.

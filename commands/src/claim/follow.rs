@@ -15,6 +15,7 @@ use crate::append::Stream;
 use crate::error::{CommandError, Refusal};
 use crate::executor::{Decision, Loaded, Running, WhenSuperseded};
 use crate::identity::CommandIdentity;
+use crate::reconcile::Finished;
 use crate::service::Service;
 
 /// The step of a claim's command by which it takes effect.
@@ -131,7 +132,7 @@ impl Service {
 
     /// Lets claims take effect whose time has come. Gives how many. For a loop in the background.
     pub(crate) async fn settle_claims(&self, limit: u32) -> Result<u64, CommandError> {
-        let (mut settled, mut left) = (0, None);
+        let mut settled = Finished::default();
         let room = u64::try_from(self.config.limits.identifiers).unwrap_or(u64::MAX);
         // The home of an identifier does it; so it is done while other regions are cut off.
         let slots = self.config.slots.home_slots(self.config.region);
@@ -140,22 +141,14 @@ impl Service {
                 Ok(running) => self.settle_claim(&running, &claim).await,
                 Err(error) => Err(error),
             };
-            match done {
-                Ok(true) => {}
-                Ok(false) => continue,
-                // The region of the claim's box can't be reached, perhaps, which says nothing of the next.
-                Err(error @ (CommandError::Unavailable(_) | CommandError::OutcomeUnknown { .. })) => {
-                    left = left.or(Some(error));
-                    continue;
+            match settled.one(done) {
+                Ok(true) => {
+                    tracing::info!(identifier.slot = claim.slot, claim.id = %claim.id, "a claim has taken effect");
                 }
-                Err(error) => {
-                    tracing::error!(claim.id = %claim.id, %error, "a claim can't take effect");
-                    continue;
-                }
+                Ok(false) => {}
+                Err(error) => tracing::error!(claim.id = %claim.id, %error, "a claim can't take effect"),
             }
-            tracing::info!(identifier.slot = claim.slot, claim.id = %claim.id, "a claim has taken effect");
-            settled += 1;
         }
-        left.map_or(Ok(settled), Err)
+        settled.all()
     }
 }
