@@ -94,10 +94,10 @@ impl Client {
             Some(GroupStanding::Requested | GroupStanding::Joined) => {}
         }
         // A change is shown where its author brings it, once those are known on which it was made.
-        let waiting: Vec<_> = rows::put_off_of(connection, &self.vault, id).await?;
-        let waits = |hash| waiting.iter().any(|change| change.hash() == hash);
-        if hashes.iter().any(|(hash, author)| *author == content.sender && waits(*hash)) {
-            return self.keep_back(connection, message).await;
+        for (hash, _) in hashes.iter().filter(|(_, author)| *author == content.sender) {
+            if rows::waits(connection, id, *hash).await? {
+                return self.keep_back(connection, message).await;
+            }
         }
         let chain = match self.place(connection, signed).await? {
             Ok(chain) => chain,

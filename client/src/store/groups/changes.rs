@@ -169,6 +169,17 @@ pub(crate) async fn put_off_of(
     rows.into_iter().map(open).collect()
 }
 
+/// Whether a change waits.
+pub(crate) async fn waits(
+    connection: &mut SqliteConnection,
+    id: GroupId,
+    hash: Sha256Digest,
+) -> Result<bool, ClientError> {
+    let waits = "select exists (select 1 from group_changes_waiting where group_id = ? and hash = ?)";
+    let waits = sqlx::query_scalar(waits).bind(id.as_bytes().as_slice()).bind(hash.as_slice());
+    Ok(waits.fetch_one(connection).await?)
+}
+
 /// A change was taken, or refused.
 pub(crate) async fn waits_no_more(
     connection: &mut SqliteConnection,

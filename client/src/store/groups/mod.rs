@@ -12,7 +12,7 @@ pub(crate) use chains::{
 };
 pub(crate) use changes::{
     GroupVersion, add_change, changes, count, declined_with_changes, erase_changes, joined_with_waiting_changes,
-    put_off, put_off_of, set_version, unanswered_octets, version, waits_no_more,
+    put_off, put_off_of, set_version, unanswered_octets, version, waits, waits_no_more,
 };
 pub(crate) use messages::{Frame, FrameRow, chain_heads, erase_old_signatures, frame, keep_frame, signed_at};
 #[cfg(test)]
