@@ -13,6 +13,7 @@ mod identifiers;
 mod logs;
 mod operators;
 mod outages;
+mod pages;
 mod privacy;
 mod proxies;
 mod signals;

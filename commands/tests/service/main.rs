@@ -6,6 +6,7 @@ mod blobs;
 mod budgets;
 mod claims;
 mod closing;
+mod cursors;
 mod devices;
 mod effects;
 mod export;
