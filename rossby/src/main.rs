@@ -9,6 +9,7 @@ mod person;
 mod replay;
 mod serve;
 mod topics;
+mod whole_file;
 
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};

@@ -10,6 +10,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
+use crate::whole_file::WholeFile;
+
 /// Why the secrets cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SecretsError {
@@ -104,13 +106,10 @@ fn write_new(path: &Path) -> io::Result<()> {
          [[master]]\nnumber = 1\nkey = \"{}\"\n",
         Zeroizing::new(URL_SAFE_NO_PAD.encode(key.as_slice())).as_str()
     ));
-    // Under a name of its own first, so that a start that dies here leaves no half a secret, and two at once leave one.
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    // So a start that dies here leaves no half a secret, and two at once leave one.
+    let mut file = WholeFile::beside(path)?;
     file.write_all(text.as_bytes())?;
-    file.as_file().sync_all()?;
-    file.persist_noclobber(path)?;
-    File::open(folder)?.sync_all()
+    file.make()
 }
 
 #[cfg(test)]

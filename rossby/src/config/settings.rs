@@ -379,6 +379,14 @@ impl Settings {
         self.log.provider == LogProvider::Sqlite
     }
 
+    /// The file of master secrets: the one that is named, or that of the data folder.
+    pub(crate) fn secrets_file(&self) -> PathBuf {
+        match self.secrets.file.as_os_str().is_empty() {
+            true => self.server.data_dir.join("secrets.toml"),
+            false => self.secrets.file.clone(),
+        }
+    }
+
     /// The settings as TOML, with what may hold a password hidden.
     pub(crate) fn to_toml(&self) -> Result<String, toml::ser::Error> {
         let mut shown = self.clone();

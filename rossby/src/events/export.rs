@@ -1,16 +1,18 @@
 //! `rossby events export`: the log, or a part of it, as a file.
 
 use std::io::{BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
+use rossby_log::StoredRecord;
 use serde_json::json;
 
+use super::LogOptions;
 use super::filter::FilterOptions;
-use super::source::Source;
+use super::source::{Source, Stretch};
 use super::tail::placed;
-use super::{LogOptions, progress};
+use crate::whole_file::WholeFile;
 
 #[derive(Debug, Args)]
 pub(crate) struct Export {
@@ -41,14 +43,11 @@ impl Export {
         if file.exists() {
             bail!("{} is there already; name another file", file.display());
         }
-        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let failed = || format!("{} can't be written", file.display());
-        let unfinished = tempfile::NamedTempFile::new_in(folder).with_context(failed)?;
-        let mut out = BufWriter::new(unfinished);
+        let mut out = BufWriter::new(WholeFile::beside(file).with_context(failed)?);
         let events = self.write(&source, &mut out).await?;
-        let unfinished = out.into_inner().map_err(|error| error.into_error()).with_context(failed)?;
-        unfinished.as_file().sync_all().with_context(failed)?;
-        unfinished.persist_noclobber(file).map_err(|error| error.error).with_context(failed)?;
+        let out = out.into_inner().map_err(|error| error.into_error()).with_context(failed)?;
+        out.make().with_context(failed)?;
         source.log.close().await;
         let octets = std::fs::metadata(file)?.len();
         crate::print(&match self.json {
@@ -61,21 +60,15 @@ impl Export {
     async fn write(&self, source: &Source, out: &mut impl Write) -> anyhow::Result<u64> {
         let mut filter = self.filter.filter(source).await?;
         let stretches = source.stretches(|topic| self.filter.takes_topic(topic)).await?;
-        let bar = progress::records(stretches.iter().map(|stretch| stretch.end - stretch.from).sum(), "exporting");
         let mut events = 0;
-        for stretch in &stretches {
-            source
-                .scan(stretch, |record| {
-                    bar.inc(1);
-                    if filter.takes(&stretch.topic, record) {
-                        writeln!(out, "{}", placed(stretch, record.clone()).line()?)?;
-                        events += 1;
-                    }
-                    Ok(())
-                })
-                .await?;
-        }
-        bar.finish_and_clear();
+        let write = |stretch: &Stretch, record: &StoredRecord| {
+            if filter.takes(&stretch.topic, record) {
+                writeln!(out, "{}", placed(stretch, record.clone()).line()?)?;
+                events += 1;
+            }
+            Ok(())
+        };
+        source.scan(&stretches, "exporting", write).await?;
         Ok(events)
     }
 }

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
-use rossby_log::{BatchLimit, Log, LogError, Offset, StoredRecord};
+use rossby_log::{BatchLimit, Bounds, Log, LogError, Offset, StoredRecord};
 use rossby_schemas::time::SystemClock;
 use rossby_schemas::topic::TopicName;
 
+use super::progress;
 use crate::config::Settings;
 use crate::serve::storage;
 
@@ -67,30 +68,54 @@ impl Source {
         Ok(stretches)
     }
 
-    /// Gives the records of a stretch in order.
+    /// Gives the records of several stretches, one after the other, and shows how far it is.
     ///
     /// # Errors
     /// The log can't be read, or `each` fails.
     pub(crate) async fn scan(
         &self,
-        stretch: &Stretch,
-        mut each: impl FnMut(&StoredRecord) -> anyhow::Result<()>,
+        stretches: &[Stretch],
+        doing: &'static str,
+        mut each: impl FnMut(&Stretch, &StoredRecord) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
-        let Stretch { topic, partition, from, end, .. } = stretch;
-        if from == end {
-            return Ok(());
+        let bar = progress::records(stretches.iter().map(|stretch| stretch.end - stretch.from).sum(), doing);
+        for stretch in stretches {
+            let each = |record: &StoredRecord| {
+                bar.inc(1);
+                each(stretch, record)
+            };
+            let bounds = Bounds { start: stretch.from, end: stretch.end };
+            scan(&*self.log, &stretch.topic, stretch.partition, bounds, each).await?;
         }
-        let failed = || format!("partition {partition} of {topic} can't be read");
-        let mut reader = self.log.read(topic, *partition, *from).await.with_context(failed)?;
-        loop {
-            let batch = reader.next(BatchLimit::default()).await.with_context(failed)?;
-            for record in batch.records.iter().take_while(|record| record.offset < *end) {
-                each(record)?;
-            }
-            // The last offsets may be the log's own marks, which no reader is given.
-            if batch.caught_up || batch.next_offset >= *end {
-                return Ok(());
-            }
+        bar.finish_and_clear();
+        Ok(())
+    }
+}
+
+/// Gives the records of a part of a partition in order.
+///
+/// # Errors
+/// The log can't be read, or `each` fails.
+pub(crate) async fn scan(
+    log: &dyn Log,
+    topic: &TopicName,
+    partition: u32,
+    Bounds { start, end }: Bounds,
+    mut each: impl FnMut(&StoredRecord) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    if start == end {
+        return Ok(());
+    }
+    let failed = || format!("partition {partition} of {topic} can't be read");
+    let mut reader = log.read(topic, partition, start).await.with_context(failed)?;
+    loop {
+        let batch = reader.next(BatchLimit::default()).await.with_context(failed)?;
+        for record in batch.records.iter().take_while(|record| record.offset < end) {
+            each(record)?;
+        }
+        // The last offsets may be the log's own marks, which no reader is given.
+        if batch.caught_up || batch.next_offset >= end {
+            return Ok(());
         }
     }
 }

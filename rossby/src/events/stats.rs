@@ -7,10 +7,10 @@ use rossby_log::StoredRecord;
 use rossby_schemas::time::Timestamp;
 use serde::Serialize;
 
+use super::LogOptions;
 use super::filter::FilterOptions;
 use super::json;
-use super::source::Source;
-use super::{LogOptions, progress};
+use super::source::{Source, Stretch};
 use crate::person::one_line;
 
 #[derive(Debug, Args)]
@@ -75,26 +75,25 @@ impl Stats {
         let source = Source::open(&self.log.load()?).await?;
         let mut filter = self.filter.filter(&source).await?;
         let stretches = source.stretches(|topic| self.filter.takes_topic(topic)).await?;
-        let bar = progress::records(stretches.iter().map(|stretch| stretch.end - stretch.from).sum(), "counting");
-        let mut partitions = Vec::new();
-        for stretch in &stretches {
-            let (mut all, mut types) = (Figures::default(), BTreeMap::<String, Figures>::new());
-            source
-                .scan(stretch, |record| {
-                    bar.inc(1);
-                    if filter.takes(&stretch.topic, record) {
-                        all.add(record);
-                        let event_type = json::event_type(&record.record).unwrap_or_else(|| "(no event)".to_owned());
-                        types.entry(event_type).or_default().add(record);
-                    }
-                    Ok(())
-                })
-                .await?;
-            let (topic, partition) = (stretch.topic.to_string(), stretch.partition);
-            partitions.push(PartitionFigures { topic, partition, start: stretch.from, end: stretch.end, all, types });
-        }
-        bar.finish_and_clear();
+        let mut counted: BTreeMap<(String, u32), (Figures, BTreeMap<String, Figures>)> = BTreeMap::new();
+        let place = |stretch: &Stretch| (stretch.topic.to_string(), stretch.partition);
+        let count = |stretch: &Stretch, record: &StoredRecord| {
+            if filter.takes(&stretch.topic, record) {
+                let (all, types) = counted.entry(place(stretch)).or_default();
+                all.add(record);
+                let event_type = json::event_type(&record.record).unwrap_or_else(|| "(no event)".to_owned());
+                types.entry(event_type).or_default().add(record);
+            }
+            Ok(())
+        };
+        source.scan(&stretches, "counting", count).await?;
         source.log.close().await;
+        let figures = |stretch: Stretch| {
+            let (topic, partition) = place(&stretch);
+            let (all, types) = counted.remove(&(topic.clone(), partition)).unwrap_or_default();
+            PartitionFigures { topic, partition, start: stretch.from, end: stretch.end, all, types }
+        };
+        let partitions: Vec<PartitionFigures> = stretches.into_iter().map(figures).collect();
         let mut topics: BTreeMap<&str, (Figures, BTreeMap<&str, Figures>)> = BTreeMap::new();
         for partition in &partitions {
             let (all, types) = topics.entry(&partition.topic).or_default();

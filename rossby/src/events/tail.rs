@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use anyhow::Context as _;
 use clap::Args;
-use rossby_log::{BatchLimit, LogRecord};
+use rossby_log::{BatchLimit, LogRecord, StoredRecord};
 use rossby_schemas::time::Timestamp;
 use tokio::sync::mpsc;
 
+use super::LogOptions;
 use super::filter::FilterOptions;
 use super::json::{self, Placed};
 use super::source::{Source, Stretch};
-use super::{LogOptions, progress};
 use crate::person::one_line;
 
 /// How many records wait for the terminal at most.
@@ -48,23 +48,17 @@ impl Tail {
             let lines = u64::try_from(self.lines).unwrap_or(u64::MAX);
             stretches.iter_mut().for_each(|stretch| stretch.from = stretch.from.max(stretch.end.saturating_sub(lines)));
         }
-        let bar = progress::records(stretches.iter().map(|stretch| stretch.end - stretch.from).sum(), "looking");
-        for stretch in &stretches {
-            source
-                .scan(stretch, |record| {
-                    bar.inc(1);
-                    if filter.takes(&stretch.topic, record) {
-                        let event = placed(stretch, record.clone());
-                        last.insert(order(&event), event);
-                        if last.len() > self.lines {
-                            last.pop_first();
-                        }
-                    }
-                    Ok(())
-                })
-                .await?;
-        }
-        bar.finish_and_clear();
+        let keep = |stretch: &Stretch, record: &StoredRecord| {
+            if filter.takes(&stretch.topic, record) {
+                let event = placed(stretch, record.clone());
+                last.insert(order(&event), event);
+                if last.len() > self.lines {
+                    last.pop_first();
+                }
+            }
+            Ok(())
+        };
+        source.scan(&stretches, "looking", keep).await?;
         for event in last.into_values() {
             self.show(&event)?;
         }
@@ -116,7 +110,7 @@ async fn follow(
 }
 
 /// A record of a stretch, with its place.
-pub(super) fn placed(stretch: &Stretch, stored: rossby_log::StoredRecord) -> Placed {
+pub(super) fn placed(stretch: &Stretch, stored: StoredRecord) -> Placed {
     let Stretch { topic, partition, partitions, .. } = stretch;
     Placed { topic: topic.clone(), partition: *partition, partitions: *partitions, stored }
 }

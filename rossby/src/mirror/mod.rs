@@ -5,7 +5,6 @@ mod properties;
 mod status;
 
 use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -13,6 +12,7 @@ use anyhow::{Context as _, bail};
 use clap::Subcommand;
 
 use crate::config::{self, Overrides};
+use crate::whole_file::WholeFile;
 
 /// What to do about mirrors.
 #[derive(Debug, Subcommand)]
@@ -69,18 +69,8 @@ pub(crate) async fn run(command: &MirrorCommand) -> anyhow::Result<ExitCode> {
 
 /// Writes a file that its owner alone may read, in the place of one that may be there.
 fn write(file: &Path, text: &str) -> anyhow::Result<()> {
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let name = file.file_name().and_then(|name| name.to_str()).context("--out must name a file")?;
-    let unfinished = folder.join(format!(".{name}.{}", std::process::id()));
-    let written = std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&unfinished)
-        .and_then(|mut out| out.write_all(text.as_bytes()).and_then(|()| out.sync_all()))
-        .and_then(|()| std::fs::rename(&unfinished, file));
-    if written.is_err() {
-        let _ = std::fs::remove_file(&unfinished);
-    }
-    written.with_context(|| format!("{} can't be written", file.display()))
+    let failed = || format!("{} can't be written", file.display());
+    let mut whole = WholeFile::beside(file).with_context(failed)?;
+    whole.write_all(text.as_bytes()).with_context(failed)?;
+    whole.replace().with_context(failed)
 }

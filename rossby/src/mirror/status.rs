@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use rossby_log::{BatchLimit, Bounds, Log, Offset, StoredRecord};
+use rossby_log::{Bounds, Log, StoredRecord};
 use rossby_schemas::envelope::Envelope;
 use rossby_schemas::ids::EventId;
 use rossby_schemas::time::SystemClock;
@@ -14,6 +14,7 @@ use rossby_schemas::topic::{Topic, TopicName};
 use serde_json::{Value, json};
 
 use crate::config::Settings;
+use crate::events::source;
 use crate::serve::storage::{self, OpenLog};
 
 /// How far back the last record that came is looked for.
@@ -144,17 +145,13 @@ async fn events(
     partition: u32,
     stretch: Bounds,
 ) -> anyhow::Result<Vec<Option<EventId>>> {
-    let mut reader = log.read(topic, partition, stretch.start).await?;
     let mut events = Vec::new();
-    loop {
-        let batch = reader.next(BatchLimit::default()).await?;
-        let is_within = |record: &&StoredRecord| record.offset < stretch.end;
-        events.extend(batch.records.iter().take_while(is_within).map(event));
-        let next: Offset = batch.next_offset;
-        if batch.caught_up || next >= stretch.end {
-            return Ok(events);
-        }
-    }
+    let take = |stored: &StoredRecord| {
+        events.push(event(stored));
+        Ok(())
+    };
+    source::scan(log, topic, partition, stretch, take).await?;
+    Ok(events)
 }
 
 fn event(stored: &StoredRecord) -> Option<EventId> {

@@ -7,13 +7,24 @@ use anyhow::Context as _;
 use rossby_log::Log;
 use rossby_projections::{Projector, ProjectorConfig, ProjectorStatus, ReadModels};
 use rossby_schemas::time::SystemClock;
+use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
-use super::Built;
+use super::{Built, CONNECTIONS};
 use crate::events::progress;
 
 /// How often it is looked how far the projections are.
 const LOOK: Duration = Duration::from_millis(50);
+
+/// Empty read models that are gone with the folder that they are in.
+///
+/// # Errors
+/// There is no room.
+pub(super) async fn temporary() -> anyhow::Result<(ReadModels, TempDir)> {
+    let folder = tempfile::tempdir().context("a temporary folder can't be made")?;
+    let url = format!("sqlite:{}", folder.path().join("replayed.sqlite").display());
+    Ok((ReadModels::open(&url, CONNECTIONS).await?, folder))
+}
 
 /// Applies a log to its end, or in each partition to what stops it.
 ///

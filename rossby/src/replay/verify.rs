@@ -14,8 +14,8 @@ use rossby_schemas::topic::TopicName;
 use serde::Serialize;
 use serde_json::json;
 
+use super::build;
 use super::part::{Cut, Part};
-use super::{CONNECTIONS, build};
 use crate::events::LogOptions;
 use crate::events::source::Source;
 use crate::person::one_line;
@@ -80,9 +80,7 @@ impl Verify {
             bail!("the read models are empty: no projection has begun; start the server");
         }
 
-        let folder = tempfile::tempdir().context("a temporary folder can't be made")?;
-        let rebuilt = format!("sqlite:{}", folder.path().join("rebuilt.sqlite").display());
-        let rebuilt = ReadModels::open(&rebuilt, CONNECTIONS).await?;
+        let (rebuilt, _folder) = build::temporary().await?;
         for projection in Projection::ALL {
             let log: Arc<dyn Log> = Arc::new(Part::new(Arc::clone(&source.log), cut(&found, projection)?, None));
             let config = ProjectorConfig { projections: vec![projection], ..projector_config(&regions)? };

@@ -1,6 +1,6 @@
 //! The master secrets of a server, and whether its data was made with them.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::bail;
 use rossby_crypto::keyed_hash::{MasterSecret, MasterSecrets};
@@ -27,8 +27,7 @@ pub(super) async fn open(settings: &Settings, log: &dyn Log, models: &ReadModels
              `rossby secrets new FILE` makes one"
         );
     }
-    let file: PathBuf =
-        if named { settings.secrets.file.clone() } else { settings.server.data_dir.join("secrets.toml") };
+    let file = settings.secrets_file();
     let known = models.secret_check().await?;
     let secrets = if file.exists() {
         load_secrets(&file)?

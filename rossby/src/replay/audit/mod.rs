@@ -5,6 +5,7 @@ mod page;
 mod said;
 
 use std::collections::BTreeSet;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -25,10 +26,10 @@ use self::outcome::Outcomes;
 use self::said::Said;
 use crate::config::{Settings, load_secrets};
 use crate::events::LogOptions;
-use crate::events::progress;
 use crate::events::scope::Scope;
-use crate::events::source::Source;
+use crate::events::source::{Source, Stretch};
 use crate::person::one_line;
+use crate::whole_file::WholeFile;
 
 /// What is looked at.
 #[derive(Debug, Subcommand)]
@@ -185,11 +186,9 @@ impl Options {
 
 fn write(file: &Path, text: &str) -> anyhow::Result<()> {
     let failed = || format!("{} can't be written", file.display());
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut unfinished = tempfile::NamedTempFile::new_in(folder).with_context(failed)?;
-    std::io::Write::write_all(&mut unfinished, text.as_bytes()).with_context(failed)?;
-    unfinished.persist_noclobber(file).map_err(|error| error.error).with_context(failed)?;
-    Ok(())
+    let mut whole = WholeFile::beside(file).with_context(failed)?;
+    whole.write_all(text.as_bytes()).with_context(failed)?;
+    whole.make().with_context(failed)
 }
 
 /// The hashes of an identifier under each of the server's secrets.
@@ -198,9 +197,7 @@ fn hashes(settings: &Settings, id: &str) -> anyhow::Result<Vec<IdentifierHash>> 
         return Ok(vec![hash]);
     }
     let identifier: Identifier = id.parse().with_context(|| format!("{id:?} is no phone number or email address"))?;
-    let named = !settings.secrets.file.as_os_str().is_empty();
-    let file = if named { settings.secrets.file.clone() } else { settings.server.data_dir.join("secrets.toml") };
-    let secrets = load_secrets(&file).context("an identifier is hashed with the master secret")?;
+    let secrets = load_secrets(&settings.secrets_file()).context("an identifier is hashed with the master secret")?;
     let hash = |secret: &crate::config::NumberedSecret| {
         MasterSecret::new(secret.number, &secret.key).identifier_hash(&identifier)
     };
@@ -216,32 +213,27 @@ async fn look(source: &Source, subject: &Subject) -> anyhow::Result<(Scope, Vec<
     };
     let (mut candidates, mut boxes) = (Vec::new(), BTreeSet::new());
     let stretches = source.stretches(|_| true).await?;
-    let bar = progress::records(stretches.iter().map(|stretch| stretch.end - stretch.from).sum(), "looking");
-    for stretch in &stretches {
-        source
-            .scan(stretch, |stored| {
-                bar.inc(1);
-                let record = &stored.record;
-                if boxes_scope.as_ref().is_some_and(|scope| !scope.takes(&stretch.topic, record)) {
-                    return Ok(());
-                }
-                let Ok(envelope) = Envelope::from_record(&record.headers, record.value.as_ref()) else { return Ok(()) };
-                let Ok(event) = Event::decode(&envelope) else { return Ok(()) };
-                let is_meant = match subject {
-                    Subject::Box(_) | Subject::Identifier(_) => true,
-                    Subject::Message(id) => Said::of(&event).messages.contains(id),
-                    Subject::Device(id) => Said::of(&event).devices.contains(id),
-                };
-                if is_meant {
-                    boxes.extend(Said::of(&event).boxes);
-                    let (topic, partition, stored) = (stretch.topic.clone(), stretch.partition, stored.clone());
-                    candidates.push(Candidate { topic, partition, stored, envelope, event });
-                }
-                Ok(())
-            })
-            .await?;
-    }
-    bar.finish_and_clear();
+    let take = |stretch: &Stretch, stored: &StoredRecord| {
+        let record = &stored.record;
+        if boxes_scope.as_ref().is_some_and(|scope| !scope.takes(&stretch.topic, record)) {
+            return Ok(());
+        }
+        let Ok(envelope) = Envelope::from_record(&record.headers, record.value.as_ref()) else { return Ok(()) };
+        let Ok(event) = Event::decode(&envelope) else { return Ok(()) };
+        let said = Said::of(&event);
+        let is_meant = match subject {
+            Subject::Box(_) | Subject::Identifier(_) => true,
+            Subject::Message(id) => said.messages.contains(id),
+            Subject::Device(id) => said.devices.contains(id),
+        };
+        if is_meant {
+            boxes.extend(said.boxes);
+            let (topic, partition, stored) = (stretch.topic.clone(), stretch.partition, stored.clone());
+            candidates.push(Candidate { topic, partition, stored, envelope, event });
+        }
+        Ok(())
+    };
+    source.scan(&stretches, "looking", take).await?;
     let scope = match boxes_scope {
         Some(scope) => scope,
         None => Scope::of_boxes(source, &boxes).await?,

@@ -2,15 +2,14 @@
 
 use std::sync::Arc;
 
-use anyhow::Context as _;
 use rossby_log::Log;
 use rossby_projections::{EventStatus, Projection, ReadModels};
 use rossby_schemas::events::Event;
 use rossby_schemas::topic::Topic;
 use tempfile::TempDir;
 
+use super::super::build;
 use super::super::part::{Cut, Part};
-use super::super::{CONNECTIONS, build};
 use super::Candidate;
 use crate::config::Settings;
 use crate::events::scope::Scope;
@@ -32,9 +31,7 @@ impl Outcomes {
     /// # Errors
     /// The log can't be read, or there is no room.
     pub(super) async fn of(settings: &Settings, source: &Source, scope: Scope) -> anyhow::Result<Self> {
-        let folder = tempfile::tempdir().context("a temporary folder can't be made")?;
-        let url = format!("sqlite:{}", folder.path().join("replayed.sqlite").display());
-        let models = ReadModels::open(&url, CONNECTIONS).await?;
+        let (models, folder) = build::temporary().await?;
         let log: Arc<dyn Log> = Arc::new(Part::new(Arc::clone(&source.log), Cut::here(source).await?, Some(scope)));
         let config = projector_config(&settings.regions()?)?;
         let stopped = build::run(&models, &log, config, "replaying").await?.stopped;
